@@ -1,0 +1,3 @@
+//! The consumer sample.
+
+fn main() {}

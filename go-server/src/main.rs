@@ -1,0 +1,3 @@
+//! The provider sample.
+
+fn main() {}

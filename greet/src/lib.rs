@@ -1,0 +1,1 @@
+//! The sample's service contract: greet.proto and its generated code.

@@ -1,0 +1,1 @@
+//! A client of the Prometheus Pushgateway: grouping keys, access, PUT and DELETE.

@@ -1,0 +1,1 @@
+//! Registers and discovers Dubbo services in Dubbo's own formats on ZooKeeper.

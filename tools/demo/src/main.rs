@@ -1,0 +1,3 @@
+//! The whole sample in one process: provider, consumer and a registry in memory.
+
+fn main() {}

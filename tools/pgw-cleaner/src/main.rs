@@ -1,0 +1,3 @@
+//! Removes Pushgateway groups that nobody pushes to any more.
+
+fn main() {}

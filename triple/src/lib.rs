@@ -1,0 +1,1 @@
+//! A Dubbo provider and consumer on tonic: metadata, health, load balance, failover, graceful stop.
