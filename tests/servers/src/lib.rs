@@ -1,1 +1,30 @@
-//! Real ZooKeeper, Prometheus and Pushgateway for tests, each on free ports and in a folder of its own.
+//! Real servers for tests, each on a free port of 127.0.0.1 and in a folder of its own.
+//!
+//! [`ZooKeeper`], [`Pushgateway`] and [`Prometheus`] run the programs of the Debian packages; [`Process`] runs one of our own
+//! binaries and keeps what it prints; [`TcpProxy`] stands between two of them and misbehaves on request. Every child ends with the
+//! value that started it, and with the thread that started it (`setpriv --pdeathsig`), so that a test that is killed leaves nothing
+//! behind: start servers in the test itself, not in a helper thread that ends earlier.
+//!
+//! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
+
+mod child;
+mod daemon;
+mod eventually;
+mod http;
+mod port;
+mod process;
+mod prometheus;
+mod proxy;
+mod pushgateway;
+mod sample;
+mod zookeeper;
+
+pub use eventually::{Probe, eventually};
+pub use http::{Response, get, post};
+pub use port::free_port;
+pub use process::Process;
+pub use prometheus::{Prometheus, Target};
+pub use proxy::TcpProxy;
+pub use pushgateway::Pushgateway;
+pub use sample::Sample;
+pub use zookeeper::ZooKeeper;

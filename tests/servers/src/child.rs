@@ -1,0 +1,165 @@
+//! A child process that never outlives its owner.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running process, killed and reaped when this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Child {
+    inner: std::process::Child,
+}
+
+// === impl Child ===
+
+impl Child {
+    /// Starts what `command` describes, under `setpriv --pdeathsig KILL`, which becomes the program itself (same process id).
+    ///
+    /// Of `command` its program, arguments, environment and folder are used; `env_clear` can't be seen from outside.
+    pub(crate) fn spawn(command: &Command, stdout: Stdio, stderr: Stdio) -> Self {
+        let program = command.get_program();
+        let mut wrapped = Command::new("setpriv");
+        wrapped.args(["--pdeathsig", "KILL", "--"]);
+        wrapped.arg(absolute(program)).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => wrapped.env(name, value),
+                None => wrapped.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            wrapped.current_dir(folder);
+        }
+        let inner = wrapped
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .unwrap_or_else(|err| {
+                panic!("setpriv (of util-linux) did not start {program:?}: {err}")
+            });
+        Self { inner }
+    }
+
+    /// Returns the pipes of the streams that were asked for as [`Stdio::piped`].
+    pub(crate) fn take_pipes(
+        &mut self,
+    ) -> (
+        Option<std::process::ChildStdout>,
+        Option<std::process::ChildStderr>,
+    ) {
+        (self.inner.stdout.take(), self.inner.stderr.take())
+    }
+
+    /// Returns the process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.inner.id()
+    }
+
+    /// Sends a signal; nothing happens when the process has already ended.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        // Asking first means that an ended process has been reaped, and an id is never signalled after somebody else has it.
+        if self.status().is_some() {
+            return;
+        }
+        let pid = Pid::from_child(&self.inner);
+        kill_process(pid, signal)
+            .unwrap_or_else(|err| panic!("signal {signal:?} to {pid:?}: {err}"));
+    }
+
+    /// Returns how the process ended, or `None` while it runs.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.inner
+            .try_wait()
+            .expect("our own child can be waited for")
+    }
+
+    /// Kills the process (SIGKILL) and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // Both fail only for a process that has already been reaped.
+        let _ = self.inner.kill();
+        let _ = self.inner.wait();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Returns where `program` is, or `None` when no folder of `PATH` holds it.
+pub(crate) fn find(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.exists().then(|| program.to_owned());
+    }
+    let path: OsString = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+fn absolute(program: &std::ffi::OsStr) -> PathBuf {
+    find(Path::new(program))
+        .unwrap_or_else(|| panic!("there is no program {program:?}; is it built or installed?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper() -> Child {
+        Child::spawn(
+            Command::new("sleep").arg("1000"),
+            Stdio::null(),
+            Stdio::null(),
+        )
+    }
+
+    fn exists(id: u32) -> bool {
+        Path::new(&format!("/proc/{id}")).exists()
+    }
+
+    #[test]
+    fn a_dropped_child_is_gone() {
+        let child = sleeper();
+        let id = child.id();
+        assert!(exists(id), "it runs at first");
+        drop(child);
+        assert!(!exists(id), "it is gone after the drop");
+    }
+
+    #[test]
+    fn a_child_dies_with_the_thread_that_started_it() {
+        let mut child = std::thread::spawn(|| {
+            let child = sleeper();
+            // The signal is armed once setpriv has become the program.
+            while std::fs::read(format!("/proc/{}/comm", child.id()))
+                .is_ok_and(|comm| comm != b"sleep\n")
+            {
+                std::thread::yield_now();
+            }
+            child
+        })
+        .join()
+        .expect("the thread ends well");
+        let status = child.inner.wait().expect("our own child can be waited for");
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(9),
+            "it was killed: {status}"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "there is no program \"no-such-program\"")]
+    fn a_program_that_is_not_there_is_named() {
+        Child::spawn(
+            &Command::new("no-such-program"),
+            Stdio::null(),
+            Stdio::null(),
+        );
+    }
+}
