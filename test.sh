@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Checks everything: formatting, lints, docs, and all tests on real servers. Under 30 minutes on 2 cores from nothing.
+#
+#   ./test.sh            installs missing Debian or Ubuntu packages first (as root, or by sudo)
+#   CI=true ./test.sh    the same, and nothing may be left out: what can't run is a failure
+#
+# The last line counts the checks: "N passed, N failed"; the exit code is 0 when none failed.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+
+# The one list of what tests need from the distribution, with why.
+PACKAGES=(
+  build-essential           # cc, for the few crates with C or assembler in them
+  curl ca-certificates      # crates.io; curl also looks at what our endpoints serve
+  zookeeper                 # the registry; also brings the Java runtime
+  prometheus                # and promtool
+  prometheus-pushgateway
+  prometheus-alertmanager   # and amtool
+  docker-compose            # reads the compose files; needs no daemon for that
+  python3-venv              # kubernetes-validate, from PyPI
+  shellcheck                # our shell scripts
+  util-linux                # setpriv, which ends servers with their test
+  valgrind                  # memory checks
+)
+# Packages whose daemons must not start, now or at the next boot: they would sit on the ports of the stack.
+DAEMONS=(prometheus prometheus-pushgateway prometheus-alertmanager)
+
+passed=0
+failed=0
+not_run=()
+broken=()
+logs=$(mktemp -d)
+policy=
+
+cleanup() {
+  rm -rf "$logs"
+  [ -z "$policy" ] || as_root rm -f "$policy"
+}
+trap cleanup EXIT
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# step NAME COMMAND…: runs the command quietly, says how it went and how long it took, shows its output when it fails.
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  if "$@" >"$logs/$name" 2>&1; then
+    passed=$((passed + 1))
+    printf '%-12s ok      %4ds\n' "$name" $((SECONDS - start))
+  else
+    failed=$((failed + 1))
+    broken+=("$name")
+    cat "$logs/$name"
+    printf '%-12s FAILED  %4ds\n' "$name" $((SECONDS - start))
+    return 1
+  fi
+}
+
+# leave_out WHAT WHY: something can't run here.
+leave_out() {
+  not_run+=("$1: $2")
+  [ "${CI:-}" != true ] || { failed=$((failed + 1)); broken+=("$1"); }
+}
+
+missing_packages() {
+  local package
+  for package in "${PACKAGES[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
+  done
+}
+
+packages() {
+  command -v apt-get >/dev/null || {
+    echo "no apt-get here; install what these Debian packages hold: ${PACKAGES[*]}"
+    local tool
+    for tool in cc java prometheus prometheus-pushgateway prometheus-alertmanager docker-compose; do
+      command -v "$tool" >/dev/null || return 1
+    done
+    return 0
+  }
+  local missing daemon
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "installing: ${missing[*]}"
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod 755 "$policy" || return 1
+  fi
+  as_root apt-get update -q || return 1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" || return 1
+  if command -v systemctl >/dev/null; then
+    for daemon in "${DAEMONS[@]}"; do
+      [[ " ${missing[*]} " != *" $daemon "* ]] || as_root systemctl disable "$daemon" || true
+    done
+  fi
+  if [ -n "$policy" ]; then as_root rm -f "$policy"; fi
+  policy=
+}
+
+toolchain() {
+  command -v cargo >/dev/null || {
+    echo "there is no cargo: install Rust with https://rustup.rs"
+    return 1
+  }
+  { cargo fmt --version && cargo clippy --version; } || rustup component add rustfmt clippy
+}
+
+shell_scripts() {
+  git ls-files -z -- '*.sh' .ci/run | xargs -0 -r shellcheck
+}
+
+# Python's packages live beside the build; the versions are pinned in kubernetes/requirements.txt.
+kubernetes() {
+  local venv=target/kubernetes-venv
+  [ -x $venv/bin/pip ] || python3 -m venv $venv || return 1
+  $venv/bin/pip install -q --disable-pip-version-check -r kubernetes/requirements.txt &&
+    $venv/bin/python kubernetes/validate.py
+}
+
+tests() {
+  # The binaries first: end-to-end tests start those of other packages.
+  cargo build --workspace --all-features --bins &&
+    cargo test --workspace --all-features --no-fail-fast "${exclude[@]}"
+}
+
+step packages packages
+step toolchain toolchain || { echo "0 passed, $failed failed"; exit 1; }
+
+exclude=()
+if [ -f tests/interop/Cargo.toml ] && ! command -v go >/dev/null; then
+  exclude=(--exclude interop)
+  leave_out interop "tests with real dubbo-go peers need a Go toolchain (https://go.dev/dl)"
+fi
+
+step fmt cargo fmt --all --check
+step shell shell_scripts
+if [ -f kubernetes/validate.py ]; then step kubernetes kubernetes; fi
+step clippy cargo clippy --workspace --all-targets --all-features -- -D warnings
+step rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps
+step tests tests
+
+echo
+grep -hE '^ +(Running|Doc-tests) |^test result' "$logs/tests"
+read -r tests_passed tests_failed < <(
+  awk '/^test result/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$logs/tests"
+)
+# The step was counted as one check; its tests are counted instead, and a build that failed stays one failure.
+if [[ " ${broken[*]} " == *" tests "* ]]; then
+  [ "$tests_failed" -eq 0 ] || failed=$((failed - 1))
+else
+  passed=$((passed - 1))
+fi
+passed=$((passed + tests_passed))
+failed=$((failed + tests_failed))
+
+echo
+for what in "${not_run[@]}"; do echo "NOT RUN: $what"; done
+[ ${#broken[@]} -eq 0 ] || echo "FAILED: ${broken[*]}"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
