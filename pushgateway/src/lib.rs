@@ -1,1 +1,33 @@
 //! A client of the Prometheus Pushgateway: grouping keys, access, PUT and DELETE.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use pushgateway::{Access, Gateway, GroupingKey};
+//!
+//! let gateway = Gateway::new(&Access::new("127.0.0.1:9091".parse()?))?;
+//! let key = GroupingKey::new("backup").with("instance", "db-1:4711");
+//! gateway.put(&key, "last_backup_timestamp_seconds 1.7e9\n").await?;
+//! gateway.delete(&key).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing in this crate prints a secret: user information is taken out of URLs when they are read, `Debug` leaves
+//! credentials out, and errors name the gateway by its address alone. Feature `clap` adds the command-line options.
+
+mod access;
+mod address;
+#[cfg(feature = "clap")]
+mod args;
+mod error;
+mod gateway;
+mod grouping_key;
+mod tls;
+
+pub use access::{Access, Credentials, DEFAULT_TIMEOUT, Identity, Secret, Tls};
+pub use address::{Address, AddressError, DEFAULT_ADDRESS};
+#[cfg(feature = "clap")]
+pub use args::{ArgsError, GatewayArgs, PASSWORD_VARIABLE};
+pub use error::Error;
+pub use gateway::{Answer, Gateway};
+pub use grouping_key::GroupingKey;

@@ -1,0 +1,138 @@
+//! What it takes to reach a Pushgateway: address, credentials, TLS, patience.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::error::Error;
+
+/// How long one request may take: more only delays the notice that a gateway hangs, less gives up on a busy one.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What it takes to reach a Pushgateway.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Access {
+    /// Where the gateway is.
+    pub address: Address,
+    /// How to prove who is asking.
+    pub credentials: Credentials,
+    /// Whom to trust, for `https` addresses.
+    pub tls: Tls,
+    /// The deadline of each PUT and DELETE; [`DEFAULT_TIMEOUT`] unless set.
+    pub timeout: Duration,
+}
+
+/// How to prove who is asking; `Debug` shows the kind alone.
+#[derive(Clone, Default)]
+pub enum Credentials {
+    /// Not at all.
+    #[default]
+    None,
+    /// Basic authentication.
+    Basic {
+        /// The user's name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A bearer token.
+    Bearer(Secret),
+}
+
+/// A password or token, given as text or as a file; `Debug` never shows it.
+///
+/// A file is read for each request, so that a rotated secret is used at once; white space at its end is dropped.
+#[derive(Clone)]
+pub struct Secret(Source);
+
+#[derive(Clone)]
+enum Source {
+    Text(String),
+    File(PathBuf),
+}
+
+/// Whom to trust, and how to be trusted, over TLS.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// A PEM file of certificate authorities, in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A certificate to show to the gateway.
+    pub identity: Option<Identity>,
+    /// Accepts any certificate of any host: the connection can be read and changed by whoever stands between.
+    pub insecure: bool,
+}
+
+/// A client certificate with its key.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// A PEM file of the certificate and what leads from it to its authority.
+    pub cert_file: PathBuf,
+    /// A PEM file of the certificate's private key.
+    pub key_file: PathBuf,
+}
+
+impl Access {
+    /// Makes the access to an address with the credentials that its URL carries, if any, and defaults for the rest.
+    pub fn new(address: Address) -> Self {
+        let credentials = match address.user() {
+            Some((user, password)) => Credentials::Basic {
+                user: user.to_owned(),
+                password: Secret::text(password),
+            },
+            None => Credentials::None,
+        };
+        Self {
+            address,
+            credentials,
+            tls: Tls::default(),
+            timeout: DEFAULT_TIMEOUT,
+        }
+    }
+}
+
+impl Secret {
+    /// Makes a secret of a text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self(Source::Text(text.into()))
+    }
+
+    /// Makes a secret that is read from a file when it is needed.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Source::File(path.into()))
+    }
+
+    /// Returns the secret.
+    ///
+    /// # Errors
+    /// When its file cannot be read as UTF-8 text.
+    pub(crate) async fn read(&self) -> Result<String, Error> {
+        match &self.0 {
+            Source::Text(text) => Ok(text.clone()),
+            Source::File(path) => match tokio::fs::read_to_string(path).await {
+                Ok(text) => Ok(text.trim_end().to_owned()),
+                Err(source) => Err(Error::File {
+                    path: path.clone(),
+                    source,
+                }),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Basic { .. } => "Basic { .. }",
+            Self::Bearer(_) => "Bearer(..)",
+        })
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong between us and a Pushgateway.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Why a request to a Pushgateway did not do what it was meant to; no variant holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of a password, token, certificate or key cannot be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file of certificates or a key holds none, or broken ones.
+    #[error("cannot use {}: {reason}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system has no certificate authorities to trust.
+    #[error(
+        "no certificate authorities are installed on this system: name a file of them (--pushgateway-ca-file)"
+    )]
+    NoAuthorities,
+    /// The TLS settings do not fit together.
+    #[error("the TLS settings cannot be used")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client cannot be made of the settings.
+    #[error("the HTTP client cannot be set up")]
+    Setup(#[source] reqwest::Error),
+    /// No connection came about, or it broke before the answer.
+    #[error("cannot reach the Pushgateway at {address}")]
+    Unreachable {
+        /// The gateway, without user information.
+        address: String,
+        /// What happened.
+        source: reqwest::Error,
+    },
+    /// No answer within the deadline.
+    #[error("the Pushgateway at {address} did not answer within {after:?}")]
+    TimedOut {
+        /// The gateway, without user information.
+        address: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The gateway, or what stands before it, answered something other than success.
+    #[error("the Pushgateway at {address} answered {status}{}{body}", if body.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The gateway, without user information.
+        address: String,
+        /// The status.
+        status: StatusCode,
+        /// The beginning of the answer's text, on one line.
+        body: String,
+    },
+}
+
+impl Error {
+    /// Returns the status that the gateway refused with, if it answered at all.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Says whether the same request may succeed later: no connection, no answer in time, or a server error.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => true,
+            Self::Refused { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            _ => false,
+        }
+    }
+}
