@@ -1,1 +1,34 @@
 //! Registers and discovers Dubbo services in Dubbo's own formats on ZooKeeper.
+//!
+//! A provider hands a [`Registration`] to a [`Registry`] and holds an [`Announcement`]; a consumer hands it a
+//! [`Reference`] and holds a [`Subscription`], the live list of [`Provider`]s. What the registry does is reported to an
+//! [`Observer`]; what only an instance itself can tell is asked through a [`MetadataSource`]. [`MemoryRegistry`] does the
+//! same within one process.
+
+mod announcement;
+mod error;
+mod instance;
+mod malformed;
+mod memory;
+mod metadata;
+mod name;
+mod observer;
+mod provider;
+mod reference;
+mod registration;
+mod registry;
+mod scrape_target;
+mod subscription;
+
+pub use announcement::Announcement;
+pub use error::Error;
+pub use malformed::Malformed;
+pub use memory::MemoryRegistry;
+pub use metadata::{MetadataError, MetadataInfo, MetadataRequest, MetadataSource, ServiceMetadata};
+pub use observer::{Notification, Observer, SessionEvent};
+pub use provider::{DEFAULT_WEIGHT, Provider};
+pub use reference::Reference;
+pub use registration::{Registration, ServiceInfo};
+pub use registry::Registry;
+pub use scrape_target::ScrapeTarget;
+pub use subscription::Subscription;

@@ -1,0 +1,164 @@
+//! The handle of something announced.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+
+/// A provider or a metrics endpoint that is announced, or about to be.
+///
+/// Dropping the handle changes nothing: what was announced stays so until the registry is closed.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    state: watch::Receiver<State>,
+    withdraw: CancellationToken,
+}
+
+/// What the one who announces tells the holder of the handle.
+#[derive(Clone, Debug, Default)]
+struct State {
+    announced: bool,
+    ever_announced: bool,
+    failure: Option<Error>,
+    ended: bool,
+}
+
+impl Announcement {
+    /// How long [`withdraw`](Self::withdraw) waits for the registry. More delays the stop of a process whose registry is
+    /// away; less may end it before a slow registry has answered.
+    pub const WITHDRAW_DEADLINE: Duration = Duration::from_secs(3);
+
+    /// Waits until it was announced for the first time.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when it was withdrawn, or the registry closed, before that.
+    pub async fn done(&self) -> Result<(), Error> {
+        let mut state = self.state.clone();
+        match state
+            .wait_for(|state| state.ever_announced || state.ended)
+            .await
+        {
+            Ok(state) if state.ever_announced => Ok(()),
+            _ => Err(Error::Closed),
+        }
+    }
+
+    /// Tells whether the registry has it now, as far as is known.
+    pub fn is_announced(&self) -> bool {
+        self.state.borrow().announced
+    }
+
+    /// Returns why the last attempt failed, when it did.
+    pub fn failure(&self) -> Option<Error> {
+        self.state.borrow().failure.clone()
+    }
+
+    /// Takes it out of the registry, and returns when that is confirmed.
+    ///
+    /// # Errors
+    /// [`Error::Deadline`] when it was not confirmed within [`WITHDRAW_DEADLINE`](Self::WITHDRAW_DEADLINE); the attempt goes
+    /// on in the background, and the registry forgets a process that has left when its session ends.
+    pub async fn withdraw(&self) -> Result<(), Error> {
+        self.withdraw.cancel();
+        let mut state = self.state.clone();
+        match timeout(Self::WITHDRAW_DEADLINE, state.wait_for(|state| state.ended)).await {
+            // An announcer that is gone has ended its session, and with it everything it announced.
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::Deadline(Self::WITHDRAW_DEADLINE)),
+        }
+    }
+}
+
+/// The other end of an [`Announcement`], held by the one who does the work.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    state: watch::Sender<State>,
+    withdraw: CancellationToken,
+}
+
+impl Announcer {
+    pub(crate) fn new() -> (Self, Announcement) {
+        let (sender, receiver) = watch::channel(State::default());
+        let withdraw = CancellationToken::new();
+        (
+            Self {
+                state: sender,
+                withdraw: withdraw.clone(),
+            },
+            Announcement {
+                state: receiver,
+                withdraw,
+            },
+        )
+    }
+
+    /// Completes when the holder wants it withdrawn.
+    pub(crate) async fn withdrawn(&self) {
+        self.withdraw.cancelled().await;
+    }
+
+    pub(crate) fn announced(&self) {
+        self.state.send_modify(|state| {
+            (state.announced, state.ever_announced, state.failure) = (true, true, None);
+        });
+    }
+
+    pub(crate) fn failed(&self, error: Error) {
+        self.state
+            .send_modify(|state| (state.announced, state.failure) = (false, Some(error)));
+    }
+
+    pub(crate) fn ended(&self) {
+        self.state
+            .send_modify(|state| (state.announced, state.ended) = (false, true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn done_waits_for_the_first_success_and_stays_done() {
+        let (announcer, announcement) = Announcer::new();
+        assert!(!announcement.is_announced());
+        let waiting = tokio::spawn({
+            let announcement = announcement.clone();
+            async move { announcement.done().await }
+        });
+        announcer.announced();
+        waiting.await.unwrap().unwrap();
+        announcement.done().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_kept_until_the_next_success() {
+        let (announcer, announcement) = Announcer::new();
+        announcer.failed(Error::Closed);
+        assert!(announcement.failure().is_some());
+        announcer.announced();
+        assert!(announcement.failure().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_withdrawal_that_nobody_confirms_ends_with_its_deadline() {
+        let (announcer, announcement) = Announcer::new();
+        assert!(matches!(
+            announcement.withdraw().await,
+            Err(Error::Deadline(_))
+        ));
+        announcer.ended();
+        announcement.withdraw().await.unwrap();
+        assert!(matches!(announcement.done().await, Err(Error::Closed)));
+    }
+
+    #[tokio::test]
+    async fn an_announcer_that_is_gone_ends_all_waiting() {
+        let (announcer, announcement) = Announcer::new();
+        drop(announcer);
+        assert!(matches!(announcement.done().await, Err(Error::Closed)));
+        announcement.withdraw().await.unwrap();
+    }
+}

@@ -1,0 +1,286 @@
+//! A registry within one process, for demonstrations and tests.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Announcement, Error, Notification, Observer, Provider, Reference, Registration, Registry,
+    ScrapeTarget, SessionEvent, Subscription,
+    announcement::Announcer,
+    provider::{ordered, weight},
+};
+
+/// A registry in memory: what one participant announces, every participant of the same registry sees at once.
+///
+/// Each participant is a session of its own, as each process is on ZooKeeper: [`join`](Self::join) makes another one, a
+/// clone is the same one. Lists are exact; there is no last resort, since nothing can be lost. Announcing and subscribing
+/// need a tokio runtime.
+#[derive(Clone)]
+pub struct MemoryRegistry {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+}
+
+struct Shared {
+    content: Mutex<Content>,
+}
+
+#[derive(Default)]
+struct Content {
+    next_key: u64,
+    registrations: BTreeMap<u64, Registration>,
+    targets: BTreeMap<u64, ScrapeTarget>,
+    subscribers: BTreeMap<u64, Subscriber>,
+}
+
+struct Subscriber {
+    reference: Reference,
+    list: watch::Sender<Arc<[Provider]>>,
+    observer: Arc<dyn Observer>,
+}
+
+struct Session {
+    observer: Arc<dyn Observer>,
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Default for MemoryRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = self.shared.content.lock();
+        f.debug_struct("MemoryRegistry")
+            .field("registrations", &content.registrations.len())
+            .field("targets", &content.targets.len())
+            .field("subscribers", &content.subscribers.len())
+            .finish()
+    }
+}
+
+impl MemoryRegistry {
+    /// Makes an empty registry and its first participant.
+    pub fn new() -> Self {
+        Self::observed(Arc::new(()))
+    }
+
+    /// Makes an empty registry and its first participant, whose doings are reported to `observer`.
+    pub fn observed(observer: Arc<dyn Observer>) -> Self {
+        let shared = Arc::new(Shared {
+            content: Mutex::default(),
+        });
+        Self::participant(shared, observer)
+    }
+
+    /// Makes another participant of the same registry.
+    pub fn join(&self, observer: Arc<dyn Observer>) -> Self {
+        Self::participant(Arc::clone(&self.shared), observer)
+    }
+
+    /// Returns the metrics endpoints that are announced, in the order of their announcement.
+    pub fn targets(&self) -> Vec<ScrapeTarget> {
+        self.shared
+            .content
+            .lock()
+            .targets
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    fn participant(shared: Arc<Shared>, observer: Arc<dyn Observer>) -> Self {
+        observer.session(SessionEvent::Established);
+        Self {
+            shared,
+            session: Arc::new(Session {
+                observer,
+                closed: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// Adds an entry now and removes it when it is withdrawn or the session ends.
+    fn announce(
+        &self,
+        add: impl FnOnce(&mut Content, u64),
+        remove: impl FnOnce(&mut Content, u64, &dyn Observer) + Send + 'static,
+    ) -> Announcement {
+        let (announcer, announcement) = Announcer::new();
+        if self.session.closed.is_cancelled() {
+            announcer.failed(Error::Closed);
+            announcer.ended();
+            return announcement;
+        }
+        let key = self.shared.change(add);
+        announcer.announced();
+        let (shared, observer) = (Arc::clone(&self.shared), Arc::clone(&self.session.observer));
+        let closed = self.session.closed.clone();
+        self.session.tasks.spawn(async move {
+            tokio::select! {
+                () = announcer.withdrawn() => {}
+                () = closed.cancelled() => {}
+            }
+            shared.change(|content, _| remove(content, key, &*observer));
+            announcer.ended();
+        });
+        announcement
+    }
+}
+
+impl Shared {
+    /// Changes the content under a fresh key, and gives every subscriber whose list is now another one the new list.
+    fn change(&self, change: impl FnOnce(&mut Content, u64)) -> u64 {
+        let mut content = self.content.lock();
+        content.next_key += 1;
+        let key = content.next_key;
+        change(&mut content, key);
+        let Content {
+            registrations,
+            subscribers,
+            ..
+        } = &*content;
+        for subscriber in subscribers.values() {
+            subscriber.notify(registrations.values());
+        }
+        key
+    }
+}
+
+impl Subscriber {
+    fn notify<'a>(&self, registrations: impl Iterator<Item = &'a Registration>) {
+        let list = providers(&self.reference, registrations);
+        let valid = list.len();
+        let changed = self.list.send_if_modified(|current| {
+            let changed = **current != *list;
+            if changed {
+                *current = list.into();
+            }
+            changed
+        });
+        if changed {
+            let notification = Notification {
+                listed: valid,
+                valid,
+                last_resort: 0,
+                elapsed: Duration::ZERO,
+            };
+            self.observer.notified(&self.reference, notification);
+        }
+    }
+}
+
+fn providers<'a>(
+    reference: &Reference,
+    registrations: impl Iterator<Item = &'a Registration>,
+) -> Vec<Provider> {
+    let list = registrations.filter_map(|registration| {
+        let service = registration.metadata().find(reference)?.clone();
+        Some(Provider {
+            host: registration.host().to_owned(),
+            port: registration.port(),
+            application: registration.application().to_owned(),
+            interface: service.name,
+            group: service.group,
+            version: service.version,
+            weight: weight(&service.params),
+            listed: true,
+            params: Arc::new(service.params),
+        })
+    });
+    ordered(list.collect())
+}
+
+impl Registry for MemoryRegistry {
+    fn register(&self, registration: Registration) -> Announcement {
+        let observed = registration.clone();
+        let announcement = self.announce(
+            move |content, key| drop(content.registrations.insert(key, registration)),
+            |content, key, observer| {
+                if let Some(registration) = content.registrations.remove(&key) {
+                    observer.withdrawn(&registration);
+                }
+            },
+        );
+        let failure = announcement.failure();
+        self.session.observer.registered(
+            &observed,
+            failure.as_ref().map_or(Ok(()), Err),
+            Duration::ZERO,
+        );
+        announcement
+    }
+
+    fn subscribe(&self, reference: Reference) -> Subscription {
+        let (list, ended, subscription) = Subscription::new();
+        if self.session.closed.is_cancelled() {
+            return subscription;
+        }
+        self.session
+            .observer
+            .subscribed(&reference, Ok(()), Duration::ZERO);
+        let subscriber = Subscriber {
+            reference,
+            list,
+            observer: Arc::clone(&self.session.observer),
+        };
+        let key = self
+            .shared
+            .change(|content, key| drop(content.subscribers.insert(key, subscriber)));
+        let (shared, closed): (Weak<Shared>, _) =
+            (Arc::downgrade(&self.shared), self.session.closed.clone());
+        self.session.tasks.spawn(async move {
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = closed.cancelled() => {}
+            }
+            if let Some(shared) = shared.upgrade() {
+                shared.content.lock().subscribers.remove(&key);
+            }
+        });
+        subscription
+    }
+
+    fn expose(&self, target: ScrapeTarget) -> Announcement {
+        let observed = target.clone();
+        let announcement = self.announce(
+            move |content, key| drop(content.targets.insert(key, target)),
+            |content, key, _| drop(content.targets.remove(&key)),
+        );
+        let failure = announcement.failure();
+        self.session.observer.exposed(
+            &observed,
+            failure.as_ref().map_or(Ok(()), Err),
+            Duration::ZERO,
+        );
+        announcement
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if self.session.closed.is_cancelled() {
+                return;
+            }
+            self.session.closed.cancel();
+            self.session.tasks.close();
+            self.session.tasks.wait().await;
+            self.session.observer.session(SessionEvent::Closed);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! What the registry reports about its own work.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{Error, Malformed, Reference, Registration, ScrapeTarget};
+
+/// A turn in the life of the session with the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// A new session was established.
+    Established,
+    /// The connection was lost; the session may still live.
+    Disconnected,
+    /// The connection is back, with the same session.
+    Reconnected,
+    /// The session has ended without being closed: everything it announced is gone, and a new one follows.
+    Expired,
+    /// The session was closed on purpose.
+    Closed,
+}
+
+/// A list that a subscription was just given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// The number of instances that the registry lists for the applications of the service.
+    pub listed: usize,
+    /// The number of providers in the new list, the last resort included.
+    pub valid: usize,
+    /// How many of them are kept as a last resort.
+    pub last_resort: usize,
+    /// The time from the first sign of a change to the list.
+    pub elapsed: Duration,
+}
+
+/// Somebody who is told what the registry does: metrics, tests.
+///
+/// Methods are called from the registry's own tasks and must return at once. `()` is an observer that ignores everything.
+pub trait Observer: Send + Sync + fmt::Debug {
+    /// The session has taken a turn.
+    fn session(&self, event: SessionEvent) {
+        let _ = event;
+    }
+
+    /// An attempt to announce a provider has ended, `elapsed` after it began.
+    fn registered(
+        &self,
+        registration: &Registration,
+        result: Result<(), &Error>,
+        elapsed: Duration,
+    ) {
+        let _ = (registration, result, elapsed);
+    }
+
+    /// An attempt to announce a metrics endpoint has ended.
+    fn exposed(&self, target: &ScrapeTarget, result: Result<(), &Error>, elapsed: Duration) {
+        let _ = (target, result, elapsed);
+    }
+
+    /// A provider was taken out of the registry.
+    fn withdrawn(&self, registration: &Registration) {
+        let _ = registration;
+    }
+
+    /// An attempt to read the providers of a service for the first time in a session has ended.
+    fn subscribed(&self, reference: &Reference, result: Result<(), &Error>, elapsed: Duration) {
+        let _ = (reference, result, elapsed);
+    }
+
+    /// A subscription was given a list.
+    fn notified(&self, reference: &Reference, notification: Notification) {
+        let _ = (reference, notification);
+    }
+
+    /// The metadata of an application's revision was fetched, or could not be.
+    fn metadata(&self, application: &str, fetched: bool, elapsed: Duration) {
+        let _ = (application, fetched, elapsed);
+    }
+
+    /// A node of another process can't be used and is skipped. Said once for each state of a node.
+    fn malformed(&self, path: &str, reason: &Malformed) {
+        let _ = (path, reason);
+    }
+}
+
+impl Observer for () {}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn session(&self, event: SessionEvent) {
+        (**self).session(event);
+    }
+
+    fn registered(
+        &self,
+        registration: &Registration,
+        result: Result<(), &Error>,
+        elapsed: Duration,
+    ) {
+        (**self).registered(registration, result, elapsed);
+    }
+
+    fn exposed(&self, target: &ScrapeTarget, result: Result<(), &Error>, elapsed: Duration) {
+        (**self).exposed(target, result, elapsed);
+    }
+
+    fn withdrawn(&self, registration: &Registration) {
+        (**self).withdrawn(registration);
+    }
+
+    fn subscribed(&self, reference: &Reference, result: Result<(), &Error>, elapsed: Duration) {
+        (**self).subscribed(reference, result, elapsed);
+    }
+
+    fn notified(&self, reference: &Reference, notification: Notification) {
+        (**self).notified(reference, notification);
+    }
+
+    fn metadata(&self, application: &str, fetched: bool, elapsed: Duration) {
+        (**self).metadata(application, fetched, elapsed);
+    }
+
+    fn malformed(&self, path: &str, reason: &Malformed) {
+        (**self).malformed(path, reason);
+    }
+}
