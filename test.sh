@@ -119,6 +119,14 @@ kubernetes() {
     $venv/bin/python kubernetes/validate.py
 }
 
+# The dubbo-go program of the tests in tests/interop.
+peer() (
+  cd tests/interop/peer || exit 1
+  unformatted=$(gofmt -l .)
+  [ -z "$unformatted" ] || { echo "not formatted by gofmt: $unformatted"; exit 1; }
+  go vet ./...
+)
+
 tests() {
   # The binaries first: end-to-end tests start those of other packages.
   cargo build --workspace --all-features --bins &&
@@ -135,6 +143,7 @@ if [ -f tests/interop/Cargo.toml ] && ! command -v go >/dev/null; then
 fi
 
 step fmt cargo fmt --all --check
+if command -v go >/dev/null; then step peer peer; fi
 step shell shell_scripts
 if [ -f kubernetes/validate.py ]; then step kubernetes kubernetes; fi
 step clippy cargo clippy --workspace --all-targets --all-features -- -D warnings
