@@ -1,0 +1,129 @@
+//! The live list of providers that a consumer calls.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use dubbo_registry::{Provider, Subscription};
+use parking_lot::RwLock;
+use tokio::sync::futures::Notified;
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::{Endpoint, Surroundings};
+
+/// The endpoints of a consumer, shared by its clones.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
+    version: AtomicU64,
+    known: AtomicBool,
+    connections: usize,
+    surroundings: Surroundings,
+    ended: CancellationToken,
+}
+
+impl Directory {
+    pub(crate) fn new(connections: usize, surroundings: Surroundings) -> Self {
+        Self {
+            endpoints: RwLock::new(Arc::new([])),
+            version: AtomicU64::new(0),
+            known: AtomicBool::new(false),
+            connections,
+            surroundings,
+            ended: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
+        Arc::clone(&self.endpoints.read())
+    }
+
+    /// Returns a number that changes with the list, so that a caller knows when its copy is old.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Returns whether the registry has answered at all.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
+    }
+
+    /// Completes when the list or the fitness of an endpoint changes.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.surroundings.changed.notified()
+    }
+
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// Takes over a new list: endpoints that stay keep their connections.
+    pub(crate) fn replace(&self, providers: &[Provider]) {
+        let before = self.endpoints();
+        let mut old: HashMap<&str, &Arc<Endpoint>> =
+            before.iter().map(|e| (e.address(), e)).collect();
+        let mut list = Vec::with_capacity(providers.len());
+        for provider in providers {
+            let address = provider.address();
+            match old.remove(address.as_str()) {
+                Some(endpoint) => {
+                    endpoint.set_weight(provider.weight);
+                    list.push(Arc::clone(endpoint));
+                }
+                None => list.extend(self.start(&address, provider.weight)),
+            }
+        }
+        *self.endpoints.write() = list.into();
+        for endpoint in old.values() {
+            endpoint.remove();
+        }
+        self.version.fetch_add(1, Ordering::Release);
+        self.known.store(true, Ordering::Release);
+        self.surroundings.changed.notify_waiters();
+    }
+
+    fn start(&self, address: &str, weight: u32) -> Option<Arc<Endpoint>> {
+        match Endpoint::new(
+            address,
+            weight,
+            &self.surroundings.workers,
+            self.connections,
+        ) {
+            Ok(endpoint) => {
+                let endpoint = Arc::new(endpoint);
+                endpoint.start(&self.surroundings);
+                Some(endpoint)
+            }
+            Err(error) => {
+                tracing::warn!(address, %error, "a provider's address cannot be called");
+                None
+            }
+        }
+    }
+}
+
+/// Follows the registry's list until the directory is gone or the registry closed.
+pub(crate) async fn follow(directory: Weak<Directory>, mut subscription: Subscription) {
+    let Some(ended) = directory.upgrade().map(|directory| directory.ended.clone()) else {
+        return;
+    };
+    loop {
+        let changed = tokio::select! {
+            changed = subscription.changed() => changed,
+            () = ended.cancelled() => return,
+        };
+        match (changed, directory.upgrade()) {
+            (Ok(providers), Some(directory)) => directory.replace(&providers),
+            _ => return,
+        }
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        self.ended.cancel();
+        for endpoint in self.endpoints.get_mut().iter() {
+            endpoint.remove();
+        }
+    }
+}

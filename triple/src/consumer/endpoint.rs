@@ -1,0 +1,169 @@
+//! One provider as a consumer sees it: its connections, what is in flight there, and whether it is fit to be called.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+use http::Uri;
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::Sender;
+use crate::runtime::Workers;
+
+mod life;
+
+pub(crate) use life::Surroundings;
+
+/// A provider in a consumer's directory.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    address: String,
+    origin: Uri,
+    weight: AtomicU32,
+    /// For each worker its own connections, so that a call stays on its core where it can.
+    connections: Box<[RwLock<Option<Sender>>]>,
+    per_worker: usize,
+    turn: AtomicUsize,
+    in_flight: AtomicUsize,
+    open: AtomicUsize,
+    /// A connection was tried and failed since the last one that was open.
+    failed: AtomicBool,
+    /// The provider said NOT_SERVING: it is about to stop.
+    closing: AtomicBool,
+    /// A call timed out here and no sign of life came since.
+    suspect: AtomicBool,
+    /// Ends the background work; calls in flight keep their connection to their end.
+    removed: CancellationToken,
+}
+
+impl Endpoint {
+    /// Makes an endpoint, with no connection yet, for the provider at `host:port`.
+    ///
+    /// # Errors
+    ///
+    /// When the address is not one that a URI can carry.
+    pub(crate) fn new(
+        address: &str,
+        weight: u32,
+        workers: &Workers,
+        per_worker: usize,
+    ) -> Result<Self, http::Error> {
+        Self::with_slots(address, weight, workers.len() * per_worker, per_worker)
+    }
+
+    fn with_slots(
+        address: &str,
+        weight: u32,
+        slots: usize,
+        per_worker: usize,
+    ) -> Result<Self, http::Error> {
+        Ok(Self {
+            address: address.to_owned(),
+            origin: super::connection::origin(address)?,
+            weight: AtomicU32::new(weight),
+            connections: (0..slots).map(|_| RwLock::new(None)).collect(),
+            per_worker,
+            turn: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
+            removed: CancellationToken::new(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn origin(&self) -> &Uri {
+        &self.origin
+    }
+
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_weight(&self, weight: u32) {
+        self.weight.store(weight, Ordering::Relaxed);
+    }
+
+    /// Returns the calls that are on their way: the measure of load that all balancers share.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether a call can be sent at all.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire) > 0
+    }
+
+    /// Returns whether the first connection is still being made, so that a call does well to wait.
+    pub(crate) fn is_connecting(&self) -> bool {
+        !self.is_open() && !self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether nothing speaks against sending a call here.
+    pub(crate) fn is_fit(&self) -> bool {
+        self.is_open()
+            && !self.closing.load(Ordering::Relaxed)
+            && !self.suspect.load(Ordering::Relaxed)
+    }
+
+    /// Returns an open connection: one of this worker's own in turn, else any.
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        let count = self.connections.len();
+        let mine = Workers::current() * self.per_worker % count;
+        let turn = if self.per_worker == 1 {
+            0
+        } else {
+            self.turn.fetch_add(1, Ordering::Relaxed) % self.per_worker
+        };
+        (0..count)
+            .map(|step| &self.connections[(mine + (turn + step) % count) % count])
+            .find_map(|slot| slot.read().clone().filter(Sender::is_open))
+    }
+
+    /// Counts a call as in flight until what is returned is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Notes a call that timed out here. True for the first since the last sign of life: somebody should look.
+    pub(crate) fn suspect(&self) -> bool {
+        !self.suspect.swap(true, Ordering::Relaxed)
+    }
+
+    /// Ends the background work of an endpoint that has left the directory.
+    pub(crate) fn remove(&self) {
+        self.removed.cancel();
+    }
+}
+
+#[cfg(test)]
+impl Endpoint {
+    /// Makes an endpoint that counts as open, with no connection behind it.
+    pub(super) fn open_for_test(address: &str, weight: u32) -> Self {
+        let mut endpoint = Self::closed_for_test(address);
+        endpoint.set_weight(weight);
+        *endpoint.open.get_mut() = 1;
+        endpoint
+    }
+
+    /// Makes an endpoint whose connection is still being made.
+    pub(super) fn closed_for_test(address: &str) -> Self {
+        Self::with_slots(address, 100, 1, 1).unwrap()
+    }
+}
+
+/// A call in flight on one endpoint.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Endpoint>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,170 @@
+//! The background work of an endpoint: connections that are kept, the provider's health, and probes of a silent one.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tonic::Streaming;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use super::Endpoint;
+use crate::consumer::connection::{CONNECT_LIMIT, ConnectError, Sender, connect};
+use crate::runtime::Workers;
+
+/// The first pause before connecting again, doubled up to the longest, each with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often a provider that let a call time out is asked for a sign of life, and how long it may take.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What the background work of all endpoints of one consumer shares.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) workers: Workers,
+    /// The service whose health is watched: Dubbo's service key.
+    pub(crate) service: Arc<str>,
+    /// Told whenever an endpoint becomes fit or unfit.
+    pub(crate) changed: Arc<Notify>,
+}
+
+impl Endpoint {
+    /// Starts to keep every connection, each on the worker whose calls use it.
+    pub(crate) fn start(self: &Arc<Self>, surroundings: &Surroundings) {
+        for (worker, handle) in surroundings.workers.handles().enumerate() {
+            for connection in 0..self.per_worker {
+                let slot = worker * self.per_worker + connection;
+                let keep = Arc::clone(self).keep(slot, surroundings.clone());
+                handle.spawn(keep);
+            }
+        }
+    }
+
+    /// Keeps one connection until the endpoint is removed.
+    async fn keep(self: Arc<Self>, slot: usize, surroundings: Surroundings) {
+        let removed = self.removed.clone();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let lived = tokio::select! {
+                lived = self.live(slot, &surroundings) => lived,
+                () = removed.cancelled() => break,
+            };
+            match lived {
+                Ok(()) => pause = FIRST_PAUSE,
+                Err(error) => {
+                    if !self.failed.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(
+                            provider = self.address,
+                            error = &error as &dyn std::error::Error,
+                            "no connection to a provider, trying on"
+                        );
+                    }
+                    surroundings.changed.notify_waiters();
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+            let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+            tokio::select! {
+                () = sleep(jittered) => {}
+                () = removed.cancelled() => break,
+            }
+        }
+        self.close(slot);
+    }
+
+    /// Makes one connection, proves it alive, and follows the provider's health on it to its end.
+    async fn live(&self, slot: usize, surroundings: &Surroundings) -> Result<(), ConnectError> {
+        let (sender, mut driver) = connect(&self.address).await?;
+        // A stopped process still accepts connections: only an answer shows that somebody is there.
+        let mut health = HealthClient::with_origin(sender.clone(), self.origin.clone());
+        let request = HealthCheckRequest {
+            service: surroundings.service.to_string(),
+        };
+        let watch = tokio::select! {
+            answer = timeout(CONNECT_LIMIT, health.watch(request)) => {
+                answer.map_err(|_| ConnectError::Silent)?.ok()
+            }
+            _ = &mut driver => return Err(ConnectError::Silent),
+        };
+        drop(health);
+        self.open(slot, sender);
+        surroundings.changed.notify_waiters();
+        if let Some(watch) = watch {
+            tokio::select! {
+                () = self.follow(watch.into_inner(), surroundings) => {}
+                _ = &mut driver => {
+                    self.close(slot);
+                    return Ok(());
+                }
+            }
+        }
+        // A provider without a health service, or one that ended the watch, is known by its connection alone.
+        let _ = driver.await;
+        self.close(slot);
+        Ok(())
+    }
+
+    async fn follow(&self, mut watch: Streaming<HealthCheckResponse>, surroundings: &Surroundings) {
+        while let Ok(Some(health)) = watch.message().await {
+            let closing = health.status == ServingStatus::NotServing as i32;
+            if self.closing.swap(closing, Ordering::Relaxed) != closing {
+                tracing::info!(
+                    provider = self.address,
+                    serving = !closing,
+                    "a provider's health changed"
+                );
+                surroundings.changed.notify_waiters();
+            }
+        }
+    }
+
+    fn open(&self, slot: usize, sender: Sender) {
+        *self.connections[slot].write() = Some(sender);
+        self.closing.store(false, Ordering::Relaxed);
+        self.suspect.store(false, Ordering::Relaxed);
+        self.failed.store(false, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Release);
+    }
+
+    fn close(&self, slot: usize) {
+        if self.connections[slot].write().take().is_some() {
+            self.open.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Asks a silent provider for a sign of life until there is one, so that calls come back to it.
+    ///
+    /// A slow handler is no silence: such a provider answers the first probe at once.
+    pub(crate) async fn probe(self: Arc<Self>, surroundings: Surroundings) {
+        let removed = self.removed.clone();
+        while self.suspect.load(Ordering::Relaxed) {
+            if self.answers().await {
+                self.suspect.store(false, Ordering::Relaxed);
+                surroundings.changed.notify_waiters();
+                return;
+            }
+            tokio::select! {
+                () = sleep(PROBE_INTERVAL) => {}
+                () = removed.cancelled() => return,
+            }
+        }
+    }
+
+    async fn answers(&self) -> bool {
+        let Some(sender) = self.sender() else {
+            return false;
+        };
+        let mut health = HealthClient::with_origin(sender, self.origin.clone());
+        let check = health.check(HealthCheckRequest::default());
+        match timeout(PROBE_INTERVAL, check).await {
+            Ok(Ok(_)) => true,
+            // A status that came over the wire is an answer too; one that hyper's error was turned into has a source.
+            Ok(Err(status)) => std::error::Error::source(&status).is_none(),
+            Err(_) => false,
+        }
+    }
+}

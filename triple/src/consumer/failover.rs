@@ -1,0 +1,165 @@
+//! One logical call: attempts on different providers until one answers, as far as retries, budget and deadline go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{Request, Response};
+use tokio::time::{Instant, timeout_at};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::Shared;
+use super::attempt::{self, Attempt, AttemptBody};
+use super::endpoint::Endpoint;
+use super::replay::Replay;
+use crate::status::{BUSINESS_CODE, wire_code};
+use crate::timeout;
+
+/// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
+pub(crate) async fn call(
+    shared: Arc<Shared>,
+    endpoints: Arc<[Arc<Endpoint>]>,
+    request: Request<Body>,
+) -> Response<AttemptBody> {
+    let (head, body) = request.into_parts();
+    let replay = Replay::new(body);
+    let overall = timeout::read(&head.headers).map(|limit| Instant::now() + limit);
+    let mut tried: Vec<Arc<Endpoint>> = Vec::new();
+    let mut endpoints = endpoints;
+    loop {
+        let deadline = next_deadline(shared.options.timeout, overall);
+        let picked = match shared.balancer.pick(&endpoints, &tried) {
+            Some(endpoint) => Ok(endpoint),
+            None => wait_for_provider(&shared, &tried, deadline).await,
+        };
+        let (attempt, endpoint) = match picked {
+            Ok(endpoint) => {
+                let request = repeat(&head, &replay, &endpoint, deadline);
+                let attempt = attempt::send(&endpoint, request, &replay, deadline).await;
+                (attempt, Some(endpoint))
+            }
+            Err(status) => (Attempt::Failed(status, None), None),
+        };
+        let (status, response) = match attempt {
+            Attempt::Answered(response) => {
+                shared.throttle.succeeded();
+                return response;
+            }
+            Attempt::Failed(status, response) => (status, response),
+        };
+        let reached = endpoint.is_some();
+        if let Some(endpoint) = endpoint {
+            if status.code() == Code::DeadlineExceeded && response.is_none() && endpoint.suspect() {
+                shared.probe(&endpoint);
+            }
+            tried.push(endpoint);
+        }
+        let again = reached
+            && is_retryable(&status)
+            && shared.throttle.failed()
+            && tried.len() <= shared.options.retries
+            && replay.is_repeatable()
+            && overall.is_none_or(|at| Instant::now() < at);
+        if !again {
+            return response.unwrap_or_else(|| status.into_http());
+        }
+        endpoints = shared.directory.endpoints();
+    }
+}
+
+fn next_deadline(attempt: Duration, overall: Option<Instant>) -> Instant {
+    let at = Instant::now() + attempt;
+    overall.map_or(at, |overall| at.min(overall))
+}
+
+/// Waits until a provider can be called, while one is known whose connection is still being made.
+async fn wait_for_provider(
+    shared: &Shared,
+    tried: &[Arc<Endpoint>],
+    deadline: Instant,
+) -> Result<Arc<Endpoint>, Status> {
+    loop {
+        let changed = shared.directory.changed();
+        let mut changed = std::pin::pin!(changed);
+        // Listening starts before looking, so that a change in between is not missed.
+        changed.as_mut().enable();
+        let endpoints = shared.directory.endpoints();
+        if let Some(endpoint) = shared.balancer.pick(&endpoints, tried) {
+            return Ok(endpoint);
+        }
+        if shared.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting()) {
+            return Err(nobody(&shared.service, &endpoints));
+        }
+        if timeout_at(deadline, changed).await.is_err() {
+            return Err(nobody(&shared.service, &endpoints));
+        }
+    }
+}
+
+fn nobody(service: &str, endpoints: &[Arc<Endpoint>]) -> Status {
+    if endpoints.is_empty() {
+        return Status::unavailable(format!(
+            "no provider of {service} is registered: is one running, on the same registry?"
+        ));
+    }
+    let addresses: Vec<&str> = endpoints.iter().map(|e| e.address()).take(5).collect();
+    Status::unavailable(format!(
+        "none of the {} providers of {service} can be reached ({})",
+        endpoints.len(),
+        addresses.join(", ")
+    ))
+}
+
+/// Makes the request of one attempt: the caller's, sent to this endpoint, with the time that is left.
+fn repeat(head: &Parts, replay: &Replay, endpoint: &Endpoint, deadline: Instant) -> Request<Body> {
+    let mut request = Request::new(replay.attempt());
+    *request.method_mut() = head.method.clone();
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.uri_mut() = attempt::target(endpoint.origin(), &head.uri);
+    *request.headers_mut() = head.headers.clone();
+    let left = deadline.saturating_duration_since(Instant::now());
+    request
+        .headers_mut()
+        .insert(timeout::HEADER, timeout::write(left));
+    request
+}
+
+/// Returns whether another provider, or another moment, may do better.
+///
+/// A business error is an answer, whatever gRPC code it travels under.
+fn is_retryable(status: &Status) -> bool {
+    let code = status.code();
+    matches!(
+        code,
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Internal
+            | Code::Unknown
+    ) && wire_code(status) != BUSINESS_CODE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::business_error;
+
+    #[test]
+    fn what_another_provider_may_do_better_is_retried() {
+        for code in [4, 8, 10, 13, 14, 2] {
+            let status = Status::new(Code::from(code), "x");
+            assert!(is_retryable(&status), "{status}");
+        }
+    }
+
+    #[test]
+    fn answers_are_not_retried() {
+        for code in [1, 3, 5, 6, 7, 9, 11, 12, 15, 16] {
+            let status = Status::new(Code::from(code), "x");
+            assert!(!is_retryable(&status), "{status}");
+        }
+        assert!(!is_retryable(&business_error("random error")));
+    }
+}

@@ -1,0 +1,68 @@
+//! Asks an instance what it offers, over Triple itself.
+
+use dubbo_registry::{
+    MetadataError, MetadataInfo, MetadataRequest, MetadataSource, ServiceMetadata,
+};
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use tonic::Request;
+use tonic::metadata::MetadataMap;
+
+use super::connection;
+use crate::pb;
+use crate::pb::metadata_service_v2_client::MetadataServiceV2Client;
+use crate::selector;
+
+/// Fetches metadata with `MetadataServiceV2/GetMetadataInfo`, on a connection of its own for each question.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RpcMetadata;
+
+impl MetadataSource for RpcMetadata {
+    fn fetch(
+        &self,
+        request: MetadataRequest,
+    ) -> BoxFuture<'_, Result<MetadataInfo, MetadataError>> {
+        Box::pin(fetch(request))
+    }
+}
+
+async fn fetch(asked: MetadataRequest) -> Result<MetadataInfo, MetadataError> {
+    let address = format!("{}:{}", asked.host, asked.port);
+    let (sender, _driver) = connection::connect(&address).await?;
+    let origin = connection::origin(&address)?;
+    let mut request = Request::new(pb::MetadataRequest {
+        revision: asked.revision,
+    });
+    let headers = HeaderMap::from_iter([
+        (selector::GROUP, asked.application.parse()?),
+        (selector::VERSION, asked.version.parse()?),
+    ]);
+    *request.metadata_mut() = MetadataMap::from_headers(headers);
+    let answer = MetadataServiceV2Client::with_origin(sender, origin)
+        .get_metadata_info(request)
+        .await?
+        .into_inner();
+    Ok(MetadataInfo {
+        app: answer.app,
+        revision: answer.version,
+        services: answer
+            .services
+            .into_iter()
+            .map(|(key, service)| (key, service.into()))
+            .collect(),
+    })
+}
+
+impl From<pb::ServiceInfoV2> for ServiceMetadata {
+    fn from(service: pb::ServiceInfoV2) -> Self {
+        Self {
+            name: service.name,
+            group: service.group,
+            version: service.version,
+            protocol: service.protocol,
+            port: service.port,
+            path: service.path,
+            params: service.params.into_iter().collect(),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Records a request's body as it is sent, so that a further attempt can send it again.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use parking_lot::Mutex;
+use tonic::Status;
+use tonic::body::Body;
+
+/// The largest body that is recorded; a larger one is sent once.
+///
+/// More memory for each call in flight buys nothing for the usual small request.
+pub(crate) const MOST_RECORDED_BYTES: usize = 64 * 1024;
+
+/// A request's body and what was sent of it so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    record: Arc<Mutex<Record>>,
+}
+
+#[derive(Debug)]
+struct Record {
+    body: Body,
+    chunks: Vec<Bytes>,
+    bytes: usize,
+    /// Grows with each attempt: only the newest may read on.
+    attempt: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Untouched,
+    Sending,
+    Complete,
+    /// Too large, or with frames that cannot be sent twice.
+    Unrepeatable,
+}
+
+impl Replay {
+    pub(crate) fn new(body: Body) -> Self {
+        let state = if body.is_end_stream() {
+            State::Complete
+        } else {
+            State::Untouched
+        };
+        Self {
+            record: Arc::new(Mutex::new(Record {
+                body,
+                chunks: Vec::new(),
+                bytes: 0,
+                attempt: 0,
+                state,
+            })),
+        }
+    }
+
+    /// Returns the body for one more attempt; the one before sends nothing more.
+    pub(crate) fn attempt(&self) -> Body {
+        // The lock is released before the body is made: making it looks at the record.
+        let attempt = {
+            let mut record = self.record.lock();
+            record.attempt += 1;
+            record.attempt
+        };
+        Body::new(AttemptBody {
+            record: Arc::clone(&self.record),
+            attempt,
+            sent: 0,
+        })
+    }
+
+    /// Returns whether the whole body was sent, however large it was.
+    pub(crate) fn is_sent(&self) -> bool {
+        let record = self.record.lock();
+        record.state == State::Complete || record.body.is_end_stream()
+    }
+
+    /// Returns whether another attempt would send the same: the body was small enough and read to its end, or not at all.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self.record.lock().state, State::Untouched | State::Complete)
+    }
+}
+
+impl Record {
+    /// Notes what the body gave, and returns it to be sent.
+    fn keep(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, Status>>,
+    ) -> Option<Result<Frame<Bytes>, Status>> {
+        match &frame {
+            None if self.state == State::Unrepeatable => {}
+            None => self.state = State::Complete,
+            Some(Ok(frame)) if self.state != State::Unrepeatable => {
+                self.state = match frame.data_ref() {
+                    Some(chunk) if self.bytes + chunk.len() <= MOST_RECORDED_BYTES => {
+                        self.bytes += chunk.len();
+                        self.chunks.push(chunk.clone());
+                        if self.body.is_end_stream() {
+                            State::Complete
+                        } else {
+                            State::Sending
+                        }
+                    }
+                    _ => {
+                        self.chunks = Vec::new();
+                        State::Unrepeatable
+                    }
+                };
+            }
+            Some(_) => self.state = State::Unrepeatable,
+        }
+        frame
+    }
+}
+
+/// What one attempt sends: first the record, then the rest of the body.
+#[derive(Debug)]
+struct AttemptBody {
+    record: Arc<Mutex<Record>>,
+    attempt: usize,
+    sent: usize,
+}
+
+impl HttpBody for AttemptBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        let mut record = this.record.lock();
+        if record.attempt != this.attempt {
+            return Poll::Ready(Some(Err(Status::cancelled("a later attempt took over"))));
+        }
+        if let Some(chunk) = record.chunks.get(this.sent) {
+            this.sent += 1;
+            return Poll::Ready(Some(Ok(Frame::data(chunk.clone()))));
+        }
+        if record.state == State::Complete {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(frame) = Pin::new(&mut record.body).poll_frame(cx) else {
+            return Poll::Pending;
+        };
+        let frame = record.keep(frame);
+        this.sent = record.chunks.len();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let record = self.record.lock();
+        record.state == State::Complete && self.sent == record.chunks.len()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full, StreamBody};
+
+    use super::*;
+
+    async fn read(body: Body) -> Bytes {
+        body.collect().await.unwrap().to_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_further_attempt_sends_the_same_bytes() {
+        let replay = Replay::new(Body::new(Full::new(Bytes::from_static(b"hello"))));
+        for _ in 0..3 {
+            assert_eq!(read(replay.attempt()).await, "hello");
+            assert!(replay.is_repeatable());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_never_read_is_repeatable() {
+        let replay = Replay::new(Body::new(Full::new(Bytes::from_static(b"hello"))));
+        drop(replay.attempt());
+        assert!(replay.is_repeatable());
+        assert_eq!(read(replay.attempt()).await, "hello");
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_sent_once() {
+        let large = Bytes::from(vec![7; MOST_RECORDED_BYTES + 1]);
+        let replay = Replay::new(Body::new(Full::new(large.clone())));
+        assert_eq!(read(replay.attempt()).await, large);
+        assert!(replay.is_sent());
+        assert!(!replay.is_repeatable());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_still_being_sent_is_not_repeatable() {
+        let (sender, chunks) = tokio::sync::mpsc::channel(1);
+        let stream = tokio_stream::wrappers::ReceiverStream::new(chunks);
+        let replay = Replay::new(Body::new(StreamBody::new(stream)));
+        sender
+            .send(Ok::<_, Status>(Frame::data(Bytes::from_static(b"a"))))
+            .await
+            .unwrap();
+        let first = replay.attempt().frame().await;
+        assert!(first.unwrap().unwrap().is_data());
+        assert!(!replay.is_sent());
+        assert!(!replay.is_repeatable());
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_was_replaced_reads_nothing_more() {
+        let replay = Replay::new(Body::new(Full::new(Bytes::from_static(b"hello"))));
+        let first = replay.attempt();
+        let second = replay.attempt();
+        assert!(first.collect().await.is_err());
+        assert_eq!(read(second).await, "hello");
+    }
+}

@@ -1,0 +1,168 @@
+//! The provider: tonic services on one port, with everything that Dubbo consumers expect beside them.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use dubbo_registry::{Reference, ServiceInfo};
+use http::{Request, Response};
+use tokio::net::TcpListener;
+use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
+use tonic::server::NamedService;
+use tonic::service::RoutesBuilder;
+use tower_service::Service;
+
+use crate::pb;
+use crate::pb::metadata_service_v2_server::MetadataServiceV2Server;
+use crate::runtime::Workers;
+use crate::selector::Selector;
+
+mod deadline;
+mod descriptor;
+mod health;
+mod listener;
+mod metadata;
+mod serving;
+
+pub use descriptor::DescriptorError;
+pub use serving::{DRAIN_LIMIT, ServeError, Serving};
+
+use deadline::Deadline;
+use health::Health;
+use listener::Connections;
+use metadata::Metadata;
+
+/// A provider that is being put together.
+#[derive(Debug)]
+pub struct Provider {
+    application: String,
+    routes: RoutesBuilder,
+    services: Vec<ServiceInfo>,
+    descriptors: Vec<&'static [u8]>,
+}
+
+impl Provider {
+    /// Begins a provider of this application, with no service yet.
+    #[must_use]
+    pub fn new(application: impl Into<String>) -> Self {
+        Self {
+            application: application.into(),
+            routes: RoutesBuilder::default(),
+            services: Vec::new(),
+            descriptors: Vec::new(),
+        }
+    }
+
+    /// Adds a generated service under no group and no version, with the file descriptor set that it was generated from.
+    ///
+    /// # Errors
+    ///
+    /// When the set does not describe the service.
+    pub fn service<S>(self, service: S, descriptors: &'static [u8]) -> Result<Self, DescriptorError>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: NamedService + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        self.service_of(service, descriptors, "", "")
+    }
+
+    /// Adds a generated service under a group and a version, either of which may be empty.
+    ///
+    /// # Errors
+    ///
+    /// When the set does not describe the service.
+    pub fn service_of<S>(
+        mut self,
+        service: S,
+        descriptors: &'static [u8],
+        group: &str,
+        version: &str,
+    ) -> Result<Self, DescriptorError>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: NamedService + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        self.services.push(ServiceInfo {
+            interface: S::NAME.to_owned(),
+            group: group.to_owned(),
+            version: version.to_owned(),
+            methods: descriptor::methods(descriptors, S::NAME)?,
+            ..ServiceInfo::default()
+        });
+        if !self.descriptors.contains(&descriptors) {
+            self.descriptors.push(descriptors);
+        }
+        self.routes.add_service(service);
+        Ok(self)
+    }
+
+    /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
+    /// workers.
+    ///
+    /// # Errors
+    ///
+    /// When the listener has no address, or reflection cannot use the descriptors.
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        workers: &Workers,
+    ) -> Result<Serving, ServeError> {
+        let address = listener.local_addr()?;
+        let references = self.references()?;
+        let metadata = Metadata::default();
+        let health = Health::serving(references.iter().map(Reference::to_string).collect()).await;
+        self.add_companions(&health, &metadata)?;
+        let table: HashMap<_, _> = references
+            .into_iter()
+            .map(|reference| (reference.interface().to_owned(), reference))
+            .collect();
+        let routes = self.routes.routes().prepare();
+        let service = Deadline::new(Selector::new(routes, table));
+        Ok(Serving {
+            application: self.application,
+            services: self.services,
+            address,
+            connections: Connections::accept(listener, workers.clone(), service),
+            health,
+            metadata,
+            announcement: None,
+        })
+    }
+
+    fn references(&self) -> Result<Vec<Reference>, dubbo_registry::Error> {
+        self.services
+            .iter()
+            .map(|service| {
+                let reference = Reference::new(&service.interface)?;
+                Ok(reference.group(&service.group).version(&service.version))
+            })
+            .collect()
+    }
+
+    /// Adds what Dubbo and gRPC tools ask for beside the services: metadata, health, reflection in both versions.
+    fn add_companions(&mut self, health: &Health, metadata: &Metadata) -> Result<(), ServeError> {
+        let metadata = MetadataServiceV2Server::new(metadata.clone())
+            .accept_compressed(CompressionEncoding::Gzip);
+        let reflection = || {
+            self.descriptors
+                .iter()
+                .chain([
+                    &pb::FILE_DESCRIPTOR_SET,
+                    &tonic_health::pb::FILE_DESCRIPTOR_SET,
+                ])
+                .fold(
+                    tonic_reflection::server::Builder::configure(),
+                    |builder, set| builder.register_encoded_file_descriptor_set(set),
+                )
+        };
+        let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
+        self.routes
+            .add_service(metadata)
+            .add_service(health.service())
+            .add_service(v1)
+            .add_service(v1alpha);
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Enforces `grpc-timeout` on the provider: a handler that overruns is ended, and the caller is told so.
+//!
+//! tonic's own server drops the future as well, but answers CANCELLED; callers and metrics need DEADLINE_EXCEEDED.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower_service::Service;
+
+use crate::timeout;
+
+/// A service whose calls end at the deadline that their `grpc-timeout` header sets; calls without one are not touched.
+#[derive(Clone, Debug)]
+pub(crate) struct Deadline<S> {
+    inner: S,
+}
+
+impl<S> Deadline<S> {
+    pub(crate) const fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Deadline<S>
+where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = DeadlineFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let limit = timeout::read(request.headers());
+        DeadlineFuture {
+            call: self.inner.call(request),
+            limit: limit.map(Limit::after),
+        }
+    }
+}
+
+/// A deadline, and the timer that wakes the task then: made only when the work is not done at the first poll.
+#[derive(Debug)]
+struct Limit {
+    at: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Limit {
+    fn after(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            at: now.checked_add(limit).unwrap_or(now + timeout::LONGEST),
+            timer: None,
+        }
+    }
+
+    fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let at = self.at;
+        self.timer
+            .get_or_insert_with(|| Box::pin(sleep_until(at)))
+            .as_mut()
+            .poll(cx)
+    }
+}
+
+fn exceeded() -> Status {
+    Status::deadline_exceeded(
+        "the handler did not finish before the deadline that grpc-timeout set",
+    )
+}
+
+pin_project! {
+    /// The answer of a call, or DEADLINE_EXCEEDED.
+    pub(crate) struct DeadlineFuture<F> {
+        #[pin]
+        call: F,
+        limit: Option<Limit>,
+    }
+}
+
+impl<F> Future for DeadlineFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(Ok(response)) = this.call.poll(cx) {
+            return Poll::Ready(Ok(match this.limit.take() {
+                Some(limit) if !response.body().is_end_stream() => response.map(|body| {
+                    Body::new(DeadlineBody {
+                        body,
+                        limit,
+                        over: false,
+                    })
+                }),
+                _ => response,
+            }));
+        }
+        let Some(limit) = this.limit else {
+            return Poll::Pending;
+        };
+        ready!(limit.poll_passed(cx));
+        Poll::Ready(Ok(exceeded().into_http()))
+    }
+}
+
+/// A response body that ends with DEADLINE_EXCEEDED in its trailers when the deadline passes before its own end.
+struct DeadlineBody {
+    body: Body,
+    limit: Limit,
+    over: bool,
+}
+
+impl HttpBody for DeadlineBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        ready!(self.limit.poll_passed(cx));
+        self.over = true;
+        self.body = Body::empty();
+        Poll::Ready(Some(Ok(Frame::trailers(trailers(&exceeded())))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    if status.add_header(&mut trailers).is_err() {
+        // Only a message that is no header value can fail, and the code says enough.
+        trailers.insert(Status::GRPC_STATUS, (Code::DeadlineExceeded as i32).into());
+    }
+    trailers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use http_body_util::{BodyExt, StreamBody};
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+
+    fn request(limit: &str) -> Request<()> {
+        Request::builder()
+            .header(timeout::HEADER, limit)
+            .body(())
+            .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_overruns_is_answered_with_deadline_exceeded() {
+        let service = Deadline::new(service_fn(|_: Request<()>| pending()));
+        let response = service.oneshot(request("50m")).await.unwrap();
+        assert_eq!(response.headers()[Status::GRPC_STATUS], "4");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_overruns_ends_with_deadline_exceeded_in_its_trailers() {
+        let service = Deadline::new(service_fn(|_: Request<()>| async {
+            let never = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Status>>());
+            Ok(Response::new(Body::new(never)))
+        }));
+        let response = service.oneshot(request("1S")).await.unwrap();
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()[Status::GRPC_STATUS], "4");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_without_a_timeout_takes_the_time_it_needs() {
+        let service = Deadline::new(service_fn(|_: Request<()>| async {
+            tokio::time::sleep(Duration::from_secs(86_400)).await;
+            Ok(Response::new(Body::empty()))
+        }));
+        let response = service.oneshot(Request::new(())).await.unwrap();
+        assert!(response.headers().get(Status::GRPC_STATUS).is_none());
+    }
+}

@@ -1,0 +1,152 @@
+//! Accepts connections on one listener and deals them to the workers in turn.
+//!
+//! One listener, not one for each core with `SO_REUSEPORT`: the kernel would hash few connections unevenly, and a port
+//! that is in use would go unnoticed.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+use crate::runtime::Workers;
+
+/// How long an HTTP/1.1 peer may take to send its headers.
+const HEADER_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a silent HTTP/2 peer is asked for a sign of life, and how long it may take to give it.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_LIMIT: Duration = Duration::from_secs(20);
+
+/// Calls in flight on one connection; more of them wait in the consumer.
+const STREAMS: u32 = 1024;
+
+/// How long accepting pauses when the process has no file descriptor left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// The connections of one provider.
+#[derive(Debug)]
+pub(super) struct Connections {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Connections {
+    /// Starts to accept; `service` answers each request, on the worker that its connection was dealt to.
+    pub(super) fn accept<S, B>(listener: TcpListener, workers: Workers, service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tokio::spawn(accept(
+            listener,
+            workers,
+            service,
+            stop.clone(),
+            tasks.clone(),
+        ));
+        Self { stop, tasks }
+    }
+
+    /// Refuses new connections and lets those that are open finish their calls. False when some had not at the limit.
+    pub(super) async fn drain(self, limit: Duration) -> bool {
+        self.stop.cancel();
+        self.tasks.close();
+        tokio::time::timeout(limit, self.tasks.wait()).await.is_ok()
+    }
+}
+
+async fn accept<S, B>(
+    listener: TcpListener,
+    workers: Workers,
+    service: S,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        // A socket belongs to the runtime that made it, so it is handed over as the operating system's own.
+        match accepted.and_then(|(stream, _)| stream.into_std()) {
+            Ok(stream) => {
+                let connection = serve(stream, service.clone(), stop.clone());
+                tasks.spawn_on(connection, workers.next());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve<S, B>(stream: std::net::TcpStream, service: S, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let stream = match adopt(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%error, "a connection was gone before it was served");
+            return;
+        }
+    };
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_LIMIT)
+        .max_concurrent_streams(STREAMS);
+    let connection =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection ended with an error");
+    }
+}
+
+fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_std(stream)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

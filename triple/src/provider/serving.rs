@@ -1,0 +1,102 @@
+//! A provider at work, and the order in which it leaves.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dubbo_registry::{Announcement, Registration, Registry, ServiceInfo};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::health::Health;
+use super::listener::Connections;
+use super::metadata::Metadata;
+
+/// How long consumers get to let go between the unregistration and NOT_SERVING.
+///
+/// A dubbo-go consumer that hears NOT_SERVING before it has heard of the unregistration ignores this address for 30 s,
+/// and so the process that starts here next.
+const LET_GO: Duration = Duration::from_secs(1);
+
+/// How long calls in flight may take to finish once new connections are refused.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// A provider that serves calls.
+#[derive(Debug)]
+pub struct Serving {
+    pub(super) application: String,
+    pub(super) services: Vec<ServiceInfo>,
+    pub(super) address: SocketAddr,
+    pub(super) connections: Connections,
+    pub(super) health: Health,
+    pub(super) metadata: Metadata,
+    pub(super) announcement: Option<Announcement>,
+}
+
+impl Serving {
+    /// Returns the address that the provider listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Announces the provider under this host, and returns the announcement to wait for.
+    ///
+    /// # Errors
+    ///
+    /// When the application's, the host's or an interface's name cannot be registered.
+    pub fn announce(
+        &mut self,
+        registry: &dyn Registry,
+        host: &str,
+    ) -> Result<Announcement, dubbo_registry::Error> {
+        let registration = Registration::new(
+            &self.application,
+            host,
+            self.address.port(),
+            self.services.clone(),
+        )?;
+        // Consumers ask for the metadata as soon as they see the node.
+        self.metadata.set(registration.metadata());
+        let announcement = registry.register(registration);
+        self.announcement = Some(announcement.clone());
+        Ok(announcement)
+    }
+
+    /// Leaves without losing a call: unregister, give consumers a second to let go, tell whoever still watches, wait until
+    /// `stop_wait` since the unregistration is over, refuse connections and finish what is in flight.
+    ///
+    /// The order is measured, not taste: NOT_SERVING before the unregistration makes dubbo-go consumers ignore the
+    /// restarted process. Without an announcement there is nobody to wait for.
+    pub async fn leave(self, stop_wait: Duration) {
+        if let Some(announcement) = &self.announcement {
+            match announcement.withdraw().await {
+                Ok(()) => tracing::info!("unregistered"),
+                Err(error) => tracing::warn!(%error, "not unregistered in time"),
+            }
+            let over = Instant::now() + stop_wait;
+            sleep(LET_GO.min(stop_wait)).await;
+            self.health.not_serving().await;
+            sleep_until(over).await;
+        }
+        self.health.close().await;
+        if self.connections.drain(DRAIN_LIMIT).await {
+            tracing::info!("every call is finished");
+        } else {
+            tracing::warn!(limit = ?DRAIN_LIMIT, "calls were still in flight at the limit");
+        }
+    }
+}
+
+/// Why a provider could not start to serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener's socket cannot be used.
+    #[error("cannot listen")]
+    Listen(#[from] io::Error),
+    /// A service's name cannot be registered.
+    #[error(transparent)]
+    Name(#[from] dubbo_registry::Error),
+    /// The descriptors of a service cannot be used for reflection.
+    #[error("reflection cannot be offered")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}

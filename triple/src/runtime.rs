@@ -1,0 +1,176 @@
+//! The two shapes of runtime that serve calls, and the small control runtime beside them.
+//!
+//! The libraries never make a runtime behind the caller's back: a binary makes one [`Runtime`] and hands its
+//! [`Workers`] to whatever serves or makes calls. ZooKeeper, probes, scrapes and pushes live on the control runtime,
+//! so that a busy handler never costs a session.
+
+use std::future::Future;
+use std::io;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+
+mod workers;
+
+pub use workers::Workers;
+
+/// How the threads that serve calls share their work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// One tokio runtime whose threads steal tasks from each other: even under uneven load.
+    #[default]
+    WorkStealing,
+    /// One single-threaded runtime for each core, and a connection stays on its core: the most calls per second where
+    /// there are at least as many busy connections as cores.
+    PerCore,
+}
+
+/// A name that is no [`Shape`].
+#[derive(Debug, thiserror::Error)]
+#[error("unknown runtime shape {0:?}, expected work-stealing or per-core")]
+pub struct UnknownShape(String);
+
+impl FromStr for Shape {
+    type Err = UnknownShape;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "work-stealing" => Ok(Self::WorkStealing),
+            "per-core" => Ok(Self::PerCore),
+            other => Err(UnknownShape(other.to_owned())),
+        }
+    }
+}
+
+/// The threads of a process: workers for calls, one control thread for everything else.
+#[derive(Debug)]
+pub struct Runtime {
+    control: tokio::runtime::Runtime,
+    workers: Workers,
+    stealing: Option<tokio::runtime::Runtime>,
+    stop: CancellationToken,
+}
+
+impl Runtime {
+    /// Starts the threads, as many workers as the machine has cores.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no thread or no event queue.
+    pub fn new(shape: Shape) -> io::Result<Self> {
+        let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let control = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("dubbo-control")
+            .enable_all()
+            .build()?;
+        let stop = CancellationToken::new();
+        let (workers, stealing) = match shape {
+            Shape::WorkStealing => {
+                let stealing = start_stealing(count)?;
+                (
+                    Workers::new(vec![stealing.handle().clone()]),
+                    Some(stealing),
+                )
+            }
+            Shape::PerCore => (Workers::new(start_cores(count, &stop)?), None),
+        };
+        Ok(Self {
+            control,
+            workers,
+            stealing,
+            stop,
+        })
+    }
+
+    /// Returns the threads that serve calls.
+    #[must_use]
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
+    /// Returns the runtime for everything that is not a call.
+    #[must_use]
+    pub fn control(&self) -> &Handle {
+        self.control.handle()
+    }
+
+    /// Runs a future to its end on the control runtime, and waits for it here.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.control.block_on(future)
+    }
+
+    /// Ends all threads, and gives blocking work `limit` to finish; what still runs then is left behind.
+    pub fn shutdown(self, limit: Duration) {
+        // A core's thread is not joined: it ends at its next poll, and a handler that never yields must not hold the exit up.
+        self.stop.cancel();
+        if let Some(stealing) = self.stealing {
+            stealing.shutdown_background();
+        }
+        self.control.shutdown_timeout(limit);
+    }
+}
+
+fn start_stealing(count: usize) -> io::Result<tokio::runtime::Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(count)
+        .thread_name("dubbo-worker")
+        .enable_all()
+        .build()
+}
+
+fn start_cores(count: usize, stop: &CancellationToken) -> io::Result<Vec<Handle>> {
+    (0..count)
+        .map(|core| {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let handle = runtime.handle().clone();
+            let stop = stop.clone();
+            thread::Builder::new()
+                .name(format!("dubbo-core-{core}"))
+                .spawn(move || {
+                    workers::enter(core);
+                    runtime.block_on(stop.cancelled());
+                    runtime.shutdown_background();
+                })?;
+            Ok(handle)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_run_what_is_spawned_on_their_workers() {
+        for shape in [Shape::WorkStealing, Shape::PerCore] {
+            let runtime = Runtime::new(shape).unwrap();
+            let answer = runtime.workers().next().spawn(async { 42 });
+            assert_eq!(runtime.block_on(answer).unwrap(), 42, "{shape:?}");
+            runtime.shutdown(Duration::from_secs(1));
+        }
+    }
+
+    #[test]
+    fn per_core_tasks_know_their_worker_and_work_is_dealt_in_turn() {
+        let runtime = Runtime::new(Shape::PerCore).unwrap();
+        let workers = runtime.workers().clone();
+        let seen: Vec<usize> = (0..workers.len())
+            .map(|_| {
+                let task = workers.next().spawn(async { Workers::current() });
+                runtime.block_on(task).unwrap()
+            })
+            .collect();
+        assert_eq!(seen, (0..workers.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_unknown_shape_is_refused_with_the_choices() {
+        let error = "tokio".parse::<Shape>().unwrap_err().to_string();
+        assert!(error.contains("work-stealing or per-core"), "{error}");
+    }
+}

@@ -1,0 +1,66 @@
+//! gRPC statuses with Dubbo's extra code for business errors.
+
+use bytes::Bytes;
+use prost::Message;
+use tonic::{Code, Status};
+
+/// Dubbo's code for an error that the business logic answered with; gRPC itself ends at 16.
+///
+/// dubbo-go calls it `CodeBizError`. tonic has no such [`Code`], so it travels as [`Code::Unknown`] with the number in
+/// `grpc-status-details-bin`, which dubbo-go reads first.
+pub const BUSINESS_CODE: i32 = 17;
+
+/// `google.rpc.Status` as far as gRPC's trailers use it.
+#[derive(Clone, PartialEq, Message)]
+struct Details {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// Returns the status that Dubbo consumers take for a business error: counted as such, and not retried.
+pub fn business_error(message: impl Into<String>) -> Status {
+    let message = message.into();
+    let details = Details {
+        code: BUSINESS_CODE,
+        message: message.clone(),
+    };
+    Status::with_details(Code::Unknown, message, Bytes::from(details.encode_to_vec()))
+}
+
+/// Returns the number that the status had on the wire: the code in its details where it has any, else its own.
+#[must_use]
+pub fn wire_code(status: &Status) -> i32 {
+    if !status.details().is_empty()
+        && let Ok(details) = Details::decode(status.details())
+        && details.code != 0
+    {
+        return details.code;
+    }
+    status.code() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_business_error_is_17_on_the_wire_and_unknown_to_grpc() {
+        let status = business_error("random error");
+        assert_eq!(wire_code(&status), BUSINESS_CODE);
+        assert_eq!(status.code(), Code::Unknown);
+        assert_eq!(status.message(), "random error");
+    }
+
+    #[test]
+    fn a_status_without_details_keeps_its_own_code() {
+        assert_eq!(wire_code(&Status::unavailable("gone")), 14);
+    }
+
+    #[test]
+    fn details_that_are_not_a_status_are_ignored() {
+        let status = Status::with_details(Code::Internal, "x", Bytes::from_static(b"\xff\xff"));
+        assert_eq!(wire_code(&status), 13);
+    }
+}

@@ -1,0 +1,111 @@
+//! A provider of the greeting service on loopback, and a consumer of it, joined by a registry in memory.
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dubbo_registry::{MemoryRegistry, Reference, Registry};
+use greet::greet_service_client::GreetServiceClient;
+use greet::greet_service_server::{GreetService, GreetServiceServer};
+use greet::{GreetRequest, GreetResponse};
+use tokio::net::TcpListener;
+use tonic::{Request, Response, Status};
+use triple::{Consumer, ConsumerOptions, Provider, Serving, Workers};
+
+pub(crate) type Client = GreetServiceClient<Consumer>;
+
+/// What a provider of the tests does with a call.
+#[derive(Clone, Default)]
+pub(crate) struct Behaviour {
+    /// The time that it takes.
+    pub(crate) delay: Duration,
+    /// The error that it answers with, made anew for each call.
+    pub(crate) error: Option<fn() -> Status>,
+    /// The calls that reached it.
+    pub(crate) calls: Arc<AtomicUsize>,
+}
+
+impl Behaviour {
+    pub(crate) fn failing(error: fn() -> Status) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn taking(delay: Duration) -> Self {
+        Self {
+            delay,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+#[tonic::async_trait]
+impl GreetService for Behaviour {
+    async fn greet(
+        &self,
+        request: Request<GreetRequest>,
+    ) -> Result<Response<GreetResponse>, Status> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.delay).await;
+        match self.error {
+            Some(error) => Err(error()),
+            None => Ok(Response::new(GreetResponse {
+                greeting: format!("hello {}", request.into_inner().name),
+            })),
+        }
+    }
+}
+
+pub(crate) fn provider(behaviour: &Behaviour) -> Provider {
+    Provider::new("greeter")
+        .service(
+            GreetServiceServer::new(behaviour.clone()),
+            greet::FILE_DESCRIPTOR_SET,
+        )
+        .unwrap()
+}
+
+/// Serves on a free port, with no registry.
+pub(crate) async fn serve(behaviour: &Behaviour) -> Serving {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    provider(behaviour)
+        .serve(listener, &Workers::here())
+        .await
+        .unwrap()
+}
+
+/// Serves on a free port and is announced when this returns.
+pub(crate) async fn announced(registry: &MemoryRegistry, behaviour: &Behaviour) -> Serving {
+    let mut serving = serve(behaviour).await;
+    let announcement = serving.announce(registry, "127.0.0.1").unwrap();
+    announcement.done().await.unwrap();
+    serving
+}
+
+pub(crate) fn reference() -> Reference {
+    Reference::new(greet::INTERFACE).unwrap()
+}
+
+pub(crate) fn client(registry: &dyn Registry, options: ConsumerOptions) -> Client {
+    GreetServiceClient::new(Consumer::new(
+        registry,
+        reference(),
+        &Workers::here(),
+        options,
+    ))
+}
+
+pub(crate) async fn greet(client: &Client) -> Result<String, Status> {
+    let request = GreetRequest {
+        name: "world".to_owned(),
+    };
+    let response = client.clone().greet(request).await?;
+    Ok(response.into_inner().greeting)
+}
