@@ -17,6 +17,7 @@ PACKAGES=(
   prometheus-pushgateway
   prometheus-alertmanager   # and amtool
   docker-compose            # reads the compose files; needs no daemon for that
+  jsonnet                   # generates rules and dashboard from the mixin
   python3-venv              # kubernetes-validate, from PyPI
   shellcheck                # our shell scripts
   util-linux                # setpriv, which ends servers with their test

@@ -23,7 +23,7 @@ pub use eventually::{Probe, eventually};
 pub use http::{Response, get, post};
 pub use port::free_port;
 pub use process::Process;
-pub use prometheus::{Prometheus, Target};
+pub use prometheus::{Prometheus, Target, prometheus_pull};
 pub use proxy::TcpProxy;
 pub use pushgateway::Pushgateway;
 pub use sample::Sample;

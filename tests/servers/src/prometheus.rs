@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::daemon::{Daemon, Launch};
 use crate::http::{get, post};
+use crate::pushgateway::Pushgateway;
 use crate::sample::Sample;
+use crate::zookeeper::ZooKeeper;
 
 /// A Prometheus of its own, with an empty database.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub struct Prometheus {
 #[derive(Debug)]
 struct Configured {
     yaml: String,
+    files: Vec<(String, String)>,
 }
 
 /// One target of the list that Prometheus scrapes.
@@ -38,16 +41,41 @@ pub struct Target {
 // === impl Prometheus ===
 
 impl Prometheus {
-    /// Starts a server with this configuration; files that it names relative to itself are looked for in its own temporary
-    /// folder, so name them absolutely.
+    /// Starts a server with this configuration, in which `localhost:9090` stands for the server itself.
     ///
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
     pub async fn start(config_yaml: &str) -> Self {
-        let yaml = config_yaml.to_owned();
+        Self::start_with_files(config_yaml, &[]).await
+    }
+
+    /// Starts a server with this configuration beside these files, such as `("rules/mine.yml", "groups: …")`.
+    ///
+    /// # Panics
+    /// When it is not installed, refuses the configuration, or does not answer.
+    pub async fn start_with_files(config_yaml: &str, files: &[(&str, &str)]) -> Self {
+        let configured = Configured {
+            yaml: config_yaml.to_owned(),
+            files: files
+                .iter()
+                .map(|(name, text)| (name.to_string(), text.to_string()))
+                .collect(),
+        };
         Self {
-            daemon: Daemon::start(Configured { yaml }).await,
+            daemon: Daemon::start(configured).await,
         }
+    }
+
+    /// Starts a server with the project's own `prometheus_pull.yml`, rendered for these two servers, and without rules.
+    ///
+    /// # Panics
+    /// When it is not installed, refuses the configuration, or does not answer.
+    pub async fn start_pull(zookeeper: &ZooKeeper, pushgateway: &Pushgateway) -> Self {
+        Self::start(&prometheus_pull(
+            &zookeeper.address(),
+            &pushgateway.address(),
+        ))
+        .await
     }
 
     /// Returns `http://127.0.0.1:port`.
@@ -136,6 +164,30 @@ impl Prometheus {
     }
 }
 
+/// Returns the project's `prometheus_pull.yml` for a ZooKeeper and a Pushgateway, each written `host:port`, as `render.sh` prints it;
+/// `localhost:9090` is left for [`Prometheus::start`] to replace.
+///
+/// # Panics
+/// When the script fails.
+pub fn prometheus_pull(zookeeper: &str, pushgateway: &str) -> String {
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../prometheus_grafana/render.sh"
+    );
+    let output = Command::new(script)
+        .env("PROMETHEUS", "localhost:9090")
+        .env("ZOOKEEPER", zookeeper)
+        .env("PUSHGATEWAY", pushgateway)
+        .output()
+        .expect("the script can be started");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("the configuration is UTF-8")
+}
+
 // === impl Configured ===
 
 impl Launch for Configured {
@@ -143,7 +195,16 @@ impl Launch for Configured {
 
     fn command(&self, port: u16, folder: &Path) -> Command {
         let configuration = folder.join("prometheus.yml");
-        std::fs::write(&configuration, &self.yaml).expect("the folder is ours");
+        let yaml = self
+            .yaml
+            .replace("localhost:9090", &format!("127.0.0.1:{port}"));
+        std::fs::write(&configuration, yaml).expect("the folder is ours");
+        for (name, text) in &self.files {
+            let file = folder.join(name);
+            std::fs::create_dir_all(file.parent().expect("it is in the folder"))
+                .expect("the folder is ours");
+            std::fs::write(file, text).expect("the folder is ours");
+        }
         let mut command = Command::new(Self::PROGRAM.0);
         command
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))

@@ -1,0 +1,26 @@
+// The rules and the dashboard as Kubernetes objects.
+local mixin = import 'mixin.libsonnet';
+{
+  rule: {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: {
+      name: 'dubbo-rules',
+      namespace: 'monitoring',
+      // kube-prometheus's own Prometheus takes rules with these labels.
+      labels: { prometheus: 'k8s', role: 'alert-rules' },
+    },
+    spec: { groups: mixin.prometheusRules.groups + mixin.prometheusAlerts.groups },
+  },
+  dashboard: {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: 'dubbo-dashboard',
+      namespace: 'monitoring',
+      // Grafana's sidecar (kube-prometheus-stack) loads what carries this label.
+      labels: { grafana_dashboard: '1' },
+    },
+    // generate.sh appends the data: grafana.json as it is.
+  },
+}

@@ -1,0 +1,109 @@
+// How panels are made and placed.
+{
+  datasource: { type: 'prometheus', uid: '${datasource}' },
+
+  local target(expr, legend, extra={}) = {
+    datasource: $.datasource,
+    expr: expr,
+    legendFormat: legend,
+  } + extra,
+
+  // Panels name their targets A, B, C…
+  local base(type, title, description, unit, targets, w, h) = {
+    type: type,
+    title: title,
+    description: description,
+    datasource: $.datasource,
+    gridPos: { w: w, h: h },
+    targets: std.mapWithIndex(function(i, one) one { refId: std.char(std.codepoint('A') + i) }, targets),
+    fieldConfig: { defaults: { unit: unit }, overrides: [] },
+  },
+
+  stat(title, description, unit, expr, thresholds=[[null, 'green']], empty='0')::
+    base('stat', title, description, unit, [target(expr, title, { instant: true, range: false })], 4, 4) + {
+      fieldConfig+: { defaults+: {
+        noValue: empty,
+        thresholds: { mode: 'absolute', steps: [{ value: step[0], color: step[1] } for step in thresholds] },
+      } },
+      options: {
+        colorMode: 'value',
+        graphMode: 'none',
+        justifyMode: 'auto',
+        orientation: 'auto',
+        reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
+        textMode: 'value',
+      },
+    },
+
+  graph(title, description, unit, pairs, w=12, stack=false)::
+    base('timeseries', title, description, unit, [target(pair[0], pair[1], { range: true }) for pair in pairs], w, 8) + {
+      fieldConfig+: { defaults+: {
+        min: 0,
+        custom: { lineWidth: 1, fillOpacity: if stack then 40 else 10, showPoints: 'never', stacking: { mode: if stack then 'normal' else 'none', group: 'A' } },
+      } },
+      options: {
+        legend: { displayMode: 'list', placement: 'bottom', showLegend: true, calcs: [] },
+        tooltip: { mode: 'multi', sort: 'desc' },
+      },
+    },
+
+  heatmap(title, description, expr, w=12)::
+    base('heatmap', title, description, 's', [target(expr, '{{le}}', { format: 'heatmap', range: true })], w, 8) + {
+      options: {
+        calculate: false,
+        cellGap: 1,
+        color: { mode: 'scheme', scheme: 'Oranges', steps: 64, exponent: 0.5, fill: 'dark-orange', reverse: false },
+        exemplars: { color: 'rgba(255,0,255,0.7)' },
+        filterValues: { le: 1e-9 },
+        legend: { show: true },
+        rowsFrame: { layout: 'auto' },
+        tooltip: { mode: 'single', yHistogram: false },
+        yAxis: { axisPlacement: 'left', reverse: false, unit: 's' },
+      },
+    },
+
+  // Each column is [expression, name, unit]; rows are joined by their labels.
+  table(title, description, columns, w=12)::
+    base('table', title, description, columns[0][2], [
+      target(column[0], column[1], { instant: true, range: false, format: 'table' })
+      for column in columns
+    ], w, 8) + {
+      fieldConfig+: { overrides: [
+        {
+          matcher: { id: 'byName', options: column[1] },
+          properties: [{ id: 'unit', value: column[2] }],
+        }
+        for column in columns
+      ] },
+      options: { showHeader: true, cellHeight: 'sm', footer: { show: false, reducer: ['sum'], countRows: false, fields: '' } },
+      transformations: [
+        { id: 'merge', options: {} },
+        { id: 'organize', options: {
+          excludeByName: { Time: true },
+          indexByName: {},
+          renameByName: {
+            [if std.length(columns) == 1 then 'Value' else 'Value #' + std.char(std.codepoint('A') + i)]: columns[i][1]
+            for i in std.range(0, std.length(columns) - 1)
+          },
+        } },
+      ],
+    },
+
+  // place(ROWS): each row is [title, panels]; panels fill lines of 24 columns from left to right.
+  place(rows)::
+    local flow(state, one) =
+      local fits = state.x + one.gridPos.w <= 24;
+      local x = if fits then state.x else 0;
+      local y = if fits then state.y else state.y + state.h;
+      {
+        x: x + one.gridPos.w,
+        y: y,
+        h: if fits then std.max(state.h, one.gridPos.h) else one.gridPos.h,
+        panels: state.panels + [one { gridPos+: { x: x, y: y } }],
+      };
+    local add(state, row) =
+      local title = { type: 'row', title: row[0], collapsed: false, panels: [], gridPos: { x: 0, y: state.y, w: 24, h: 1 } };
+      local done = std.foldl(flow, row[1], { x: 0, y: state.y + 1, h: 0, panels: [] });
+      { y: done.y + done.h, panels: state.panels + [title] + done.panels };
+    std.mapWithIndex(function(i, one) one { id: i + 1 }, std.foldl(add, rows, { y: 0, panels: [] }).panels),
+}
