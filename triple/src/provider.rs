@@ -20,6 +20,7 @@ use crate::selector::Selector;
 mod deadline;
 mod descriptor;
 mod health;
+mod json;
 mod listener;
 mod metadata;
 mod serving;
@@ -29,6 +30,7 @@ pub use serving::{DRAIN_LIMIT, ServeError, Serving};
 
 use deadline::Deadline;
 use health::Health;
+use json::Json;
 use listener::Connections;
 use metadata::Metadata;
 
@@ -39,6 +41,7 @@ pub struct Provider {
     routes: RoutesBuilder,
     services: Vec<ServiceInfo>,
     descriptors: Vec<&'static [u8]>,
+    methods: json::Methods,
 }
 
 impl Provider {
@@ -50,6 +53,7 @@ impl Provider {
             routes: RoutesBuilder::default(),
             services: Vec::new(),
             descriptors: Vec::new(),
+            methods: json::Methods::new(),
         }
     }
 
@@ -84,13 +88,22 @@ impl Provider {
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
+        let methods = descriptor::methods(descriptors, S::NAME)?;
         self.services.push(ServiceInfo {
             interface: S::NAME.to_owned(),
             group: group.to_owned(),
             version: version.to_owned(),
-            methods: descriptor::methods(descriptors, S::NAME)?,
+            methods: methods
+                .iter()
+                .map(|method| method.name().to_owned())
+                .collect(),
             ..ServiceInfo::default()
         });
+        self.methods.extend(
+            methods
+                .into_iter()
+                .map(|method| (json::path(&method), method)),
+        );
         if !self.descriptors.contains(&descriptors) {
             self.descriptors.push(descriptors);
         }
@@ -119,7 +132,7 @@ impl Provider {
             .map(|reference| (reference.interface().to_owned(), reference))
             .collect();
         let routes = self.routes.routes().prepare();
-        let service = Deadline::new(Selector::new(routes, table));
+        let service = Json::new(Deadline::new(Selector::new(routes, table)), self.methods);
         Ok(Serving {
             application: self.application,
             services: self.services,

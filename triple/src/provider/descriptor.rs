@@ -1,19 +1,18 @@
-//! Reads which methods a service has from its compiled file descriptor set.
+//! What is known of services from their compiled file descriptor sets: methods, and the types of their messages.
 
-use prost::Message;
-use prost_types::FileDescriptorSet;
+use prost_reflect::{DescriptorPool, MethodDescriptor};
 
-/// Why a service's methods could not be read.
+/// Why a service's descriptors cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DescriptorError {
-    /// The bytes are no file descriptor set.
-    #[error("the file descriptor set of {interface} cannot be decoded")]
+    /// The bytes are no file descriptor set, or it lacks a file that another one imports.
+    #[error("the file descriptor set of {interface} cannot be read")]
     Malformed {
         /// The service that was asked for.
         interface: String,
         /// What is wrong with the bytes.
         #[source]
-        source: prost::DecodeError,
+        source: prost_reflect::DescriptorError,
     },
     /// The set has no such service.
     #[error("the file descriptor set has no service named {0}")]
@@ -21,24 +20,19 @@ pub enum DescriptorError {
 }
 
 /// Returns the methods of the service with this full name, in the order of its definition.
-pub(crate) fn methods(descriptors: &[u8], interface: &str) -> Result<Vec<String>, DescriptorError> {
-    let set =
-        FileDescriptorSet::decode(descriptors).map_err(|source| DescriptorError::Malformed {
+pub(crate) fn methods(
+    descriptors: &[u8],
+    interface: &str,
+) -> Result<Vec<MethodDescriptor>, DescriptorError> {
+    let pool =
+        DescriptorPool::decode(descriptors).map_err(|source| DescriptorError::Malformed {
             interface: interface.to_owned(),
             source,
         })?;
-    for file in &set.file {
-        for service in &file.service {
-            let full = match file.package() {
-                "" => service.name().to_owned(),
-                package => format!("{package}.{}", service.name()),
-            };
-            if full == interface {
-                return Ok(service.method.iter().map(|m| m.name().to_owned()).collect());
-            }
-        }
-    }
-    Err(DescriptorError::Missing(interface.to_owned()))
+    let service = pool
+        .get_service_by_name(interface)
+        .ok_or_else(|| DescriptorError::Missing(interface.to_owned()))?;
+    Ok(service.methods().collect())
 }
 
 #[cfg(test)]
@@ -48,7 +42,8 @@ mod tests {
     #[test]
     fn the_methods_of_a_service_are_read_from_its_descriptor() {
         let methods = methods(greet::FILE_DESCRIPTOR_SET, greet::INTERFACE).unwrap();
-        assert_eq!(methods, ["Greet"]);
+        let names: Vec<_> = methods.iter().map(MethodDescriptor::name).collect();
+        assert_eq!(names, ["Greet"]);
     }
 
     #[test]
