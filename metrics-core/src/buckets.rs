@@ -1,0 +1,123 @@
+//! The geometry of the fine histogram, and how it maps to the exported one.
+
+use histogram::Config;
+
+/// Exact up to 128 ns, then 64 buckets for each power of two: a bucket's midpoint is at most 0.8 % from anything in it. The
+/// range ends at 2^40 ns, a little over 18 minutes; longer calls are counted in the last bucket.
+pub(crate) const CONFIG: Config = match Config::new(6, 40) {
+    Ok(config) => config,
+    Err(_) => panic!("6 groups and 40 bits are within the limits of the histogram crate"),
+};
+
+/// The longest time that has a bucket of its own.
+pub(crate) const MAX_NANOS: u64 = (1 << 40) - 1;
+
+/// The bounds of each fine bucket, and the exported bucket that it falls into.
+#[derive(Debug)]
+pub(crate) struct Geometry {
+    bounds: Box<[f64]>,
+    midpoints: Box<[f64]>,
+    exported: Box<[u16]>,
+}
+
+impl Geometry {
+    /// Lays out the fine buckets for exported upper bounds in seconds, ascending.
+    ///
+    /// A fine bucket belongs to the first exported one whose bound is not below the fine bucket's lower end. So every call that took at most
+    /// `le` is counted under `le`, and none that took over `le` and 1.6 % more.
+    pub(crate) fn new(bounds_seconds: &[f64]) -> Self {
+        let empty = histogram::Histogram::with_config(&CONFIG);
+        let ranges: Vec<_> = empty.iter().map(|bucket| bucket.range()).collect();
+        let exported = ranges.iter().map(|range| {
+            let lower = *range.start() as f64;
+            bounds_seconds.partition_point(|bound| (bound * 1e9).round() < lower) as u16
+        });
+        Self {
+            bounds: bounds_seconds.into(),
+            exported: exported.collect(),
+            midpoints: ranges
+                .iter()
+                .map(|range| (*range.start() as f64 + *range.end() as f64) / 2.0)
+                .collect(),
+        }
+    }
+
+    /// Returns the exported upper bounds in seconds, without the infinite one.
+    pub(crate) fn bounds_seconds(&self) -> &[f64] {
+        &self.bounds
+    }
+
+    /// Returns the number of exported buckets, with the infinite one.
+    pub(crate) fn exported_len(&self) -> usize {
+        self.bounds.len() + 1
+    }
+
+    /// Adds fine counts to exported ones.
+    pub(crate) fn fold(&self, fine: &[u32], exported: &mut [u64]) {
+        for (count, place) in fine.iter().zip(&self.exported) {
+            exported[usize::from(*place)] += u64::from(*count);
+        }
+    }
+
+    /// Returns the nanoseconds that stand for a fine bucket.
+    pub(crate) fn midpoint(&self, bucket: usize) -> f64 {
+        self.midpoints[bucket]
+    }
+
+    /// Returns the number of fine buckets.
+    pub(crate) fn fine_len(&self) -> usize {
+        self.midpoints.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULT_BUCKETS;
+
+    fn fine(nanos: u64) -> Vec<u32> {
+        let mut histogram = histogram::Histogram32::with_config(&CONFIG);
+        histogram.increment(nanos).unwrap();
+        histogram.as_slice().to_vec()
+    }
+
+    #[test]
+    fn a_midpoint_is_within_one_percent_of_everything_in_its_bucket() {
+        let geometry = Geometry::new(&DEFAULT_BUCKETS);
+        for power in 0..40 {
+            for nanos in [
+                1u64 << power,
+                (1 << power) + (1 << power) / 3,
+                (2 << power) - 1,
+            ] {
+                let bucket = fine(nanos).iter().position(|count| *count == 1).unwrap();
+                let error = (geometry.midpoint(bucket) - nanos as f64).abs() / nanos as f64;
+                assert!(
+                    error < 0.01,
+                    "{nanos} ns is read as {} ns",
+                    geometry.midpoint(bucket)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_of_exactly_a_bound_is_counted_under_it() {
+        let geometry = Geometry::new(&DEFAULT_BUCKETS);
+        for (place, bound) in DEFAULT_BUCKETS.iter().enumerate() {
+            let mut exported = vec![0; geometry.exported_len()];
+            geometry.fold(&fine((bound * 1e9).round() as u64), &mut exported);
+            assert_eq!(exported[place], 1, "{bound} s");
+        }
+    }
+
+    #[test]
+    fn a_call_of_two_percent_more_than_a_bound_is_not_counted_under_it() {
+        let geometry = Geometry::new(&DEFAULT_BUCKETS);
+        for (place, bound) in DEFAULT_BUCKETS.iter().enumerate() {
+            let mut exported = vec![0; geometry.exported_len()];
+            geometry.fold(&fine((bound * 1.02e9).round() as u64), &mut exported);
+            assert_eq!(exported[place + 1], 1, "{bound} s");
+        }
+    }
+}

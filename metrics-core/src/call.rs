@@ -1,0 +1,160 @@
+//! One call in flight, and the bound handle that starts it.
+//!
+//! Hot path: atomics and bound handles only; `tests/bench` measures one recorded call.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crate::clock::{Moment, nanos};
+use crate::key::{MethodKey, Side};
+use crate::outcome::Outcome;
+use crate::series::Series;
+use crate::shard::Shard;
+
+/// A method bound to its series: looked up once, then free of look-ups.
+#[derive(Clone, Debug)]
+pub struct Method(pub(crate) Arc<Series>);
+
+impl Method {
+    /// Starts a call: it counts as in flight until the guard is told its outcome or dropped.
+    #[inline]
+    pub fn start(&self) -> Call {
+        let shard = self.0.shard();
+        shard.start();
+        Call {
+            started: shard.clock.now(),
+            shard: Arc::clone(shard),
+            deadline_nanos: u64::MAX,
+            open: true,
+        }
+    }
+
+    /// Returns what counts the attempts of this method's calls.
+    pub fn attempts(&self) -> Attempts {
+        Attempts(self.0.clone())
+    }
+
+    /// Returns the key of the series that calls are counted on. It differs from the key that was asked for when the calls are folded.
+    pub fn key(&self) -> &MethodKey {
+        &self.0.key
+    }
+
+    /// Returns the side that the calls are counted on.
+    pub fn side(&self) -> Side {
+        self.0.side
+    }
+}
+
+/// A guard for one call in flight.
+///
+/// Tell it the outcome with [`Call::end`]. Dropped without, the call ends as [`Outcome::TIMEOUT`] when its deadline has passed, as
+/// [`Outcome::INTERNAL`] while its thread panics, and as [`Outcome::CANCELLED`] otherwise. Either way it ends once.
+#[derive(Debug)]
+#[must_use = "a call that is dropped counts as cancelled"]
+pub struct Call {
+    shard: Arc<Shard>,
+    started: Moment,
+    deadline_nanos: u64,
+    open: bool,
+}
+
+impl Call {
+    /// Sets the time, from the start, after which an end without an outcome is a timeout.
+    pub fn set_deadline(&mut self, deadline: Duration) {
+        self.deadline_nanos = nanos(deadline);
+    }
+
+    /// Ends the call.
+    #[inline]
+    pub fn end(mut self, outcome: Outcome) {
+        let at = self.shard.clock.now();
+        self.close(outcome, at);
+    }
+
+    /// Ends the call with an outcome that holds unless its deadline has passed.
+    pub(crate) fn end_or_timeout(mut self, outcome: Outcome) {
+        let at = self.shard.clock.now();
+        let outcome = if self.late(at) {
+            Outcome::TIMEOUT
+        } else {
+            outcome
+        };
+        self.close(outcome, at);
+    }
+
+    /// Counts messages of the call's stream.
+    #[inline]
+    pub(crate) fn count(&self, flow: Flow, messages: u64) {
+        self.shard.count(flow, messages);
+    }
+
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    fn late(&self, at: Moment) -> bool {
+        self.shard.clock.nanos_between(self.started, at) >= self.deadline_nanos
+    }
+
+    #[inline]
+    fn close(&mut self, outcome: Outcome, at: Moment) {
+        self.open = false;
+        self.shard.end(
+            outcome,
+            self.shard.clock.nanos_between(self.started, at),
+            at,
+        );
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        let at = self.shard.clock.now();
+        let outcome = if self.late(at) {
+            Outcome::TIMEOUT
+        } else if std::thread::panicking() {
+            Outcome::INTERNAL
+        } else {
+            Outcome::CANCELLED
+        };
+        self.close(outcome, at);
+    }
+}
+
+/// The direction of a message, as this process sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Received,
+    Sent,
+}
+
+impl Shard {
+    #[inline]
+    pub(crate) fn count(&self, flow: Flow, messages: u64) {
+        let counter = match flow {
+            Flow::Received => &self.received,
+            Flow::Sent => &self.sent,
+        };
+        counter.fetch_add(messages, Relaxed);
+    }
+}
+
+/// Counts the attempts of calls: a call that is tried again has more than one.
+#[derive(Clone, Debug)]
+pub struct Attempts(Arc<Series>);
+
+impl Attempts {
+    /// Counts an attempt that brought an answer which is not tried again for.
+    pub fn ok(&self) {
+        self.0.shard().attempts_ok.fetch_add(1, Relaxed);
+    }
+
+    /// Counts an attempt that failed in a way that can be tried again.
+    pub fn failed(&self) {
+        self.0.shard().attempts_failed.fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,159 @@
+//! Gathers every family into the text of one scrape.
+
+use std::sync::Arc;
+
+use prometheus::TextEncoder;
+
+use crate::exposition::{Text, labels, write_number};
+use crate::families::{APPLICATION_INFO, CALLS, CallRow, CallSource, FOLDED};
+use crate::key::Side;
+use crate::metrics::Metrics;
+use crate::outcome::{Kind, Outcome};
+use crate::reading::Reading;
+use crate::series::Series;
+
+/// About the bytes that the families of one method take.
+const BYTES_PER_SERIES: usize = 16 * 1024;
+
+type Readings = [(Arc<Series>, Reading)];
+
+/// Reads everything and writes it as text.
+pub(crate) fn text(metrics: &Metrics) -> String {
+    let readings = metrics.readings();
+    let application = metrics.application_labels();
+    let mut text = Text::with_capacity((readings.len() + 1) * BYTES_PER_SERIES);
+    write_calls(&mut text, &readings, metrics.geometry().bounds_seconds());
+    metrics.registry().write(&mut text, &application);
+    text.family(
+        APPLICATION_INFO.name,
+        APPLICATION_INFO.kind,
+        APPLICATION_INFO.help,
+    );
+    text.count(APPLICATION_INFO.name, &application, "", 1);
+    let folded = readings
+        .iter()
+        .filter(|(series, _)| series.shared)
+        .map(|(_, reading)| reading.totals.started)
+        .sum();
+    text.family(FOLDED.name, FOLDED.kind, FOLDED.help);
+    text.count(FOLDED.name, &application, "", folded);
+    metrics.pools().write(&mut text, &application);
+    // A collector that breaks the rules of its own registry loses its families, and nothing else.
+    match TextEncoder::new().encode_to_string(&metrics.collectors().gather()) {
+        Ok(families) => text.append(&families),
+        Err(error) => tracing::warn!(%error, "the families of the added collectors are left out"),
+    }
+    text.into_string()
+}
+
+fn write_calls(text: &mut Text, readings: &Readings, bounds_seconds: &[f64]) {
+    let bounds: Vec<String> = bounds_seconds
+        .iter()
+        .copied()
+        .chain([f64::INFINITY])
+        .map(bound_label)
+        .collect();
+    let errors: Vec<(Outcome, String)> = Outcome::all()
+        .skip(1)
+        .map(|outcome| (outcome, error_labels(outcome)))
+        .collect();
+    for side in [Side::Provider, Side::Consumer] {
+        let readings = readings.iter().filter(|(series, _)| series.side == side);
+        if readings.clone().next().is_none() {
+            continue;
+        }
+        for row in CALLS {
+            let Some(family) = row.family(side) else {
+                continue;
+            };
+            text.family(&family.name, family.kind, &family.help);
+            for (series, reading) in readings.clone() {
+                write_sample(
+                    text,
+                    row,
+                    &family.name,
+                    &series.labels,
+                    reading,
+                    &bounds,
+                    &errors,
+                );
+            }
+        }
+    }
+}
+
+fn write_sample(
+    text: &mut Text,
+    row: &CallRow,
+    name: &str,
+    labels: &str,
+    reading: &Reading,
+    bounds: &[String],
+    errors: &[(Outcome, String)],
+) {
+    match row.source {
+        CallSource::Count(read) => text.count(name, labels, "", read(reading)),
+        CallSource::Gauge(read) => {
+            if let Some(value) = read(reading) {
+                text.gauge(name, labels, "", value);
+            }
+        }
+        CallSource::Durations => {
+            let bucket = format!("{name}_bucket");
+            let mut below = 0;
+            for (count, bound) in reading.exported.iter().zip(bounds) {
+                below += count;
+                text.count(&bucket, labels, bound, below);
+            }
+            text.gauge(
+                &format!("{name}_sum"),
+                labels,
+                "",
+                reading.totals.sum as f64 / 1e9,
+            );
+            text.count(&format!("{name}_count"), labels, "", below);
+        }
+        CallSource::Errors => {
+            for (outcome, extra) in errors {
+                let count = reading.codes[outcome.index()];
+                if count > 0 || from_the_start(*outcome) {
+                    text.count(name, labels, extra, count);
+                }
+            }
+        }
+        CallSource::Attempts => {
+            text.count(name, labels, "outcome=\"ok\"", reading.attempts_ok);
+            text.count(name, labels, "outcome=\"failed\"", reading.attempts_failed);
+        }
+    }
+}
+
+/// Tells whether an error has a series before it happens: the usual code of each kind does, so that the first one shows as an increase.
+fn from_the_start(outcome: Outcome) -> bool {
+    const USUAL: [Outcome; 6] = [
+        Outcome::BUSINESS,
+        Outcome::TIMEOUT,
+        Outcome::LIMIT,
+        Outcome::UNAVAILABLE,
+        Outcome::CANCELLED,
+        Outcome::UNKNOWN,
+    ];
+    USUAL.contains(&outcome)
+}
+
+fn error_labels(outcome: Outcome) -> String {
+    debug_assert_ne!(outcome.kind(), Kind::Success, "success is no error");
+    let code = outcome
+        .code()
+        .map_or_else(|| "other".to_owned(), |code| code.to_string());
+    labels([
+        ("error_code", code.as_str()),
+        ("error_type", outcome.kind().name()),
+    ])
+}
+
+fn bound_label(bound: f64) -> String {
+    let mut value = String::new();
+    write_number(&mut value, bound);
+    labels([("le", value.as_str())])
+}

@@ -1,0 +1,168 @@
+//! What a caller decides about measuring, and its defaults.
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+/// The sliding window when nothing else is said, as long as dubbo-go's. A longer one is smoother and slower to show a change;
+/// memory hardly depends on it.
+pub const DEFAULT_WINDOW: Duration = Duration::from_secs(120);
+/// The shortest and the longest window that [`Config::window`] takes. Beyond an hour a busy method could overflow the
+/// 32-bit counts that the window keeps for each bucket.
+pub const WINDOW_RANGE: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(3600);
+/// The number of panes of the window: it moves by a tenth of its length.
+pub const PANES: u32 = 10;
+/// The most series of calls, over both sides, when nothing else is said. More cost memory (at most 128 KiB for each one in use with
+/// two cores) and a longer scrape; fewer fold calls together sooner.
+pub const DEFAULT_SERIES_CAP: usize = 1000;
+/// The upper bounds, in seconds, of the exported histogram when nothing else is said. Each costs one line in a scrape per method.
+pub const DEFAULT_BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Who is measuring: the labels that every Dubbo family carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Application {
+    /// The application's name, label `application_name`.
+    pub name: String,
+    /// The application's version, label `application_version`.
+    pub version: String,
+    /// The machine's name, label `hostname`.
+    pub hostname: String,
+    /// The machine's address, label `ip`.
+    pub ip: String,
+}
+
+/// How to measure.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who is measuring.
+    pub application: Application,
+    /// The length of the sliding window, within [`WINDOW_RANGE`]; [`DEFAULT_WINDOW`] by default.
+    pub window: Duration,
+    /// The most series of calls; [`DEFAULT_SERIES_CAP`] by default. Calls beyond it share one series.
+    pub series_cap: usize,
+    /// The upper bounds in seconds of `dubbo_{provider,consumer}_request_duration_seconds`, without the infinite one;
+    /// [`DEFAULT_BUCKETS`] by default.
+    pub buckets: Vec<f64>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            application: Application::default(),
+            window: DEFAULT_WINDOW,
+            series_cap: DEFAULT_SERIES_CAP,
+            buckets: DEFAULT_BUCKETS.to_vec(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// A configuration that cannot be measured with.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// The window is outside [`WINDOW_RANGE`].
+    #[error("a window of {0:?} is outside 100ms to 1h")]
+    Window(Duration),
+    /// No series at all are allowed.
+    #[error("the cap on series is 0: allow at least 1")]
+    SeriesCap,
+    /// The buckets are not finite, positive and ascending.
+    #[error("the buckets {0:?} are not positive seconds in ascending order")]
+    Buckets(Vec<f64>),
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if !WINDOW_RANGE.contains(&self.window) {
+            return Err(ConfigError::Window(self.window));
+        }
+        if self.series_cap == 0 {
+            return Err(ConfigError::SeriesCap);
+        }
+        let legal = self
+            .buckets
+            .iter()
+            .all(|bound| bound.is_finite() && *bound > 0.0);
+        if !legal || !self.buckets.is_sorted_by(|a, b| a < b) {
+            return Err(ConfigError::Buckets(self.buckets.clone()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_legal() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_window_out_of_range_is_refused() {
+        for window in [
+            Duration::ZERO,
+            Duration::from_millis(99),
+            Duration::from_secs(3601),
+        ] {
+            let config = Config {
+                window,
+                ..Config::default()
+            };
+            assert_eq!(config.check(), Err(ConfigError::Window(window)));
+        }
+    }
+
+    #[test]
+    fn a_cap_of_no_series_is_refused() {
+        assert_eq!(
+            Config {
+                series_cap: 0,
+                ..Config::default()
+            }
+            .check(),
+            Err(ConfigError::SeriesCap)
+        );
+    }
+
+    #[test]
+    fn buckets_that_are_not_ascending_positive_seconds_are_refused() {
+        for buckets in [
+            vec![0.0],
+            vec![-1.0],
+            vec![2.0, 1.0],
+            vec![1.0, 1.0],
+            vec![f64::INFINITY],
+        ] {
+            let config = Config {
+                buckets: buckets.clone(),
+                ..Config::default()
+            };
+            assert_eq!(config.check(), Err(ConfigError::Buckets(buckets)));
+        }
+        assert!(
+            Config {
+                buckets: vec![f64::NAN],
+                ..Config::default()
+            }
+            .check()
+            .is_err(),
+            "NaN is no bound"
+        );
+        assert_eq!(
+            Config {
+                buckets: Vec::new(),
+                ..Config::default()
+            }
+            .check(),
+            Ok(()),
+            "none leaves the infinite one"
+        );
+    }
+}

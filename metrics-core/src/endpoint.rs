@@ -1,0 +1,154 @@
+//! Serves the text to Prometheus.
+//!
+//! * `GET /prometheus`: every family, compressed when the client takes gzip
+//! * `GET /`: a page that says where the text is
+
+use std::io::{self, Write};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::net::TcpListener;
+
+use crate::exposition::CONTENT_TYPE;
+use crate::metrics::Metrics;
+
+/// The path of the text.
+pub const METRICS_PATH: &str = "/prometheus";
+
+/// The HTTP endpoint that Prometheus scrapes.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    metrics: Metrics,
+}
+
+impl Endpoint {
+    /// Makes an endpoint for these metrics.
+    pub fn new(metrics: &Metrics) -> Self {
+        Self {
+            metrics: metrics.clone(),
+        }
+    }
+
+    /// Returns the routes, for servers that have others besides.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route(METRICS_PATH, get(text))
+            .route("/", get(landing_page))
+            .with_state(self.metrics)
+    }
+
+    /// Serves until `shutdown` is done and the open requests are answered.
+    ///
+    /// # Errors
+    /// The listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        axum::serve(listener, self.router())
+            .with_graceful_shutdown(shutdown)
+            .await
+    }
+}
+
+async fn text(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+    let compress = takes_gzip(&headers);
+    // Thousands of series take milliseconds: not on a thread that may serve calls.
+    let made = tokio::task::spawn_blocking(move || -> io::Result<Vec<u8>> {
+        let text = metrics.text();
+        if compress {
+            gzip(text.as_bytes())
+        } else {
+            Ok(text.into_bytes())
+        }
+    });
+    match made.await {
+        Ok(Ok(body)) if compress => (
+            [
+                (header::CONTENT_TYPE, CONTENT_TYPE),
+                (header::CONTENT_ENCODING, "gzip"),
+            ],
+            body,
+        )
+            .into_response(),
+        Ok(Ok(body)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+    encoder.write_all(text)?;
+    encoder.finish()
+}
+
+/// Tells whether `Accept-Encoding` names gzip with a weight above 0.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight
+            .trim()
+            .strip_prefix("q=")
+            .is_some_and(|q| q.parse().is_ok_and(|q: f32| q == 0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+async fn landing_page(State(metrics): State<Metrics>) -> Html<String> {
+    let name = html_escaped(&metrics.config().application.name);
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name}: metrics</title></head>\
+         <body><h1>{name}</h1><p><a href=\"{METRICS_PATH}\">Metrics for Prometheus</a></p></body></html>\n"
+    ))
+}
+
+fn html_escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn gzip_is_taken_when_it_is_named_and_not_refused() {
+        let cases = [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0", false),
+            ("identity", false),
+            ("", false),
+        ];
+        for (text, expected) in cases {
+            let headers =
+                HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]);
+            assert_eq!(takes_gzip(&headers), expected, "{text:?}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()), "nothing said");
+    }
+
+    #[test]
+    fn a_name_cannot_write_html() {
+        assert_eq!(
+            html_escaped("<a href=\"x\">&"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;"
+        );
+    }
+}

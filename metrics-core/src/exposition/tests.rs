@@ -1,0 +1,76 @@
+//! Known cases of the text format, and properties of its escaping.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Reads one rendered set of labels back, by the format's rules.
+fn parse(mut text: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    while !text.is_empty() {
+        let (name, rest) = text.split_once("=\"").expect("a name and a quotation mark");
+        let mut value = String::new();
+        let mut chars = rest.char_indices();
+        let end = loop {
+            match chars.next().expect("a closing quotation mark") {
+                (at, '"') => break at,
+                (_, '\\') => match chars.next().expect("something escaped").1 {
+                    'n' => value.push('\n'),
+                    c @ ('\\' | '"') => value.push(c),
+                    c => panic!("\\{c} is no escape"),
+                },
+                (_, '\n') => panic!("a bare line feed"),
+                (_, c) => value.push(c),
+            }
+        };
+        pairs.push((name.to_owned(), value));
+        text = rest[end + 1..].strip_prefix(',').unwrap_or("");
+    }
+    pairs
+}
+
+proptest! {
+    #[test]
+    fn label_values_survive_rendering(values in proptest::collection::vec(".*|[\\\\\"\n,={}a]{0,8}", 1..5)) {
+        let names = ["a", "b", "c", "d", "e"];
+        let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
+        let read = parse(&labels(pairs.clone()));
+        let expected: Vec<_> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        prop_assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn numbers_survive_rendering(value in any::<f64>()) {
+        let mut text = String::new();
+        write_number(&mut text, value);
+        let read: f64 = text.parse().unwrap();
+        prop_assert!(read == value || (read.is_nan() && value.is_nan()), "{value} is written as {text}");
+    }
+}
+
+#[test]
+fn known_numbers_look_as_prometheus_wants_them() {
+    for (value, expected) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "+Inf"),
+        (f64::NEG_INFINITY, "-Inf"),
+        (0.25, "0.25"),
+        (3.0, "3"),
+    ] {
+        let mut text = String::new();
+        write_number(&mut text, value);
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn a_family_has_help_type_and_samples() {
+    let mut text = Text::default();
+    text.family("calls", Type::Counter, "All \"calls\" \\ one\nline");
+    text.count("calls", &labels([("a", "x\"y")]), "", 1);
+    text.count("calls", "", "", 2);
+    text.gauge("calls", &labels([("a", "")]), "le=\"1\"", f64::NAN);
+    let expected = "# HELP calls All \"calls\" \\\\ one\\nline\n# TYPE calls counter\n\
+        calls{a=\"x\\\"y\"} 1\ncalls 2\ncalls{a=\"\",le=\"1\"} NaN\n";
+    assert_eq!(text.into_string(), expected);
+}

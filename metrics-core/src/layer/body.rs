@@ -1,0 +1,167 @@
+//! The bodies of a measured call: messages are counted as they pass, and the response's end is the call's.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::frames::Frames;
+use super::status::Head;
+use crate::call::{Call, Flow};
+use crate::outcome::Outcome;
+use crate::shard::Shard;
+
+pin_project_lite::pin_project! {
+    /// A request's body whose messages are counted.
+    #[derive(Debug)]
+    pub struct RequestBody<B> {
+        #[pin]
+        inner: B,
+        shard: Option<Arc<Shard>>,
+        flow: Flow,
+        frames: Frames,
+    }
+}
+
+impl<B> RequestBody<B> {
+    pub(super) fn new(inner: B, shard: Option<Arc<Shard>>, flow: Flow) -> Self {
+        Self {
+            inner,
+            shard,
+            flow,
+            frames: Frames::default(),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let (Some(Ok(frame)), Some(shard)) = (&frame, this.shard)
+            && let Some(data) = frame.data_ref()
+        {
+            shard.count(*this.flow, this.frames.follow(data));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A response's body that ends its call: with the trailers, at the end of the stream, with an error, or when it is dropped.
+    #[derive(Debug)]
+    pub struct ResponseBody<B: Body> {
+        #[pin]
+        inner: B,
+        measured: Option<Measured>,
+    }
+
+    impl<B: Body> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            // A reader need not ask again when the body says that nothing more comes.
+            let this = this.project();
+            if this.inner.is_end_stream() && let Some(measured) = this.measured.take() {
+                measured.end();
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Measured {
+    call: Call,
+    head: Head,
+    flow: Flow,
+    frames: Frames,
+}
+
+impl Measured {
+    fn end(self) {
+        self.call.end(self.head.at_the_end());
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    pub(super) fn new(inner: B, call: Call, head: Head, flow: Flow) -> Self {
+        Self {
+            inner,
+            measured: Some(Measured {
+                call,
+                head,
+                flow,
+                frames: Frames::default(),
+            }),
+        }
+    }
+
+    pub(super) fn unmeasured(inner: B) -> Self {
+        Self {
+            inner,
+            measured: None,
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        let Some(measured) = this.measured else {
+            return Poll::Ready(frame);
+        };
+        match &frame {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    let messages = measured.frames.follow(data);
+                    measured.call.count(measured.flow, messages);
+                } else if let (Some(trailers), Some(measured)) =
+                    (frame.trailers_ref(), this.measured.take())
+                {
+                    let outcome = measured.head.with_trailers(trailers);
+                    measured.call.end(outcome);
+                }
+            }
+            Some(Err(_)) => {
+                if let Some(measured) = this.measured.take() {
+                    measured.call.end_or_timeout(Outcome::UNKNOWN);
+                }
+            }
+            None => {
+                if let Some(measured) = this.measured.take() {
+                    measured.end();
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,158 @@
+//! The service that both layers make.
+//!
+//! Hot path: a look-up by path, a guard, and no allocation.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::body::{RequestBody, ResponseBody};
+use super::future::ResponseFuture;
+use crate::call::Flow;
+use crate::key::Side;
+use crate::methods::Methods;
+use crate::outcome::Outcome;
+
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// Tells the outcome of a call from an error of the service that a layer wraps.
+///
+/// Implemented for functions `Fn(&E) -> Outcome`.
+pub trait Classify<E> {
+    /// Returns the outcome that an error means.
+    fn outcome(&self, error: &E) -> Outcome;
+}
+
+/// Takes every error as [`Outcome::UNKNOWN`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AnyError;
+
+impl<E> Classify<E> for AnyError {
+    fn outcome(&self, _: &E) -> Outcome {
+        Outcome::UNKNOWN
+    }
+}
+
+impl<E, F: Fn(&E) -> Outcome> Classify<E> for F {
+    fn outcome(&self, error: &E) -> Outcome {
+        self(error)
+    }
+}
+
+/// A service whose calls are measured; made by [`ProviderLayer`](crate::ProviderLayer) and [`ConsumerLayer`](crate::ConsumerLayer).
+#[derive(Clone, Debug)]
+pub struct Measure<S, C> {
+    inner: S,
+    methods: Methods,
+    classify: C,
+    /// The direction of a request, as this side sees it.
+    request: Flow,
+    response: Flow,
+}
+
+impl<S, C> Measure<S, C> {
+    pub(super) fn new(inner: S, methods: Methods, classify: C, side: Side) -> Self {
+        let (request, response) = match side {
+            Side::Provider => (Flow::Received, Flow::Sent),
+            Side::Consumer => (Flow::Sent, Flow::Received),
+        };
+        Self {
+            inner,
+            methods,
+            classify,
+            request,
+            response,
+        }
+    }
+}
+
+impl<S, C, B, R> Service<Request<B>> for Measure<S, C>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    C: Classify<S::Error> + Clone,
+    B: Body<Data = Bytes>,
+    R: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let call = self.methods.find(&request).map(|method| {
+            let mut call = method.start();
+            if let Some(deadline) = deadline(request.headers()) {
+                call.set_deadline(deadline);
+            }
+            call
+        });
+        let shard = call.as_ref().map(|call| call.shard().clone());
+        let request = request.map(|body| RequestBody::new(body, shard, self.request));
+        ResponseFuture::new(
+            self.inner.call(request),
+            call,
+            self.classify.clone(),
+            self.response,
+        )
+    }
+}
+
+/// Reads `grpc-timeout`: up to eight digits and a unit; none when it is absent or malformed.
+///
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(TIMEOUT)?.as_bytes();
+    let (unit, digits) = value.split_last()?;
+    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits
+        .iter()
+        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    Some(match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_in_every_unit() {
+        let cases = [
+            ("1H", Some(Duration::from_secs(3600))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("3S", Some(Duration::from_secs(3))),
+            ("2999000u", Some(Duration::from_millis(2999))),
+            ("99999999n", Some(Duration::from_nanos(99_999_999))),
+            ("0m", Some(Duration::ZERO)),
+            ("", None),
+            ("S", None),
+            ("3", None),
+            ("3s", None),
+            ("-3S", None),
+            ("123456789S", None),
+        ];
+        for (text, expected) in cases {
+            let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static(text))]);
+            assert_eq!(deadline(&headers), expected, "{text:?}");
+        }
+        assert_eq!(deadline(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,347 @@
+//! Both layers around services made for the purpose: what is counted, whatever becomes of a call.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::{pending, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::{Body, Frame};
+use tower_service::Service as _;
+
+use super::*;
+use crate::{Clock, Config, Figures, Kind, Outcome};
+
+/// A body of frames made beforehand; it is silent for ever where a frame is missing.
+#[derive(Debug, Default)]
+struct Script(VecDeque<Step>);
+
+#[derive(Debug)]
+enum Step {
+    Data(&'static [u8]),
+    Trailers(HeaderMap),
+    Fail,
+    Silence,
+}
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        match self.0.pop_front() {
+            Some(Step::Data(bytes)) => {
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(bytes)))))
+            }
+            Some(Step::Trailers(trailers)) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Some(Step::Fail) => Poll::Ready(Some(Err("the stream broke"))),
+            Some(Step::Silence) => {
+                self.0.push_front(Step::Silence);
+                Poll::Pending
+            }
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+const TWO_MESSAGES: &[u8] = &[0, 0, 0, 0, 1, b'x', 0, 0, 0, 0, 0];
+
+fn trailers(status: &'static str) -> Step {
+    Step::Trailers(HeaderMap::from_iter([(
+        http::HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static(status),
+    )]))
+}
+
+fn grpc(steps: impl IntoIterator<Item = Step>) -> Response<Script> {
+    let mut response = Response::new(Script(steps.into_iter().collect()));
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+}
+
+fn request(path: &str) -> Request<Script> {
+    Request::post(path)
+        .body(Script(VecDeque::from([Step::Data(TWO_MESSAGES)])))
+        .unwrap()
+}
+
+struct World {
+    metrics: Metrics,
+    provider: ProviderLayer,
+}
+
+impl World {
+    fn new() -> Self {
+        let metrics = Metrics::new(Config {
+            clock: Clock::tokio(),
+            ..Config::default()
+        })
+        .unwrap();
+        let services = [Service::new("greet.GreetService", ["Greet"])];
+        Self {
+            provider: ProviderLayer::new(&metrics, &services),
+            metrics,
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        self.metrics.figures(Side::Provider).remove(0)
+    }
+
+    /// Asserts that exactly one call ended, so, and none is in flight.
+    fn assert_one(&self, kind: Kind) {
+        let figures = self.figures();
+        assert_eq!(
+            (figures.outcomes.total(), figures.in_flight),
+            (1, 0),
+            "one call, ended once: {figures:?}"
+        );
+        assert_eq!(figures.outcomes.of(kind), 1, "{kind:?}: {figures:?}");
+    }
+}
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Reads a body until it ends, breaks or falls silent.
+fn read<B: Body + Unpin>(body: &mut B) {
+    while let Poll::Ready(Some(Ok(_))) =
+        Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    {}
+}
+
+/// Sends a call that is answered with this response, and reads it as far as it goes.
+async fn answered(world: &World, response: Response<Script>) {
+    let mut response = Some(response);
+    let service = tower::service_fn(move |_: Request<RequestBody<Script>>| {
+        ready(Ok::<_, Infallible>(response.take().unwrap()))
+    });
+    let mut service = world.provider.layer(service);
+    let response = service
+        .call(request("/greet.GreetService/Greet"))
+        .await
+        .unwrap();
+    let mut body = response.into_body();
+    read(&mut body);
+}
+
+#[tokio::test]
+async fn a_status_in_the_trailers_is_the_outcome() {
+    for (status, kind) in [
+        ("0", Kind::Success),
+        ("4", Kind::Timeout),
+        ("8", Kind::Limit),
+        ("14", Kind::Unavailable),
+        ("1", Kind::Cancelled),
+    ] {
+        let world = World::new();
+        answered(&world, grpc([Step::Data(TWO_MESSAGES), trailers(status)])).await;
+        world.assert_one(kind);
+    }
+}
+
+#[tokio::test]
+async fn a_status_in_the_headers_is_the_outcome() {
+    let world = World::new();
+    let mut response = grpc([]);
+    response
+        .headers_mut()
+        .insert("grpc-status", HeaderValue::from_static("7"));
+    answered(&world, response).await;
+    world.assert_one(Kind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_without_a_status_is_unknown() {
+    let world = World::new();
+    answered(&world, grpc([Step::Data(TWO_MESSAGES)])).await;
+    world.assert_one(Kind::Unknown);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_unknown() {
+    let world = World::new();
+    answered(&world, grpc([Step::Data(TWO_MESSAGES), Step::Fail])).await;
+    world.assert_one(Kind::Unknown);
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_to_its_end_is_cancelled() {
+    let world = World::new();
+    answered(&world, grpc([Step::Data(TWO_MESSAGES), Step::Silence])).await;
+    world.assert_one(Kind::Cancelled);
+}
+
+#[tokio::test]
+async fn an_outcome_told_by_a_layer_below_counts() {
+    let world = World::new();
+    let mut response = Response::new(Script(VecDeque::from([Step::Data(b"{}")])));
+    response.extensions_mut().insert(Outcome::BUSINESS);
+    answered(&world, response).await;
+    world.assert_one(Kind::Business);
+    assert_eq!(
+        world.figures().messages_sent,
+        0,
+        "JSON is no message of gRPC"
+    );
+}
+
+#[tokio::test]
+async fn a_call_dropped_before_its_headers_is_cancelled() {
+    let world = World::new();
+    let mut service = world.provider.layer(tower::service_fn(|_| {
+        pending::<Result<Response<Script>, Infallible>>()
+    }));
+    let mut call = service.call(request("/greet.GreetService/Greet"));
+    assert!(poll(&mut call).is_pending());
+    assert_eq!(world.figures().in_flight, 1);
+    drop(call);
+    world.assert_one(Kind::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_after_its_deadline_is_a_timeout() {
+    let world = World::new();
+    let mut service = world.provider.layer(tower::service_fn(|_| {
+        pending::<Result<Response<Script>, Infallible>>()
+    }));
+    let mut request = request("/greet.GreetService/Greet");
+    request
+        .headers_mut()
+        .insert("grpc-timeout", HeaderValue::from_static("50m"));
+    let mut call = service.call(request);
+    assert!(poll(&mut call).is_pending());
+    tokio::time::advance(Duration::from_millis(50)).await;
+    drop(call);
+    world.assert_one(Kind::Timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_after_the_deadline_is_a_timeout_and_an_earlier_one_what_its_classifier_says() {
+    for (wait, kind) in [
+        (Duration::from_millis(50), Kind::Timeout),
+        (Duration::from_millis(1), Kind::Limit),
+    ] {
+        let world = World::new();
+        let failing = tower::service_fn(move |_: Request<RequestBody<Script>>| async move {
+            tokio::time::sleep(wait).await;
+            Err::<Response<Script>, _>("refused")
+        });
+        let mut service = world
+            .provider
+            .clone()
+            .classify(|_: &&str| Outcome::LIMIT)
+            .layer(failing);
+        let mut request = request("/greet.GreetService/Greet");
+        request
+            .headers_mut()
+            .insert("grpc-timeout", HeaderValue::from_static("50m"));
+        service.call(request).await.unwrap_err();
+        world.assert_one(kind);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_fails_its_call_once() {
+    let world = World::new();
+    let panicking = tower::service_fn(|_: Request<RequestBody<Script>>| async {
+        if true {
+            panic!("the handler is broken");
+        }
+        Ok::<Response<Script>, Infallible>(grpc([]))
+    });
+    let mut service = world.provider.layer(panicking);
+    let call = service.call(request("/greet.GreetService/Greet"));
+    assert!(tokio::spawn(call).await.unwrap_err().is_panic());
+    world.assert_one(Kind::Unknown);
+}
+
+#[tokio::test]
+async fn messages_are_counted_in_both_directions() {
+    let world = World::new();
+    let echo = tower::service_fn(|request: Request<RequestBody<Script>>| async move {
+        let mut body = request.into_body();
+        read(&mut body);
+        Ok::<_, Infallible>(grpc([
+            Step::Data(TWO_MESSAGES),
+            Step::Data(TWO_MESSAGES),
+            trailers("0"),
+        ]))
+    });
+    let mut service = world.provider.layer(echo);
+    let mut body = service
+        .call(request("/greet.GreetService/Greet"))
+        .await
+        .unwrap()
+        .into_body();
+    read(&mut body);
+    let figures = world.figures();
+    assert_eq!((figures.messages_received, figures.messages_sent), (2, 4));
+}
+
+#[tokio::test]
+async fn methods_that_nobody_knows_share_one_series_and_other_interfaces_none() {
+    let world = World::new();
+    let mut service = world
+        .provider
+        .layer(tower::service_fn(|_| ready(Ok::<_, Infallible>(grpc([])))));
+    for path in [
+        "/greet.GreetService/a",
+        "/greet.GreetService/b",
+        "/grpc.health.v1.Health/Watch",
+        "/",
+        "/x",
+        "//",
+    ] {
+        service.call(request(path)).await.unwrap();
+    }
+    let figures = world.metrics.figures(Side::Provider);
+    let seen: Vec<_> = figures
+        .iter()
+        .map(|f| (&*f.key.interface, &*f.key.method, f.outcomes.total()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("greet.GreetService", "Greet", 0),
+            ("greet.GreetService", "unknown", 2)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn group_and_version_in_the_headers_choose_among_several() {
+    let metrics = Metrics::new(Config::default()).unwrap();
+    let service = |group, version| Service::new("x.Y", ["Z"]).group(group).version(version);
+    let layer = ProviderLayer::new(&metrics, &[service("", "1.0.0"), service("1.0.0", "")]);
+    let mut measured = layer.layer(tower::service_fn(|_| ready(Ok::<_, Infallible>(grpc([])))));
+    for (group, version) in [("", "1.0.0"), ("1.0.0", ""), ("1.0.0", "")] {
+        let mut request = request("/x.Y/Z");
+        request
+            .headers_mut()
+            .insert("tri-service-group", HeaderValue::from_static(group));
+        request
+            .headers_mut()
+            .insert("tri-service-version", HeaderValue::from_static(version));
+        measured.call(request).await.unwrap();
+    }
+    let calls: Vec<_> = metrics
+        .figures(Side::Provider)
+        .iter()
+        .map(|figures| figures.outcomes.total())
+        .collect();
+    assert_eq!(calls, [1, 2]);
+}

@@ -1,0 +1,219 @@
+//! The handle that everything measured hangs on.
+
+mod figures;
+mod set;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::buckets::Geometry;
+use crate::call::{Attempts, Method};
+use crate::collector;
+use crate::config::{Config, ConfigError};
+use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
+use crate::key::{MethodKey, Side};
+use crate::reading::Reading;
+use crate::registry::RegistryMetrics;
+use crate::runtime::Pools;
+use crate::series::Series;
+use crate::window::{Panes, Scratch};
+pub use figures::{Figures, Latency};
+use set::SeriesSet;
+
+/// Measures calls, and tells what it measured. A cheap handle: clones share everything.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    geometry: Geometry,
+    shards: usize,
+    series: RwLock<SeriesSet>,
+    panes: Mutex<Panes>,
+    registry: RegistryMetrics,
+    pools: Pools,
+    collectors: prometheus::Registry,
+}
+
+impl Metrics {
+    /// Makes metrics with nothing measured yet.
+    ///
+    /// # Errors
+    /// A window out of range, a cap of no series, buckets that are not ascending.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let collectors = prometheus::Registry::new();
+        #[cfg(target_os = "linux")]
+        collectors
+            .register(Box::new(
+                prometheus::process_collector::ProcessCollector::for_self(),
+            ))
+            .expect("an empty registry takes the process's families");
+        Ok(Self(Arc::new(Inner {
+            geometry: Geometry::new(&config.buckets),
+            shards: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().next_power_of_two()),
+            series: RwLock::new(SeriesSet::new(config.series_cap)),
+            panes: Mutex::new(Panes::new(config.clock.clone(), config.window)),
+            registry: RegistryMetrics::default(),
+            pools: Pools::default(),
+            collectors,
+            config,
+        })))
+    }
+
+    /// Returns the future that moves the sliding window. Its owner spawns it, on any runtime; it ends when the last handle to the metrics
+    /// is dropped. Without it, or when it is late, readers move the window, in longer panes.
+    pub fn ticker(&self) -> impl Future<Output = ()> + Send + 'static {
+        let inner = Arc::downgrade(&self.0);
+        async move {
+            while let Some(wait) = inner.upgrade().map(|inner| inner.panes.lock().until_due()) {
+                // A clock of another speed than tokio's may need a further look.
+                tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
+                if let Some(inner) = inner.upgrade() {
+                    inner.turn(&mut inner.panes.lock(), &mut Scratch::new(&inner.geometry));
+                }
+            }
+        }
+    }
+
+    /// Returns the handle that counts calls of a method. Beyond [`Config::series_cap`] it is one that many methods share.
+    pub fn method(&self, side: Side, key: &MethodKey) -> Method {
+        self.bind(side, key, false)
+    }
+
+    /// Returns the handle that counts the calls of methods nobody knows.
+    pub(crate) fn shared_method(&self, side: Side, key: &MethodKey) -> Method {
+        self.bind(side, key, true)
+    }
+
+    /// Returns what counts the attempts of a consumer's method.
+    pub fn attempts(&self, key: &MethodKey) -> Attempts {
+        self.method(Side::Consumer, key).attempts()
+    }
+
+    /// Returns what counts the events of the registry.
+    pub fn registry(&self) -> &RegistryMetrics {
+        &self.0.registry
+    }
+
+    /// Exports the workers and the queue of a runtime under a pool's name; runtimes of one name are added up.
+    pub fn watch_runtime(&self, pool: &str, runtime: &tokio::runtime::Handle) {
+        self.0.pools.add(pool, runtime.metrics());
+    }
+
+    /// Returns the registry whose families stand at the end of the text, for figures of the caller's own. It holds the process's.
+    pub fn collectors(&self) -> &prometheus::Registry {
+        &self.0.collectors
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Returns everything measured in Prometheus's text format. It may take milliseconds: call it where no calls are served.
+    pub fn text(&self) -> String {
+        collector::text(self)
+    }
+
+    /// Returns the figures of every method on one side, in the order in which the methods became known, from one reading.
+    pub fn figures(&self, side: Side) -> Vec<Figures> {
+        let readings = self.readings();
+        readings
+            .iter()
+            .filter(|(series, _)| series.side == side)
+            .map(|(series, reading)| Figures::new(&series.key, reading))
+            .collect()
+    }
+
+    /// Reads every series, with the window moved to now.
+    pub(crate) fn readings(&self) -> Vec<(Arc<Series>, Reading)> {
+        let inner = &*self.0;
+        let mut scratch = Scratch::new(&inner.geometry);
+        // Held to the end, so that no pane closes between two readings of one scrape.
+        let mut panes = inner.panes.lock();
+        inner.turn(&mut panes, &mut scratch);
+        let span = panes.span_seconds();
+        let series = inner.series.read().list().to_vec();
+        series
+            .into_iter()
+            .map(|series| {
+                let reading = series.read(span, &inner.geometry, &mut scratch);
+                (series, reading)
+            })
+            .collect()
+    }
+
+    pub(crate) fn geometry(&self) -> &Geometry {
+        &self.0.geometry
+    }
+
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.0.pools
+    }
+
+    /// Returns the labels of families that belong to the whole application, rendered.
+    pub(crate) fn application_labels(&self) -> String {
+        crate::exposition::labels(
+            APPLICATION_LABELS
+                .iter()
+                .map(|name| (*name, self.application_value(name))),
+        )
+    }
+
+    fn bind(&self, side: Side, key: &MethodKey, shared: bool) -> Method {
+        let inner = &*self.0;
+        if let Some(series) = inner.series.read().find(side, key) {
+            return Method(series);
+        }
+        let make = |key: MethodKey, shared| {
+            let labels = crate::exposition::labels(METHOD_LABELS.iter().map(|name| {
+                let value = match *name {
+                    "interface" => &key.interface,
+                    "method" => &key.method,
+                    "group" => &key.group,
+                    "version" => &key.version,
+                    name => self.application_value(name),
+                };
+                (*name, value)
+            }));
+            Arc::new(Series::new(
+                side,
+                key.clone(),
+                shared,
+                labels.into(),
+                inner.config.clock.clone(),
+                inner.shards,
+            ))
+        };
+        Method(inner.series.write().find_or_add(side, key, shared, make))
+    }
+
+    fn application_value(&self, label: &str) -> &str {
+        let application = &self.0.config.application;
+        match label {
+            "application_name" => &application.name,
+            "application_version" => &application.version,
+            "hostname" => &application.hostname,
+            "ip" => &application.ip,
+            // Dubbo has a label for the commit and never fills it.
+            _ => "",
+        }
+    }
+}
+
+impl Inner {
+    /// Closes the open pane in every series if its edge is due.
+    fn turn(&self, panes: &mut Panes, scratch: &mut Scratch) {
+        if let Some(closed) = panes.turn() {
+            let series = self.series.read().list().to_vec();
+            for series in series {
+                series.turn(closed, panes.oldest(), &self.geometry, scratch);
+            }
+        }
+    }
+}

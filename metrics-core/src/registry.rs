@@ -1,0 +1,391 @@
+//! What the process does with its registry, as it is told; not on the hot path.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::exposition::{Text, labels};
+use crate::families::{self, Family, RegistryRow, RegistrySource};
+
+/// The sizes of a consumer's directory, in instances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// All that the registry lists.
+    pub all: u64,
+    /// Those that calls may go to.
+    pub valid: u64,
+    /// Those whose connection is being made again.
+    pub to_reconnect: u64,
+    /// Those that are disabled.
+    pub disabled: u64,
+}
+
+/// Counts what happens with a registry. A group of families appears in the text with its first event.
+#[derive(Clone, Debug, Default)]
+pub struct RegistryMetrics(Arc<Mutex<State>>);
+
+/// Everything counted so far.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) registered: Operations,
+    pub(crate) subscribed: Operations,
+    pub(crate) metadata_pushed: Operations,
+    pub(crate) metadata_fetched: Operations,
+    pub(crate) metadata_stored: Operations,
+    pub(crate) notified: Times,
+    pub(crate) notified_instances: u64,
+    directories: BTreeMap<String, Directory>,
+    pub(crate) connected: Option<bool>,
+    pub(crate) sessions: u64,
+    pub(crate) malformed: u64,
+}
+
+/// Operations of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    succeeded: u64,
+    failed: u64,
+    /// Times by interface; by the empty name for operations that belong to none.
+    times: BTreeMap<String, Times>,
+}
+
+/// How long something took, since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    count: u32,
+    sum: Duration,
+    last: Duration,
+    min: Duration,
+    max: Duration,
+}
+
+impl RegistryMetrics {
+    /// Counts a registration of this process, and how long it took.
+    pub fn registered(&self, succeeded: bool, elapsed: Duration) {
+        self.0.lock().registered.add("", succeeded, elapsed);
+    }
+
+    /// Counts a subscription to an interface, and how long it took.
+    pub fn subscribed(&self, interface: &str, succeeded: bool, elapsed: Duration) {
+        self.0.lock().subscribed.add(interface, succeeded, elapsed);
+    }
+
+    /// Counts a notification, the instances that it listed, and how long it took to follow it.
+    pub fn notified(&self, instances: usize, elapsed: Duration) {
+        let mut state = self.0.lock();
+        state.notified.add(elapsed);
+        state.notified_instances = instances as u64;
+    }
+
+    /// Counts a publication of this application's metadata, and how long it took.
+    pub fn metadata_pushed(&self, succeeded: bool, elapsed: Duration) {
+        self.0.lock().metadata_pushed.add("", succeeded, elapsed);
+    }
+
+    /// Counts a reading of another application's metadata, and how long it took.
+    pub fn metadata_fetched(&self, succeeded: bool, elapsed: Duration) {
+        self.0.lock().metadata_fetched.add("", succeeded, elapsed);
+    }
+
+    /// Counts a storing of which application provides an interface, and how long it took.
+    pub fn metadata_stored(&self, interface: &str, succeeded: bool, elapsed: Duration) {
+        self.0
+            .lock()
+            .metadata_stored
+            .add(interface, succeeded, elapsed);
+    }
+
+    /// Sets the sizes of the directory of an interface; the families show the sums over all interfaces.
+    pub fn directory(&self, interface: &str, directory: Directory) {
+        self.0
+            .lock()
+            .directories
+            .insert(interface.to_owned(), directory);
+    }
+
+    /// Sets whether the session is connected.
+    pub fn connected(&self, connected: bool) {
+        self.0.lock().connected = Some(connected);
+    }
+
+    /// Counts a session that the registry granted.
+    pub fn session_started(&self) {
+        let mut state = self.0.lock();
+        state.sessions += 1;
+        state.connected = Some(true);
+    }
+
+    /// Counts a node that could not be read and was skipped.
+    pub fn malformed(&self) {
+        self.0.lock().malformed += 1;
+    }
+
+    /// Writes the groups that had events, with the application's labels.
+    pub(crate) fn write(&self, text: &mut Text, application: &str) {
+        let state = self.0.lock();
+        for row in families::REGISTRY {
+            state.write(row, text, application);
+        }
+    }
+}
+
+impl State {
+    fn write(&self, row: &RegistryRow, text: &mut Text, application: &str) {
+        let families = row.families();
+        match row.source {
+            RegistrySource::Operations { read, .. } => {
+                self.write_operations(read(self), &families, text, application)
+            }
+            RegistrySource::Times { read, .. } => {
+                let times = read(self);
+                if times.any() {
+                    write_times(&families, [("", times)], text, application);
+                }
+            }
+            RegistrySource::Value { read, .. } => {
+                if let Some(value) = read(self) {
+                    text.family(&families[0].name, families[0].kind, &families[0].help);
+                    text.count(&families[0].name, application, "", value);
+                }
+            }
+        }
+    }
+
+    fn write_operations(
+        &self,
+        operations: &Operations,
+        families: &[Family],
+        text: &mut Text,
+        application: &str,
+    ) {
+        if operations.times.is_empty() {
+            return;
+        }
+        let counts = [
+            operations.succeeded + operations.failed,
+            operations.succeeded,
+            operations.failed,
+        ];
+        let (counters, times) = families.split_at(counts.len());
+        for (family, count) in counters.iter().zip(counts) {
+            text.family(&family.name, family.kind, &family.help);
+            text.count(&family.name, application, "", count);
+        }
+        let by_interface = operations
+            .times
+            .iter()
+            .map(|(interface, times)| (interface.as_str(), times));
+        write_times(times, by_interface, text, application);
+    }
+
+    /// Returns the sum of one size over all interfaces; none before the first directory.
+    pub(crate) fn directory(&self, size: fn(&Directory) -> u64) -> Option<u64> {
+        (!self.directories.is_empty()).then(|| self.directories.values().map(size).sum())
+    }
+}
+
+fn write_times<'a>(
+    families: &[Family],
+    by_interface: impl IntoIterator<Item = (&'a str, &'a Times), IntoIter: Clone>,
+    text: &mut Text,
+    application: &str,
+) {
+    let by_interface = by_interface.into_iter();
+    for (place, family) in families.iter().enumerate() {
+        text.family(&family.name, family.kind, &family.help);
+        for (interface, times) in by_interface.clone() {
+            let extra = if family.labels.contains(&"interface") {
+                labels([("interface", interface)])
+            } else {
+                String::new()
+            };
+            text.gauge(&family.name, application, &extra, times.millis()[place]);
+        }
+    }
+}
+
+impl Operations {
+    fn add(&mut self, interface: &str, succeeded: bool, elapsed: Duration) {
+        let counter = if succeeded {
+            &mut self.succeeded
+        } else {
+            &mut self.failed
+        };
+        *counter += 1;
+        match self.times.get_mut(interface) {
+            Some(times) => times.add(elapsed),
+            None => self
+                .times
+                .entry(interface.to_owned())
+                .or_default()
+                .add(elapsed),
+        }
+    }
+}
+
+impl Times {
+    fn add(&mut self, elapsed: Duration) {
+        self.min = if self.count == 0 {
+            elapsed
+        } else {
+            self.min.min(elapsed)
+        };
+        self.max = self.max.max(elapsed);
+        self.count += 1;
+        self.sum += elapsed;
+        self.last = elapsed;
+    }
+
+    /// Tells whether anything was timed.
+    pub(crate) fn any(&self) -> bool {
+        self.count > 0
+    }
+
+    /// Returns how many times there were.
+    pub(crate) fn count(&self) -> u64 {
+        u64::from(self.count)
+    }
+
+    /// Returns sum, last, min, max and average in milliseconds.
+    fn millis(&self) -> [f64; 5] {
+        let mean = self.sum.checked_div(self.count).unwrap_or_default();
+        [self.sum, self.last, self.min, self.max, mean].map(|time| time.as_secs_f64() * 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(metrics: &RegistryMetrics) -> String {
+        let mut text = Text::default();
+        metrics.write(&mut text, "application_name=\"a\"");
+        text.into_string()
+    }
+
+    #[test]
+    fn nothing_is_exported_before_the_first_event() {
+        assert_eq!(text(&RegistryMetrics::default()), "");
+    }
+
+    #[test]
+    fn a_failed_registration_is_a_failure() {
+        let metrics = RegistryMetrics::default();
+        metrics.registered(false, Duration::from_millis(30));
+        metrics.registered(true, Duration::from_micros(500));
+        let text = text(&metrics);
+        for line in [
+            "dubbo_registry_register_service_total{application_name=\"a\"} 2",
+            "dubbo_registry_register_service_succeed_total{application_name=\"a\"} 1",
+            "dubbo_registry_register_service_failed_total{application_name=\"a\"} 1",
+            "dubbo_register_service_rt_milliseconds_sum{application_name=\"a\"} 30.5",
+            "dubbo_register_service_rt_milliseconds_last{application_name=\"a\"} 0.5",
+            "dubbo_register_service_rt_milliseconds_min{application_name=\"a\"} 0.5",
+            "dubbo_register_service_rt_milliseconds_max{application_name=\"a\"} 30",
+            "dubbo_register_service_rt_milliseconds_avg{application_name=\"a\"} 15.25",
+        ] {
+            assert!(
+                text.lines().any(|l| l == line),
+                "{line} is missing in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_notification_tells_the_number_of_instances() {
+        let metrics = RegistryMetrics::default();
+        metrics.notified(7, Duration::from_millis(2));
+        metrics.notified(3, Duration::from_millis(4));
+        let text = text(&metrics);
+        assert!(
+            text.contains("dubbo_registry_notify_num_last{application_name=\"a\"} 3\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("dubbo_registry_notify_requests_total{application_name=\"a\"} 2\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("dubbo_notify_rt_milliseconds_avg{application_name=\"a\"} 3\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn subscription_times_are_kept_for_each_interface() {
+        let metrics = RegistryMetrics::default();
+        metrics.subscribed("x.Y", true, Duration::from_millis(1));
+        metrics.subscribed("x.Z", true, Duration::from_millis(2));
+        let text = text(&metrics);
+        assert!(text.contains("dubbo_subscribe_service_rt_milliseconds_last{application_name=\"a\",interface=\"x.Y\"} 1\n"), "{text}");
+        assert!(text.contains("dubbo_subscribe_service_rt_milliseconds_last{application_name=\"a\",interface=\"x.Z\"} 2\n"), "{text}");
+        assert!(
+            text.contains("dubbo_registry_subscribe_service_num_total{application_name=\"a\"} 2\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn directories_are_summed_over_interfaces() {
+        let metrics = RegistryMetrics::default();
+        metrics.directory(
+            "x.Y",
+            Directory {
+                all: 3,
+                valid: 2,
+                to_reconnect: 1,
+                disabled: 0,
+            },
+        );
+        metrics.directory(
+            "x.Z",
+            Directory {
+                all: 1,
+                valid: 1,
+                ..Directory::default()
+            },
+        );
+        metrics.directory(
+            "x.Z",
+            Directory {
+                all: 2,
+                valid: 2,
+                ..Directory::default()
+            },
+        );
+        let text = text(&metrics);
+        assert!(
+            text.contains("dubbo_registry_directory_num_all{application_name=\"a\"} 5\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("dubbo_registry_directory_num_valid_total{application_name=\"a\"} 4\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "dubbo_registry_directory_num_to_reconnect_total{application_name=\"a\"} 1\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_session_that_starts_is_connected_until_it_is_told_otherwise() {
+        let metrics = RegistryMetrics::default();
+        metrics.connected(false);
+        assert!(text(&metrics).contains("dubbo_registry_connected{application_name=\"a\"} 0\n"));
+        metrics.session_started();
+        let text = text(&metrics);
+        assert!(
+            text.contains("dubbo_registry_connected{application_name=\"a\"} 1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("dubbo_registry_sessions_total{application_name=\"a\"} 1\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! One method's shards, and what a reading of them says.
+//!
+//! [`Series::shard`] is on the hot path; the rest is for the ticker and for readers.
+
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use crate::buckets::Geometry;
+use crate::clock::Clock;
+use crate::key::{MethodKey, Side};
+use crate::outcome::{CODES, Outcome, Outcomes};
+use crate::reading::{Reading, Windowed};
+use crate::shard::{self, Shard};
+use crate::window::{Scratch, Totals, Window};
+
+/// One method on one side.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) side: Side,
+    pub(crate) key: MethodKey,
+    /// Whether calls of more than one method are counted here.
+    pub(crate) shared: bool,
+    /// The labels as they stand in the text, without braces.
+    pub(crate) labels: Box<str>,
+    clock: Clock,
+    shards: Box<[OnceLock<Arc<Shard>>]>,
+    window: Mutex<Window>,
+}
+
+impl Series {
+    /// Makes a series that spreads its threads over `shards` shards, a power of two; each is made when it is first needed.
+    pub(crate) fn new(
+        side: Side,
+        key: MethodKey,
+        shared: bool,
+        labels: Box<str>,
+        clock: Clock,
+        shards: usize,
+    ) -> Self {
+        debug_assert!(shards.is_power_of_two(), "the number of a thread is masked");
+        let shards = (0..shards).map(|_| OnceLock::new()).collect();
+        Self {
+            side,
+            key,
+            shared,
+            labels,
+            clock,
+            shards,
+            window: Mutex::default(),
+        }
+    }
+
+    /// Returns the shard of this thread.
+    #[inline]
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        let place = &self.shards[shard::thread() & (self.shards.len() - 1)];
+        match place.get() {
+            Some(shard) => shard,
+            None => place.get_or_init(|| Arc::new(Shard::new(self.clock.clone()))),
+        }
+    }
+
+    /// Closes pane `number` and forgets those before `oldest`.
+    pub(crate) fn turn(
+        &self,
+        number: u64,
+        oldest: u64,
+        geometry: &Geometry,
+        scratch: &mut Scratch,
+    ) {
+        let mut window = self.window.lock();
+        let (now, _) = self.totals(&window);
+        if window.moved(&now) {
+            scratch.total.fill(0);
+            for shard in self.shards() {
+                window.add_sum(shard.drain_sum());
+                shard
+                    .times
+                    .drain_into(&mut scratch.shard)
+                    .expect("one geometry for all histograms");
+                scratch.add_shard();
+            }
+            window.close(number, now, &scratch.total, geometry);
+        }
+        window.expire(oldest);
+    }
+
+    /// Reads everything at once; `span_seconds` is the time that the window covers.
+    pub(crate) fn read(
+        &self,
+        span_seconds: f64,
+        geometry: &Geometry,
+        scratch: &mut Scratch,
+    ) -> Reading {
+        let window = self.window.lock();
+        let (now, codes) = self.totals(&window);
+        let mut exported = window.exported().to_vec();
+        exported.resize(geometry.exported_len(), 0);
+        scratch.total.fill(0);
+        if window.moved(&now) || !window.idle() {
+            for shard in self.shards() {
+                shard
+                    .times
+                    .load_into(&mut scratch.shard)
+                    .expect("one geometry for all histograms");
+                scratch.add_shard();
+            }
+            geometry.fold(&scratch.total, &mut exported);
+            window.add_panes(scratch);
+        }
+        let extremes = self.shards().filter_map(|shard| shard.extremes());
+        let extremes = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let windowed = Windowed::new(
+            window.totals(&now),
+            span_seconds,
+            &scratch.total,
+            extremes,
+            geometry,
+        );
+        let sum_of = |read: fn(&Shard) -> &std::sync::atomic::AtomicU64| -> u64 {
+            self.shards()
+                .map(|shard| read(shard).load(std::sync::atomic::Ordering::Relaxed))
+                .sum()
+        };
+        Reading {
+            totals: now,
+            codes,
+            exported,
+            last_nanos: self
+                .shards()
+                .filter_map(|shard| shard.last())
+                .max_by_key(|(at, _)| *at)
+                .map(|(_, nanos)| nanos),
+            extremes_nanos: extremes,
+            received: sum_of(|shard| &shard.received),
+            sent: sum_of(|shard| &shard.sent),
+            attempts_ok: sum_of(|shard| &shard.attempts_ok),
+            attempts_failed: sum_of(|shard| &shard.attempts_failed),
+            window: windowed,
+        }
+    }
+
+    /// Reads the counters: the outcomes of every shard before the starts of any, so that nothing ended that had not started.
+    fn totals(&self, window: &Window) -> (Totals, [u64; CODES]) {
+        let mut codes = [0; CODES];
+        let mut outcomes = Outcomes::default();
+        for outcome in Outcome::all() {
+            let ended = self.shards().map(|shard| shard.ended(outcome)).sum();
+            codes[outcome.index()] = ended;
+            outcomes.add(outcome.kind(), ended);
+        }
+        let sum = window.drained_sum()
+            + self
+                .shards()
+                .map(|shard| u128::from(shard.sum()))
+                .sum::<u128>();
+        let started = self.shards().map(|shard| shard.started()).sum();
+        (
+            Totals {
+                started,
+                outcomes,
+                sum,
+            },
+            codes,
+        )
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &Arc<Shard>> + Clone {
+        self.shards.iter().filter_map(OnceLock::get)
+    }
+}

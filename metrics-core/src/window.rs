@@ -1,0 +1,154 @@
+//! The sliding window of one series: what it drained from the shards, pane by pane.
+//!
+//! Never on the hot path: only the ticker and readers come here, one at a time.
+
+mod pane;
+mod panes;
+
+use std::collections::VecDeque;
+
+use histogram::Histogram32;
+
+use crate::buckets::{CONFIG, Geometry};
+use crate::outcome::Outcomes;
+use pane::Pane;
+pub(crate) use panes::Panes;
+
+/// Cumulative counts of one series at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) started: u64,
+    pub(crate) outcomes: Outcomes,
+    /// Nanoseconds of all calls that ended: more than 64 bits hold after two days of 100,000 calls in flight.
+    pub(crate) sum: u128,
+}
+
+impl Totals {
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            started: self.started.saturating_sub(earlier.started),
+            outcomes: self.outcomes.since(&earlier.outcomes),
+            sum: self.sum.saturating_sub(earlier.sum),
+        }
+    }
+
+    fn merge(&mut self, delta: &Self) {
+        self.started += delta.started;
+        self.outcomes.merge(&delta.outcomes);
+        self.sum += delta.sum;
+    }
+}
+
+/// Space for the fine buckets of one series at a time, reused over all of them.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    pub(crate) shard: Histogram32,
+    pub(crate) total: Vec<u32>,
+}
+
+impl Scratch {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
+        Self {
+            shard: Histogram32::with_config(&CONFIG),
+            total: vec![0; geometry.fine_len()],
+        }
+    }
+
+    /// Adds the buckets that were read into `shard` to the total.
+    pub(crate) fn add_shard(&mut self) {
+        add(&mut self.total, self.shard.as_slice());
+    }
+}
+
+/// What one series keeps beside its shards.
+///
+/// The shards count in 32 bits since the last edge; here stand 64 bits since the start for the exported buckets, and the closed panes of
+/// the window, each as small as it can be, with their sum.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    /// Counts of the exported buckets up to the last edge; empty before the first call.
+    exported: Vec<u64>,
+    /// Nanoseconds drained up to the last edge.
+    sum: u128,
+    /// Totals at the oldest edge of the window.
+    base: Totals,
+    /// Totals at the last edge.
+    edge: Totals,
+    panes: VecDeque<Pane>,
+    /// The sum of the panes' buckets; empty when there are none.
+    fine: Vec<u32>,
+}
+
+impl Window {
+    /// Returns the nanoseconds that were drained.
+    pub(crate) fn drained_sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// Tells whether something started or ended since the last edge.
+    pub(crate) fn moved(&self, now: &Totals) -> bool {
+        self.edge.started != now.started || self.edge.outcomes != now.outcomes
+    }
+
+    /// Tells whether the window holds no call and none is in it since the last edge.
+    pub(crate) fn idle(&self) -> bool {
+        self.panes.is_empty()
+    }
+
+    /// Adds nanoseconds that were drained from a shard.
+    pub(crate) fn add_sum(&mut self, nanos: u64) {
+        self.sum += u128::from(nanos);
+    }
+
+    /// Closes pane `number` with the totals at its end, whose sum is what was drained so far, and the buckets drained from the shards.
+    pub(crate) fn close(
+        &mut self,
+        number: u64,
+        mut now: Totals,
+        drained: &[u32],
+        geometry: &Geometry,
+    ) {
+        now.sum = self.sum;
+        self.exported.resize(geometry.exported_len(), 0);
+        geometry.fold(drained, &mut self.exported);
+        self.fine.resize(drained.len(), 0);
+        add(&mut self.fine, drained);
+        self.panes
+            .push_back(Pane::new(number, now.since(&self.edge), drained));
+        self.edge = now;
+    }
+
+    /// Forgets the panes before `number`.
+    pub(crate) fn expire(&mut self, number: u64) {
+        while self.panes.front().is_some_and(|pane| pane.number < number) {
+            if let Some(pane) = self.panes.pop_front() {
+                self.base.merge(&pane.totals);
+                pane.counts.subtract_from(&mut self.fine);
+            }
+        }
+        if self.panes.is_empty() {
+            self.fine = Vec::new();
+        }
+    }
+
+    /// Returns what the window holds, up to `now`.
+    pub(crate) fn totals(&self, now: &Totals) -> Totals {
+        now.since(&self.base)
+    }
+
+    /// Adds the panes' buckets to the scratch total.
+    pub(crate) fn add_panes(&self, scratch: &mut Scratch) {
+        add(&mut scratch.total, &self.fine);
+    }
+
+    /// Returns the exported counts up to the last edge; shorter than the exported buckets before the first call.
+    pub(crate) fn exported(&self) -> &[u64] {
+        &self.exported
+    }
+}
+
+fn add(total: &mut [u32], more: &[u32]) {
+    for (total, more) in total.iter_mut().zip(more) {
+        *total = total.wrapping_add(*more);
+    }
+}
