@@ -9,6 +9,7 @@ use dubbo_registry::{MemoryRegistry, MetadataRequest, MetadataSource, Registrati
 use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
 use greet::greet_service_server::GreetServiceServer;
+use http::{HeaderValue, Version};
 use support::{Behaviour, announced, serve};
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding;
@@ -181,21 +182,14 @@ async fn a_wrong_group_or_version_is_unimplemented_with_dubbos_message() {
 async fn a_handler_that_overruns_the_callers_deadline_is_told_so() {
     let serving = serve(&Behaviour::taking(Duration::from_secs(3600))).await;
     // tonic's own channel would end the call itself, so the request is made by hand.
-    let answer = reqwest::Client::builder()
-        .http2_prior_knowledge()
-        .build()
-        .unwrap()
-        .post(format!(
-            "http://{}/greet.GreetService/Greet",
-            serving.address()
-        ))
-        .header("content-type", "application/grpc")
+    let mut request = support::post(&serving, Version::HTTP_2)
         .header("te", "trailers")
         .header("grpc-timeout", "50m")
-        .body(vec![0; 5])
-        .send()
-        .await
+        .body("\0".repeat(5))
         .unwrap();
+    let grpc = HeaderValue::from_static("application/grpc");
+    request.headers_mut().insert("content-type", grpc);
+    let answer = support::http(&serving, request).await;
     assert_eq!(answer.headers()["grpc-status"], "4");
 }
 

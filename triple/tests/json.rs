@@ -3,38 +3,26 @@
 
 mod support;
 
-use reqwest::{Client, Method, RequestBuilder};
-use support::{Behaviour, serve};
+use http::{HeaderValue, Request, Version};
+use support::{Behaviour, http, post, serve};
 use tonic::Status;
-use triple::business_error;
+use triple::{Serving, business_error};
 
-/// One client for HTTP/1.1 and one for HTTP/2 with prior knowledge.
-fn clients() -> [Client; 2] {
-    [
-        Client::builder().http1_only().build().unwrap(),
-        Client::builder().http2_prior_knowledge().build().unwrap(),
-    ]
-}
-
-fn post(client: &Client, serving: &triple::Serving, body: &str) -> RequestBuilder {
-    client
-        .post(format!(
-            "http://{}/greet.GreetService/Greet",
-            serving.address()
-        ))
-        .header("content-type", "application/json")
+fn greeting(serving: &Serving, body: &str) -> Request<String> {
+    post(serving, Version::HTTP_11)
         .body(body.to_owned())
+        .unwrap()
 }
 
 /// Sends the request and returns status, content type and body.
-async fn answer(request: RequestBuilder) -> (u16, String, String) {
-    let response = request.send().await.unwrap();
+async fn answer(serving: &Serving, request: Request<String>) -> (u16, String, String) {
+    let response = http(serving, request).await;
     let content_type = response.headers()["content-type"].to_str().unwrap();
     let content_type = content_type.to_owned();
     (
         response.status().as_u16(),
         content_type,
-        response.text().await.unwrap(),
+        response.into_body(),
     )
 }
 
@@ -45,8 +33,10 @@ fn json(status: u16, body: &str) -> (u16, String, String) {
 #[tokio::test]
 async fn a_greeting_is_json_over_both_versions_of_http() {
     let serving = serve(&Behaviour::default()).await;
-    for client in clients() {
-        let got = answer(post(&client, &serving, r#"{"name":"Dubbo"}"#)).await;
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let request = post(&serving, version);
+        let request = request.body(r#"{"name":"Dubbo"}"#.to_owned()).unwrap();
+        let got = answer(&serving, request).await;
         assert_eq!(got, json(200, r#"{"greeting":"hello Dubbo"}"#));
     }
 }
@@ -54,9 +44,10 @@ async fn a_greeting_is_json_over_both_versions_of_http() {
 #[tokio::test]
 async fn a_charset_behind_the_content_type_is_fine() {
     let serving = serve(&Behaviour::default()).await;
-    let request = post(&clients()[0], &serving, "{}")
-        .header("content-type", "application/json; charset=utf-8");
-    assert_eq!(answer(request).await.0, 200);
+    let mut request = greeting(&serving, "{}");
+    let content_type = HeaderValue::from_static("application/json; charset=utf-8");
+    request.headers_mut().insert("content-type", content_type);
+    assert_eq!(answer(&serving, request).await.0, 200);
 }
 
 #[tokio::test]
@@ -73,7 +64,7 @@ async fn errors_have_dubbos_code_and_http_status() {
     ];
     for (error, expected) in cases {
         let serving = serve(&Behaviour::failing(error)).await;
-        let got = answer(post(&clients()[0], &serving, "{}")).await;
+        let got = answer(&serving, greeting(&serving, "{}")).await;
         assert_eq!(got, expected);
     }
 }
@@ -89,7 +80,7 @@ async fn a_body_that_is_not_the_request_is_a_bad_request() {
         "{} {}",
         "[]",
     ] {
-        let (status, _, text) = answer(post(&clients()[0], &serving, body)).await;
+        let (status, _, text) = answer(&serving, greeting(&serving, body)).await;
         assert_eq!(status, 400, "{body}: {text}");
         assert!(
             text.contains(r#""code":"invalid_argument""#),
@@ -102,7 +93,7 @@ async fn a_body_that_is_not_the_request_is_a_bad_request() {
 async fn a_body_beyond_the_limit_is_refused() {
     let serving = serve(&Behaviour::default()).await;
     let large = format!(r#"{{"name":"{}"}}"#, "x".repeat(5 * 1024 * 1024));
-    let (status, _, text) = answer(post(&clients()[0], &serving, &large)).await;
+    let (status, _, text) = answer(&serving, greeting(&serving, &large)).await;
     assert_eq!(status, 429, "{text}");
     assert!(text.contains("resource_exhausted"), "{text}");
 }
@@ -110,17 +101,25 @@ async fn a_body_beyond_the_limit_is_refused() {
 #[tokio::test]
 async fn what_is_no_call_gets_the_status_of_any_web_server() {
     let serving = serve(&Behaviour::default()).await;
-    let client = &clients()[0];
-    let at = |path: &str| format!("http://{}{path}", serving.address());
-    let greet = at("/greet.GreetService/Greet");
+    let request = |method: &str, path: &str, content_type: &str| {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost")
+            .header("content-type", content_type)
+            .body(String::new())
+            .unwrap()
+    };
+    let greet = "/greet.GreetService/Greet";
+    let json = "application/json";
     let cases = [
-        (client.request(Method::GET, &greet), 405),
-        (client.post(&greet).header("content-type", "text/html"), 415),
-        (client.post(at("/greet.GreetService/Nope")), 404),
-        (client.get(at("/")), 404),
+        (request("GET", greet, json), 405),
+        (request("POST", greet, "text/html"), 415),
+        (request("POST", "/greet.GreetService/Nope", json), 404),
+        (request("GET", "/", json), 404),
     ];
     for (request, expected) in cases {
-        let (status, _, text) = answer(request).await;
+        let (status, _, text) = answer(&serving, request).await;
         assert_eq!(status, expected, "{text}");
     }
 }
@@ -129,19 +128,14 @@ async fn what_is_no_call_gets_the_status_of_any_web_server() {
 async fn group_and_deadline_are_honoured() {
     let slow = Behaviour::taking(std::time::Duration::from_secs(3600));
     let serving = serve(&slow).await;
-    let client = &clients()[0];
-    let late = post(client, &serving, "{}").header("triple-timeout-ms", "50");
-    let (status, _, text) = answer(late).await;
-    assert_eq!(
-        (status, text.contains("deadline_exceeded")),
-        (408, true),
-        "{text}"
-    );
-    let other = post(client, &serving, "{}").header("tri-service-group", "blue");
-    let (status, _, text) = answer(other).await;
-    assert_eq!(
-        (status, text.contains("service group blue")),
-        (404, true),
-        "{text}"
-    );
+    let with = |name: &str, value: &str| {
+        let request = post(&serving, Version::HTTP_11).header(name, value);
+        request.body("{}".to_owned()).unwrap()
+    };
+    let (status, _, text) = answer(&serving, with("triple-timeout-ms", "50")).await;
+    assert!(text.contains("deadline_exceeded"), "{text}");
+    assert_eq!(status, 408);
+    let (status, _, text) = answer(&serving, with("tri-service-group", "blue")).await;
+    assert!(text.contains("service group blue"), "{text}");
+    assert_eq!(status, 404);
 }

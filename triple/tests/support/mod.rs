@@ -9,7 +9,9 @@ use dubbo_registry::{MemoryRegistry, Reference, Registry};
 use greet::greet_service_client::GreetServiceClient;
 use greet::greet_service_server::{GreetService, GreetServiceServer};
 use greet::{GreetRequest, GreetResponse};
-use tokio::net::TcpListener;
+use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{TcpListener, TcpStream};
 use tonic::{Request, Response, Status};
 use triple::{Consumer, ConsumerOptions, Provider, Serving, Workers};
 
@@ -108,4 +110,39 @@ pub(crate) async fn greet(client: &Client) -> Result<String, Status> {
     };
     let response = client.clone().greet(request).await?;
     Ok(response.into_inner().greeting)
+}
+
+/// Sends one plain HTTP request, over HTTP/1.1 or over HTTP/2 with prior knowledge as the request's version says.
+pub(crate) async fn http(
+    serving: &Serving,
+    request: http::Request<String>,
+) -> http::Response<String> {
+    let stream = TcpStream::connect(serving.address()).await.unwrap();
+    let stream = TokioIo::new(stream);
+    let answer = if request.version() == http::Version::HTTP_2 {
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        sender.send_request(request).await.unwrap()
+    } else {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        sender.send_request(request).await.unwrap()
+    };
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    http::Response::from_parts(head, String::from_utf8(body.into()).unwrap())
+}
+
+/// Begins a request to the greeting method, with JSON inside.
+pub(crate) fn post(serving: &Serving, version: http::Version) -> http::request::Builder {
+    http::Request::post(format!(
+        "http://{}/greet.GreetService/Greet",
+        serving.address()
+    ))
+    .version(version)
+    .header("host", serving.address().to_string())
+    .header("content-type", "application/json")
 }
