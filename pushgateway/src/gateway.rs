@@ -153,6 +153,11 @@ impl Gateway {
 }
 
 impl Answer {
+    /// Returns the gateway's address, without user information.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Returns a header's value, if it is there and is text.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
         let headers: &HeaderMap = self.response.headers();

@@ -1,3 +1,96 @@
 //! Removes Pushgateway groups that nobody pushes to any more.
 
-fn main() {}
+use std::io::{self, IsTerminal as _, Write};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use pgw_cleaner::{Args, Config, ExitStatus, Metrics, Sweeper, daemon};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    let config = match Config::try_from(Args::parse()) {
+        Ok(config) => config,
+        Err(error) => return fail(&error.into(), ExitStatus::Usage),
+    };
+    match run(&config, &mut io::stdout().lock()) {
+        Ok(status) => status.into(),
+        Err(error) => fail(&error, ExitStatus::Incomplete),
+    }
+}
+
+/// Two threads: one for requests, one for the parser of readings, which the runtime adds when it is needed.
+#[tokio::main(flavor = "current_thread")]
+async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<ExitStatus> {
+    let Config {
+        gateway,
+        insecure,
+        selection,
+        deletion,
+        daemon,
+        output,
+    } = config.clone();
+    if insecure {
+        tracing::warn!(
+            "--insecure: any certificate is accepted; whoever stands between can read secrets and forge answers"
+        );
+    }
+    let stop = stop_on_signal()?;
+    let metrics = Metrics::new();
+    let sweeper = Sweeper::new(gateway, selection, deletion, metrics.clone());
+    if let Some(daemon) = daemon {
+        daemon::run(&daemon, sweeper, metrics, output, out, stop).await?;
+        return Ok(ExitStatus::Success);
+    }
+    let report = sweeper.with_progress(progress()?).pass(&stop).await;
+    report.write(output, out)?;
+    if let Some(error) = report.error_text() {
+        complain(&error);
+    }
+    Ok(report.exit_status())
+}
+
+/// Returns a token that SIGTERM and SIGINT cancel; a second signal ends the process at once.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        let mut received =
+            async || tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} };
+        received().await;
+        token.cancel();
+        received().await;
+        #[expect(
+            clippy::exit,
+            reason = "whoever asks a second time does not want to wait for anything"
+        )]
+        std::process::exit(ExitStatus::Incomplete as i32);
+    });
+    Ok(stop)
+}
+
+/// Returns a bar on stderr, which shows itself on a terminal only.
+fn progress() -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} groups, {per_sec}, {eta} left")?;
+    Ok(ProgressBar::new(0).with_style(style))
+}
+
+fn fail(error: &anyhow::Error, status: ExitStatus) -> ExitCode {
+    complain(&format!("{error:#}"));
+    status.into()
+}
+
+fn complain(error: &str) {
+    eprintln!("pgw-cleaner: {error}");
+}

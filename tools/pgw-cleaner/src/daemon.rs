@@ -1,0 +1,101 @@
+//! One pass after the other, until a stop.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Output;
+use crate::config::Daemon;
+use crate::endpoint::{self, Health};
+use crate::exit::ExitStatus;
+use crate::metrics::Metrics;
+use crate::report::Report;
+use crate::sweep::Sweeper;
+
+/// How long a pass may take without the process counting as stuck; ten thousand deletions take some seconds.
+const LONG_PASS: Duration = Duration::from_secs(30 * 60);
+
+/// Makes the first pass at once and further ones after each pause; a pass that fails is only logged and counted.
+///
+/// # Errors
+/// When the address for metrics cannot be bound, or a report cannot be written.
+pub async fn run(
+    config: &Daemon,
+    mut sweeper: Sweeper,
+    metrics: Metrics,
+    output: Output,
+    out: &mut impl Write,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Daemon {
+        interval,
+        metrics_addr,
+    } = config;
+    let listener = TcpListener::bind(metrics_addr).await.with_context(|| {
+        format!("cannot listen on {metrics_addr}: choose another --metrics-addr")
+    })?;
+    tracing::info!(address = %listener.local_addr()?, interval = %humantime::format_duration(*interval), "serving metrics");
+    let health = Health::new(*interval * 3 + LONG_PASS);
+    let server = tokio::spawn(endpoint::serve(
+        listener,
+        metrics,
+        health.clone(),
+        stop.clone(),
+    ));
+    while !stop.is_cancelled() {
+        let report = sweeper.pass(&stop).await;
+        health.alive();
+        if report.exit_status() == ExitStatus::Success {
+            health.ready();
+        }
+        log(&report);
+        // A table without rows says nothing that the log does not.
+        if output == Output::Json || !report.rows.is_empty() {
+            report
+                .write(output, out)
+                .context("cannot write the report")?;
+        }
+        stop.run_until_cancelled(tokio::time::sleep(jittered(*interval)))
+            .await;
+    }
+    tracing::info!("stopped");
+    server
+        .await
+        .context("the endpoint for metrics failed")?
+        .context("the endpoint for metrics failed")
+}
+
+fn log(report: &Report) {
+    match report.error_text() {
+        None => tracing::info!("{}", report.summary()),
+        Some(error) => tracing::error!("{error}; {}", report.summary()),
+    }
+}
+
+/// Returns the pause, a tenth more or less, so that several cleaners do not come at the same time.
+fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_stays_within_a_tenth() {
+        let interval = Duration::from_secs(60);
+        let pauses: Vec<_> = (0..1000).map(|_| jittered(interval)).collect();
+        assert!(
+            pauses
+                .iter()
+                .all(|pause| (54.0..=66.0).contains(&pause.as_secs_f64()))
+        );
+        assert!(
+            pauses.iter().any(|pause| *pause < interval)
+                && pauses.iter().any(|pause| *pause > interval)
+        );
+    }
+}

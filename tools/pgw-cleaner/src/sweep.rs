@@ -1,0 +1,228 @@
+//! One pass: read all groups, pick those that are to go, and delete them in batches.
+//!
+//! The Pushgateway can neither show one group nor delete one on a condition. So all groups are read again right before
+//! each batch, and whatever was pushed to in between is spared. What remains is the time from that reading to the
+//! deletion: it is bounded by the size of a batch and the age of its reading, it is measured, and it is reported.
+
+mod batch;
+mod reading;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use indicatif::ProgressBar;
+use pushgateway::Gateway;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Deletion;
+use crate::listing::ListingError;
+use crate::metrics::Metrics;
+use crate::report::{Outcome, Report};
+use crate::select::Selection;
+use crate::sweep::reading::Standing;
+
+/// How often one deletion is tried, each time after a new reading.
+const ATTEMPTS: u32 = 3;
+/// How many batches in a row may go without a single answer to a deletion.
+const BARREN_BATCHES: u32 = 3;
+/// How often the last reading is repeated while the gateway works off deletions that it has only accepted so far.
+const VERIFICATIONS: usize = 6;
+
+/// Makes passes over one gateway; one at a time, as each needs it whole.
+#[derive(Debug)]
+pub struct Sweeper {
+    gateway: Gateway,
+    selection: Arc<Selection>,
+    deletion: Deletion,
+    metrics: Metrics,
+    progress: ProgressBar,
+    /// The gateway's clock in the reading before, be it of this pass or of the one before.
+    clock: Option<Clock>,
+}
+
+/// Why a pass ended before its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PassError {
+    /// There was no reading to rely on.
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    /// The gateway refuses deletions, or does not answer them.
+    #[error("groups can be read but not deleted")]
+    Deletion(#[source] pushgateway::Error),
+    /// More groups were selected than `--max-deletes` allows.
+    #[error(
+        "{selected} groups would go, more than --max-deletes {limit}: nothing was deleted; \
+         look at them with --dry-run, and raise the limit if they are right"
+    )]
+    TooMany {
+        /// How many.
+        selected: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A signal came.
+    #[error("stopped by a signal before the end of the pass")]
+    Stopped,
+}
+
+impl Sweeper {
+    /// Makes a sweeper; nothing is sent yet.
+    pub fn new(
+        gateway: Gateway,
+        selection: Selection,
+        deletion: Deletion,
+        metrics: Metrics,
+    ) -> Self {
+        let progress = ProgressBar::hidden();
+        Self {
+            gateway,
+            selection: Arc::new(selection),
+            deletion,
+            metrics,
+            progress,
+            clock: None,
+        }
+    }
+
+    /// Shows the progress of deletions on a bar.
+    #[must_use]
+    pub fn with_progress(mut self, progress: ProgressBar) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Makes a pass; a stop lets deletions that are under way come to their end, and leaves the others.
+    pub async fn pass(&mut self, stop: &CancellationToken) -> Report {
+        let started = Instant::now();
+        let mut report = Report::new(self.gateway.address().to_string(), self.deletion.dry_run);
+        report.error = self.run(&mut report, stop).await.err();
+        report.duration = started.elapsed();
+        self.progress.finish_and_clear();
+        self.metrics.pass_ended(&report);
+        report
+    }
+
+    async fn run(
+        &mut self,
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<(), PassError> {
+        self.survey(report, stop).await?;
+        let selected = report.rows.len();
+        if let Some(limit) = self.deletion.max_deletes
+            && selected > limit
+        {
+            return Err(PassError::TooMany { selected, limit });
+        }
+        if self.deletion.dry_run {
+            report
+                .rows
+                .iter_mut()
+                .for_each(|row| row.outcome = Outcome::WouldDelete);
+            return Ok(());
+        }
+        self.delete_all(report, stop).await?;
+        if self.deletion.verify {
+            self.verify(report, stop).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Works off all rows, the oldest first.
+    async fn delete_all(
+        &mut self,
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<(), PassError> {
+        let mut waiting: VecDeque<usize> = (0..report.rows.len()).collect();
+        let mut pauses = pauses(usize::MAX);
+        let mut barren = 0;
+        self.progress.set_length(report.rows.len() as u64);
+        while !waiting.is_empty() {
+            let rows = waiting
+                .drain(..waiting.len().min(self.deletion.batch_size))
+                .collect();
+            let batch = self.batch(rows, report, stop).await?;
+            // What was not sent goes first again, as it is the oldest.
+            batch
+                .again
+                .into_iter()
+                .rev()
+                .for_each(|row| waiting.push_front(row));
+            self.progress
+                .set_position((report.rows.len() - waiting.len()) as u64);
+            if stop.is_cancelled() && !waiting.is_empty() {
+                return Err(PassError::Stopped);
+            }
+            let Some(trouble) = batch.trouble else {
+                continue;
+            };
+            barren = if batch.answered { 0 } else { barren + 1 };
+            if barren == BARREN_BATCHES {
+                return Err(PassError::Deletion(trouble));
+            }
+            pause(pauses.next(), stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads until every deleted group is gone or was pushed to again, and reports those that stay as they were.
+    async fn verify(
+        &mut self,
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<(), PassError> {
+        let mut deleted: Vec<usize> = (0..report.rows.len())
+            .filter(|&row| matches!(report.rows[row].outcome, Outcome::Deleted))
+            .collect();
+        let mut pauses = pauses(VERIFICATIONS);
+        while !deleted.is_empty() {
+            let (_, standings) = self.standings(&deleted, report, stop).await?;
+            let unchanged =
+                |standing: Standing| matches!(standing, Standing::Expired | Standing::Spared);
+            deleted = deleted
+                .into_iter()
+                .zip(standings)
+                .filter_map(|(row, standing)| unchanged(standing).then_some(row))
+                .collect();
+            match pauses.next() {
+                Some(next) if !deleted.is_empty() => pause(Some(next), stop).await?,
+                _ => break,
+            }
+        }
+        for row in deleted {
+            self.metrics.failure("still_listed");
+            report.rows[row].outcome = Outcome::Failed(
+                "the Pushgateway accepted the deletion but still lists the group".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Returns growing pauses between tries, from 0.1 s to 2 s, each with jitter.
+fn pauses(times: usize) -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(2))
+        .with_jitter()
+        .with_max_times(times)
+        .build()
+}
+
+/// Waits, unless a stop comes first.
+async fn pause(time: Option<Duration>, stop: &CancellationToken) -> Result<(), PassError> {
+    match stop
+        .run_until_cancelled(tokio::time::sleep(time.unwrap_or_default()))
+        .await
+    {
+        Some(()) => Ok(()),
+        None => Err(PassError::Stopped),
+    }
+}

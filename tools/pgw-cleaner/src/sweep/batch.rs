@@ -1,0 +1,169 @@
+//! One batch of deletions, right after a reading.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use http::StatusCode;
+use pushgateway::{Error, Gateway};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::reading::Standing;
+use super::{ATTEMPTS, PassError, Sweeper};
+use crate::group::Group;
+use crate::report::{Outcome, Report, with_causes};
+
+/// How a batch ended.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Rows that are to be tried again after another reading, in their order.
+    pub(super) again: Vec<usize>,
+    /// A failure that may pass, if there was one.
+    pub(super) trouble: Option<Error>,
+    /// Whether the gateway answered any deletion at all.
+    pub(super) answered: bool,
+}
+
+/// What came of one deletion.
+enum Attempt {
+    /// The gateway accepted it, this long after the reading was asked for.
+    Accepted(Duration),
+    /// It did not.
+    Failed(Error),
+    /// It was not sent: a stop, a failure of another one, or a reading that has become too old.
+    NotSent,
+}
+
+impl Sweeper {
+    /// Reads all groups again and deletes those of the given rows that are still as they were.
+    pub(super) async fn batch(
+        &mut self,
+        rows: Vec<usize>,
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<Batch, PassError> {
+        let (clock, standings) = self.standings(&rows, report, stop).await?;
+        let mut to_go = Vec::with_capacity(rows.len());
+        for (row, standing) in rows.into_iter().zip(standings) {
+            let entry = &mut report.rows[row];
+            entry.outcome = match standing {
+                Standing::Expired => {
+                    to_go.push(row);
+                    continue;
+                }
+                // The answer to an earlier deletion was lost on its way.
+                Standing::Gone if entry.attempts > 0 => {
+                    self.metrics.deleted();
+                    Outcome::Deleted
+                }
+                Standing::Gone => Outcome::Vanished,
+                Standing::Pushed | Standing::Spared => Outcome::PushedAgain,
+                Standing::Ambiguous => {
+                    self.metrics.failure("ambiguous");
+                    Outcome::Failed(
+                        "its labels are hidden, and another group may be meant by them".into(),
+                    )
+                }
+            };
+        }
+        let attempts = self.attempts(&to_go, report, clock.asked, stop).await;
+
+        let mut batch = Batch {
+            again: Vec::new(),
+            trouble: None,
+            answered: false,
+        };
+        let mut denied = None;
+        for (row, attempt) in to_go.into_iter().zip(attempts) {
+            let entry = &mut report.rows[row];
+            entry.attempts += u32::from(!matches!(attempt, Attempt::NotSent));
+            match attempt {
+                Attempt::NotSent => batch.again.push(row),
+                Attempt::Accepted(window) => {
+                    batch.answered = true;
+                    report.window = report.window.max(Some(window));
+                    entry.outcome = Outcome::Deleted;
+                }
+                Attempt::Failed(error) => {
+                    batch.answered |= error.status().is_some();
+                    if is_denied(&error) {
+                        denied = Some(error);
+                    } else if error.is_transient() && entry.attempts < ATTEMPTS {
+                        batch.again.push(row);
+                        batch.trouble = Some(error);
+                    } else {
+                        self.metrics.failure("deletion");
+                        entry.outcome = Outcome::Failed(with_causes(&error));
+                        batch.trouble = Some(error);
+                    }
+                }
+            }
+        }
+        match denied {
+            Some(error) => Err(PassError::Deletion(error)),
+            None => Ok(batch),
+        }
+    }
+
+    /// Sends the deletions, a few at a time, as long as nothing speaks against the next; results are in the rows' order.
+    async fn attempts(
+        &self,
+        rows: &[usize],
+        report: &Report,
+        asked: Instant,
+        stop: &CancellationToken,
+    ) -> Vec<Attempt> {
+        let (read, halt) = (Instant::now(), &AtomicBool::new(false));
+        let attempts = rows.iter().map(|&row| async move {
+            let group = &report.rows[row].group;
+            if stop.is_cancelled()
+                || halt.load(Ordering::Relaxed)
+                || read.elapsed() > self.deletion.max_window
+            {
+                return Attempt::NotSent;
+            }
+            match delete(&self.gateway, group).await {
+                Ok(()) => {
+                    self.metrics.deleted();
+                    self.progress.inc(1);
+                    Attempt::Accepted(asked.elapsed())
+                }
+                Err(error) => {
+                    // Without an answer, every further one would cost its whole deadline.
+                    if error.status().is_none() || is_denied(&error) {
+                        halt.store(true, Ordering::Relaxed);
+                    }
+                    Attempt::Failed(error)
+                }
+            }
+        });
+        stream::iter(attempts)
+            .buffered(self.deletion.workers)
+            .collect()
+            .await
+    }
+}
+
+/// Deletes a group under every key that it may have.
+async fn delete(gateway: &Gateway, group: &Group) -> Result<(), Error> {
+    for key in group.keys() {
+        gateway.delete(key).await?;
+    }
+    Ok(())
+}
+
+/// Says whether every other deletion would fail the same way: no permission, or nothing that could be sent.
+fn is_denied(error: &Error) -> bool {
+    match error.status() {
+        Some(status) => matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        ),
+        None => !error.is_transient(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The readings of a pass: the first one, which selects, and the later ones, which look at what was selected.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pushgateway::GroupingKey;
+use tokio_util::sync::CancellationToken;
+
+use super::{PassError, Sweeper, pause, pauses};
+use crate::clock::Clock;
+use crate::group::Group;
+use crate::listing::{Listing, ListingError};
+use crate::report::{Outcome, Report, Row};
+use crate::select::{Selection, Verdict};
+
+/// How often a reading is tried again after a failure that may pass.
+const RETRIES: usize = 3;
+
+/// How a selected group stands in a later reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is not there.
+    Gone,
+    /// It is as it was, and still to go.
+    Expired,
+    /// It is as it was, and no longer to go.
+    Spared,
+    /// Somebody pushed to it.
+    Pushed,
+    /// Its labels are uncertain, and another group may be meant by them.
+    Ambiguous,
+}
+
+/// What the first reading collects.
+struct Survey {
+    selection: Arc<Selection>,
+    clock: Clock,
+    verdicts: HashMap<Verdict, usize>,
+    rows: Vec<Row>,
+}
+
+/// What a later reading collects.
+struct Recheck {
+    selection: Arc<Selection>,
+    clock: Clock,
+    /// The selected groups, and where each key leads.
+    groups: Vec<Group>,
+    by_key: HashMap<GroupingKey, usize>,
+    standings: Vec<Standing>,
+}
+
+// === impl Sweeper ===
+
+impl Sweeper {
+    /// Reads all groups, counts the verdicts, and makes a row of each group that is to go.
+    pub(super) async fn survey(
+        &mut self,
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<(), PassError> {
+        let selection = Arc::clone(&self.selection);
+        let start = |clock| Survey {
+            selection: Arc::clone(&selection),
+            clock,
+            verdicts: HashMap::new(),
+            rows: Vec::new(),
+        };
+        let (clock, survey) = self.read(report, stop, start, Survey::see).await?;
+        report.gateway_time = Some(clock.now);
+        report.verdicts = survey.verdicts;
+        report.rows = survey.rows;
+        report.rows.sort_by(|one, other| {
+            other
+                .age
+                .cmp(&one.age)
+                .then_with(|| one.group.key.cmp(&other.group.key))
+        });
+        self.metrics.surveyed(&report.verdicts);
+        Ok(())
+    }
+
+    /// Reads all groups again, and says how the given rows stand now.
+    pub(super) async fn standings(
+        &mut self,
+        rows: &[usize],
+        report: &mut Report,
+        stop: &CancellationToken,
+    ) -> Result<(Clock, Vec<Standing>), PassError> {
+        let groups: Vec<Group> = rows
+            .iter()
+            .map(|&row| report.rows[row].group.clone())
+            .collect();
+        let selection = Arc::clone(&self.selection);
+        let start = |clock| Recheck::new(Arc::clone(&selection), clock, groups.clone());
+        let (clock, recheck) = self.read(report, stop, start, Recheck::see).await?;
+        Ok((clock, recheck.standings))
+    }
+
+    /// Makes one reading, again after failures that may pass.
+    async fn read<S: Send + 'static>(
+        &mut self,
+        report: &mut Report,
+        stop: &CancellationToken,
+        start: impl Fn(Clock) -> S,
+        see: fn(&mut S, Group),
+    ) -> Result<(Clock, S), PassError> {
+        let mut pauses = pauses(RETRIES);
+        loop {
+            report.readings += 1;
+            let reading = async {
+                let listing = Listing::open(&self.gateway, self.deletion.list_timeout).await?;
+                let clock = listing.clock();
+                let step = self
+                    .clock
+                    .replace(clock)
+                    .and_then(|earlier| clock.stepped_since(&earlier));
+                if let Some(step) = step {
+                    let address = self.gateway.address().to_string();
+                    return Err(ListingError::ClockStepped { address, step });
+                }
+                Ok((clock, listing.fold(start(clock), see).await?))
+            };
+            match stop.run_until_cancelled(reading).await {
+                None => return Err(PassError::Stopped),
+                Some(Ok(reading)) => return Ok(reading),
+                Some(Err(error)) => match pauses.next() {
+                    Some(time) if error.is_transient() => pause(Some(time), stop).await?,
+                    _ => return Err(error.into()),
+                },
+            }
+        }
+    }
+}
+
+// === impl Survey ===
+
+impl Survey {
+    fn see(&mut self, group: Group) {
+        let verdict = self.selection.verdict(&group, &self.clock);
+        *self.verdicts.entry(verdict).or_default() += 1;
+        match (verdict, group.last_push, self.selection.ttl_of(&group)) {
+            (Verdict::Expired, Some(last_push), Some(ttl)) => {
+                let age = self.clock.age(last_push);
+                self.rows.push(Row {
+                    group,
+                    age,
+                    ttl,
+                    outcome: Outcome::Kept,
+                    attempts: 0,
+                });
+            }
+            (Verdict::BadTtl | Verdict::Unreadable, ..) => {
+                tracing::warn!(group = %group.key, "{}", verdict.name());
+            }
+            _ => {}
+        }
+    }
+}
+
+// === impl Recheck ===
+
+impl Recheck {
+    fn new(selection: Arc<Selection>, clock: Clock, groups: Vec<Group>) -> Self {
+        let keys = groups.iter().enumerate();
+        let by_key = keys
+            .flat_map(|(at, group)| group.keys().map(move |key| (key.clone(), at)))
+            .collect();
+        let standings = vec![Standing::Gone; groups.len()];
+        Self {
+            selection,
+            clock,
+            groups,
+            by_key,
+            standings,
+        }
+    }
+
+    fn see(&mut self, group: Group) {
+        for key in group.keys() {
+            let Some(&at) = self.by_key.get(key) else {
+                continue;
+            };
+            let selected = &self.groups[at];
+            let is_same = (&selected.key, &selected.also) == (&group.key, &group.also);
+            self.standings[at] = if !is_same || self.standings[at] == Standing::Ambiguous {
+                Standing::Ambiguous
+            } else if selected.last_push != group.last_push {
+                Standing::Pushed
+            } else if self.selection.verdict(&group, &self.clock) == Verdict::Expired {
+                Standing::Expired
+            } else {
+                Standing::Spared
+            };
+        }
+    }
+}
