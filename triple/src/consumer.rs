@@ -1,16 +1,16 @@
 //! The consumer: a tower service under generated clients, that finds, balances and fails over.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use dubbo_registry::{Provider, Reference, Registry};
+use dubbo_registry::{Reference, Registry};
 use http::{HeaderValue, Request, Response};
+use metrics_core::{AnyError, ConsumerLayer, Measure, Metrics};
 use tokio::sync::Notify;
 use tonic::body::Body;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::runtime::Workers;
@@ -22,17 +22,19 @@ mod connection;
 mod directory;
 mod endpoint;
 mod failover;
+mod future;
 mod metadata;
 mod replay;
 mod throttle;
 
-pub use attempt::AttemptBody;
 pub use balance::{LoadBalance, UnknownLoadBalance};
+pub use future::{ConsumerBody, ConsumerFuture};
 pub use metadata::RpcMetadata;
 
 use balance::Balancer;
 use directory::Directory;
-use endpoint::{Endpoint, Surroundings};
+use endpoint::Surroundings;
+use failover::{Failover, Shared};
 use throttle::Throttle;
 
 /// How a consumer calls.
@@ -46,6 +48,26 @@ pub struct ConsumerOptions {
     pub balance: LoadBalance,
     /// Connections to each provider, on each worker that has connections of its own; at least 1.
     pub connections: usize,
+    /// Where calls are measured; nowhere by default.
+    pub metrics: Option<ConsumerMetrics>,
+}
+
+/// Where a consumer's calls are measured, and which methods are there with zeros before their first call.
+#[derive(Clone, Debug)]
+pub struct ConsumerMetrics {
+    /// The metrics of the process.
+    pub metrics: Metrics,
+    /// The methods of the service.
+    pub methods: Vec<String>,
+}
+
+impl ConsumerMetrics {
+    fn service(&self, reference: &Reference) -> metrics_core::Service {
+        let methods = self.methods.iter().map(String::as_str);
+        metrics_core::Service::new(reference.interface(), methods)
+            .group(reference.service_group())
+            .version(reference.service_version())
+    }
 }
 
 impl ConsumerOptions {
@@ -66,25 +88,8 @@ impl Default for ConsumerOptions {
             retries: Self::DEFAULT_RETRIES,
             balance: LoadBalance::default(),
             connections: Self::DEFAULT_CONNECTIONS,
+            metrics: None,
         }
-    }
-}
-
-/// What the clones of a consumer share.
-#[derive(Debug)]
-struct Shared {
-    service: Arc<str>,
-    options: ConsumerOptions,
-    balancer: Balancer,
-    throttle: Throttle,
-    directory: Arc<Directory>,
-}
-
-impl Shared {
-    /// Looks after an endpoint that let a call time out.
-    fn probe(&self, endpoint: &Arc<Endpoint>) {
-        let surroundings = self.directory.surroundings().clone();
-        tokio::spawn(Arc::clone(endpoint).probe(surroundings));
     }
 }
 
@@ -93,11 +98,16 @@ impl Shared {
 /// A response carries whatever went wrong as a gRPC status, so the service itself never fails.
 #[derive(Clone, Debug)]
 pub struct Consumer {
-    shared: Arc<Shared>,
-    endpoints: Arc<[Arc<Endpoint>]>,
-    version: u64,
+    calls: Calls,
     group: Option<HeaderValue>,
-    service_version: Option<HeaderValue>,
+    version: Option<HeaderValue>,
+}
+
+/// The way of a call: the metrics layer belongs outside failover, so that one call counts once.
+#[derive(Clone, Debug)]
+enum Calls {
+    Plain(Failover),
+    Measured(Measure<Failover, AnyError>, Arc<Directory>),
 }
 
 impl Consumer {
@@ -112,25 +122,26 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Self {
         let consumer = Self::unconnected(&reference, workers, options);
-        let subscription = registry.subscribe(reference);
-        tokio::spawn(directory::follow(
-            Arc::downgrade(&consumer.shared.directory),
-            subscription,
-        ));
+        let directory = Arc::downgrade(consumer.directory());
+        tokio::spawn(directory::follow(directory, registry.subscribe(reference)));
         consumer
     }
 
-    /// Makes a consumer that calls the given providers, with no registry.
-    #[must_use]
+    /// Makes a consumer that calls the provider at this `host:port`, with no registry.
+    ///
+    /// # Errors
+    ///
+    /// When the address is not one that a request can name.
     pub fn direct(
-        providers: &[Provider],
+        address: &str,
         reference: &Reference,
         workers: &Workers,
         options: ConsumerOptions,
-    ) -> Self {
+    ) -> Result<Self, http::Error> {
+        connection::origin(address)?;
         let consumer = Self::unconnected(reference, workers, options);
-        consumer.shared.directory.replace(providers);
-        consumer
+        consumer.directory().replace([(address.to_owned(), 1)]);
+        Ok(consumer)
     }
 
     fn unconnected(reference: &Reference, workers: &Workers, options: ConsumerOptions) -> Self {
@@ -141,73 +152,80 @@ impl Consumer {
             changed: Arc::new(Notify::new()),
         };
         let directory = Arc::new(Directory::new(options.connections.max(1), surroundings));
+        let measured = options.metrics.as_ref().map(|measured| {
+            let service = measured.service(reference);
+            (&measured.metrics, service)
+        });
+        let attempts = measured
+            .iter()
+            .flat_map(|(metrics, service)| {
+                service.methods.iter().map(|method| {
+                    let path = format!("/{}/{method}", service.interface);
+                    (path, metrics.attempts(&service.key(method)))
+                })
+            })
+            .collect();
+        let layer = measured.map(|(metrics, service)| {
+            directory::report(
+                &directory,
+                metrics.registry().clone(),
+                reference.interface(),
+            );
+            ConsumerLayer::new(metrics, &[service])
+        });
+        let failover = Failover::new(Shared {
+            service,
+            balancer: Balancer::new(options.balance),
+            throttle: Throttle::default(),
+            options,
+            directory: Arc::clone(&directory),
+            attempts,
+        });
         // A name that is no header value matches no provider, whatever is sent.
-        let header = |text: &str| {
-            (!text.is_empty())
-                .then(|| HeaderValue::from_str(text).ok())
-                .flatten()
-        };
+        let header = |text: &str| HeaderValue::from_str(text).ok().filter(|t| !t.is_empty());
         Self {
-            endpoints: directory.endpoints(),
-            version: directory.version(),
+            calls: match layer {
+                None => Calls::Plain(failover),
+                Some(layer) => Calls::Measured(layer.layer(failover), directory),
+            },
             group: header(reference.service_group()),
-            service_version: header(reference.service_version()),
-            shared: Arc::new(Shared {
-                service,
-                balancer: Balancer::new(options.balance),
-                throttle: Throttle::default(),
-                options,
-                directory,
-            }),
+            version: header(reference.service_version()),
+        }
+    }
+
+    fn directory(&self) -> &Arc<Directory> {
+        match &self.calls {
+            Calls::Plain(failover) => failover.directory(),
+            Calls::Measured(_, directory) => directory,
         }
     }
 
     /// Waits until a provider is known and connected.
     pub async fn ready(&self) {
-        loop {
-            let changed = self.shared.directory.changed();
-            let mut changed = std::pin::pin!(changed);
-            changed.as_mut().enable();
-            if self.shared.directory.endpoints().iter().any(|e| e.is_fit()) {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Takes over the directory's list when it has changed; otherwise this costs one load.
-    fn refresh(&mut self) {
-        let version = self.shared.directory.version();
-        if version != self.version {
-            self.endpoints = self.shared.directory.endpoints();
-            self.version = version;
-        }
+        self.directory().ready().await;
     }
 }
 
 impl Service<Request<Body>> for Consumer {
-    type Response = Response<AttemptBody>;
+    type Response = Response<ConsumerBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = ConsumerFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        self.refresh();
         let headers = request.headers_mut();
         if let Some(group) = &self.group {
             headers.insert(selector::GROUP, group.clone());
         }
-        if let Some(version) = &self.service_version {
+        if let Some(version) = &self.version {
             headers.insert(selector::VERSION, version.clone());
         }
-        let call = failover::call(
-            Arc::clone(&self.shared),
-            Arc::clone(&self.endpoints),
-            request,
-        );
-        Box::pin(async move { Ok(call.await) })
+        match &mut self.calls {
+            Calls::Plain(failover) => ConsumerFuture::plain(failover.call(request)),
+            Calls::Measured(measure, _) => ConsumerFuture::measured(measure.call(request)),
+        }
     }
 }

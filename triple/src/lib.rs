@@ -6,6 +6,7 @@
 //! when to stop.
 
 mod consumer;
+mod observer;
 mod provider;
 mod runtime;
 mod selector;
@@ -23,8 +24,10 @@ mod pb {
 }
 
 pub use consumer::{
-    AttemptBody, Consumer, ConsumerOptions, LoadBalance, RpcMetadata, UnknownLoadBalance,
+    Consumer, ConsumerBody, ConsumerFuture, ConsumerMetrics, ConsumerOptions, LoadBalance,
+    RpcMetadata, UnknownLoadBalance,
 };
+pub use observer::MeasuredRegistry;
 pub use provider::{DRAIN_LIMIT, DescriptorError, Provider, ServeError, Serving};
 pub use runtime::{Runtime, Shape, UnknownShape, Workers};
 pub use signal::Signals;

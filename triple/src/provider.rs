@@ -5,11 +5,13 @@ use std::convert::Infallible;
 
 use dubbo_registry::{Reference, ServiceInfo};
 use http::{Request, Response};
+use metrics_core::{Metrics, ProviderLayer};
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::RoutesBuilder;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::pb;
@@ -42,6 +44,7 @@ pub struct Provider {
     services: Vec<ServiceInfo>,
     descriptors: Vec<&'static [u8]>,
     methods: json::Methods,
+    metrics: Option<Metrics>,
 }
 
 impl Provider {
@@ -54,6 +57,7 @@ impl Provider {
             services: Vec::new(),
             descriptors: Vec::new(),
             methods: json::Methods::new(),
+            metrics: None,
         }
     }
 
@@ -111,6 +115,13 @@ impl Provider {
         Ok(self)
     }
 
+    /// Measures the calls of the services that are added; without this nothing is measured.
+    #[must_use]
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self
+    }
+
     /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
     /// workers.
     ///
@@ -132,12 +143,21 @@ impl Provider {
             .map(|reference| (reference.interface().to_owned(), reference))
             .collect();
         let routes = self.routes.routes().prepare();
-        let service = Json::new(Deadline::new(Selector::new(routes, table)), self.methods);
+        let service = Deadline::new(Selector::new(routes, table));
+        let workers = workers.clone();
+        let connections = match &self.metrics {
+            Some(metrics) => {
+                let measured = ProviderLayer::new(metrics, &measured(&self.services));
+                let service = Json::new(measured.layer(service), self.methods);
+                Connections::accept(listener, workers, service)
+            }
+            None => Connections::accept(listener, workers, Json::new(service, self.methods)),
+        };
         Ok(Serving {
             application: self.application,
             services: self.services,
             address,
-            connections: Connections::accept(listener, workers.clone(), service),
+            connections,
             health,
             metadata,
             announcement: None,
@@ -178,4 +198,16 @@ impl Provider {
             .add_service(v1alpha);
         Ok(())
     }
+}
+
+fn measured(services: &[ServiceInfo]) -> Vec<metrics_core::Service> {
+    services
+        .iter()
+        .map(|service| {
+            let methods = service.methods.iter().map(String::as_str);
+            metrics_core::Service::new(&service.interface, methods)
+                .group(&service.group)
+                .version(&service.version)
+        })
+        .collect()
 }

@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::endpoint::{Endpoint, InFlight};
-use super::replay::Replay;
+use super::replay::{Replay, RequestBody};
 
 /// How an attempt ended, as far as failover is concerned.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub(crate) enum Attempt {
 }
 
 /// Sends the request, and waits until the outcome is clear or the deadline passes.
-pub(crate) async fn send(
+pub(crate) async fn send<B: RequestBody>(
     endpoint: &Arc<Endpoint>,
     request: Request<Body>,
-    replay: &Replay,
+    replay: &Replay<B>,
     deadline: Instant,
 ) -> Attempt {
     let Some(mut sender) = endpoint.sender() else {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use dubbo_registry::{Provider, Subscription};
+use dubbo_registry::Subscription;
+use metrics_core::RegistryMetrics;
 use parking_lot::RwLock;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
@@ -57,20 +58,33 @@ impl Directory {
         &self.surroundings
     }
 
-    /// Takes over a new list: endpoints that stay keep their connections.
-    pub(crate) fn replace(&self, providers: &[Provider]) {
+    /// Waits until a provider is known and fit to be called.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let changed = self.changed();
+            let mut changed = std::pin::pin!(changed);
+            // Listening starts before looking, so that a change in between is not missed.
+            changed.as_mut().enable();
+            if self.endpoints().iter().any(|endpoint| endpoint.is_fit()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Takes over a new list of addresses and weights: endpoints that stay keep their connections.
+    pub(crate) fn replace(&self, providers: impl IntoIterator<Item = (String, u32)>) {
         let before = self.endpoints();
         let mut old: HashMap<&str, &Arc<Endpoint>> =
             before.iter().map(|e| (e.address(), e)).collect();
-        let mut list = Vec::with_capacity(providers.len());
-        for provider in providers {
-            let address = provider.address();
+        let mut list = Vec::new();
+        for (address, weight) in providers {
             match old.remove(address.as_str()) {
                 Some(endpoint) => {
-                    endpoint.set_weight(provider.weight);
+                    endpoint.set_weight(weight);
                     list.push(Arc::clone(endpoint));
                 }
-                None => list.extend(self.start(&address, provider.weight)),
+                None => list.extend(self.start(&address, weight)),
             }
         }
         *self.endpoints.write() = list.into();
@@ -80,6 +94,20 @@ impl Directory {
         self.version.fetch_add(1, Ordering::Release);
         self.known.store(true, Ordering::Release);
         self.surroundings.changed.notify_waiters();
+    }
+
+    /// Returns the sizes that the directory's families show.
+    fn sizes(&self) -> metrics_core::Directory {
+        let endpoints = self.endpoints();
+        let count = |test: fn(&Endpoint) -> bool| {
+            endpoints.iter().filter(|endpoint| test(endpoint)).count() as u64
+        };
+        metrics_core::Directory {
+            all: endpoints.len() as u64,
+            valid: count(Endpoint::is_fit),
+            to_reconnect: count(|endpoint| !endpoint.is_open()),
+            disabled: count(|endpoint| endpoint.is_open() && !endpoint.is_fit()),
+        }
     }
 
     fn start(&self, address: &str, weight: u32) -> Option<Arc<Endpoint>> {
@@ -113,10 +141,33 @@ pub(crate) async fn follow(directory: Weak<Directory>, mut subscription: Subscri
             () = ended.cancelled() => return,
         };
         match (changed, directory.upgrade()) {
-            (Ok(providers), Some(directory)) => directory.replace(&providers),
+            (Ok(providers), Some(directory)) => {
+                directory.replace(providers.iter().map(|p| (p.address(), p.weight)));
+            }
             _ => return,
         }
     }
+}
+
+/// Keeps the directory's families up to date until the directory is gone.
+pub(crate) fn report(directory: &Arc<Directory>, metrics: RegistryMetrics, interface: &str) {
+    let changed = Arc::clone(&directory.surroundings.changed);
+    let ended = directory.ended.clone();
+    let directory = Arc::downgrade(directory);
+    let interface = interface.to_owned();
+    tokio::spawn(async move {
+        loop {
+            let mut turn = std::pin::pin!(changed.notified());
+            turn.as_mut().enable();
+            if let Some(directory) = directory.upgrade() {
+                metrics.directory(&interface, directory.sizes());
+            }
+            tokio::select! {
+                () = turn => {}
+                () = ended.cancelled() => return,
+            }
+        }
+    });
 }
 
 impl Drop for Directory {

@@ -1,26 +1,99 @@
 //! One logical call: attempts on different providers until one answers, as far as retries, budget and deadline go.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response};
+use metrics_core::Attempts;
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tower_service::Service;
 
-use super::Shared;
+use super::ConsumerOptions;
 use super::attempt::{self, Attempt, AttemptBody};
+use super::balance::Balancer;
+use super::directory::Directory;
 use super::endpoint::Endpoint;
-use super::replay::Replay;
+use super::replay::{Replay, RequestBody};
+use super::throttle::Throttle;
 use crate::status::{BUSINESS_CODE, wire_code};
 use crate::timeout;
 
-/// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
-pub(crate) async fn call(
+/// What the calls of one consumer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) service: Arc<str>,
+    pub(super) options: ConsumerOptions,
+    pub(super) balancer: Balancer,
+    pub(super) throttle: Throttle,
+    pub(super) directory: Arc<Directory>,
+    /// What counts the attempts of a method, by the path of its requests.
+    pub(super) attempts: HashMap<String, Attempts>,
+}
+
+/// The service that makes calls; each clone keeps a copy of the directory's list.
+#[derive(Clone, Debug)]
+pub(super) struct Failover {
     shared: Arc<Shared>,
     endpoints: Arc<[Arc<Endpoint>]>,
-    request: Request<Body>,
+    version: u64,
+}
+
+impl Failover {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self {
+            endpoints: shared.directory.endpoints(),
+            version: shared.directory.version(),
+            shared: Arc::new(shared),
+        }
+    }
+
+    pub(super) fn directory(&self) -> &Arc<Directory> {
+        &self.shared.directory
+    }
+
+    /// Takes over the directory's list when it has changed; otherwise this costs one load.
+    fn refresh(&mut self) {
+        let version = self.shared.directory.version();
+        if version != self.version {
+            self.endpoints = self.shared.directory.endpoints();
+            self.version = version;
+        }
+    }
+}
+
+/// A call on its way.
+pub(super) type CallFuture =
+    Pin<Box<dyn Future<Output = Result<Response<AttemptBody>, Infallible>> + Send>>;
+
+impl<B: RequestBody> Service<Request<B>> for Failover {
+    type Response = Response<AttemptBody>;
+    type Error = Infallible;
+    type Future = CallFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.refresh();
+        let (shared, endpoints) = (Arc::clone(&self.shared), Arc::clone(&self.endpoints));
+        Box::pin(async move { Ok(call(shared, endpoints, request).await) })
+    }
+}
+
+/// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
+async fn call<B: RequestBody>(
+    shared: Arc<Shared>,
+    endpoints: Arc<[Arc<Endpoint>]>,
+    request: Request<B>,
 ) -> Response<AttemptBody> {
     let (head, body) = request.into_parts();
     let replay = Replay::new(body);
@@ -43,20 +116,23 @@ pub(crate) async fn call(
         };
         let (status, response) = match attempt {
             Attempt::Answered(response) => {
+                shared.count(&head, true);
                 shared.throttle.succeeded();
                 return response;
             }
             Attempt::Failed(status, response) => (status, response),
         };
+        let retryable = is_retryable(&status);
         let reached = endpoint.is_some();
         if let Some(endpoint) = endpoint {
+            shared.count(&head, !retryable);
             if status.code() == Code::DeadlineExceeded && response.is_none() && endpoint.suspect() {
                 shared.probe(&endpoint);
             }
             tried.push(endpoint);
         }
         let again = reached
-            && is_retryable(&status)
+            && retryable
             && shared.throttle.failed()
             && tried.len() <= shared.options.retries
             && replay.is_repeatable()
@@ -65,6 +141,23 @@ pub(crate) async fn call(
             return response.unwrap_or_else(|| status.into_http());
         }
         endpoints = shared.directory.endpoints();
+    }
+}
+
+impl Shared {
+    /// Counts an attempt: failed when it ended in a way that another one might not.
+    fn count(&self, head: &Parts, ok: bool) {
+        match self.attempts.get(head.uri.path()) {
+            Some(attempts) if ok => attempts.ok(),
+            Some(attempts) => attempts.failed(),
+            None => {}
+        }
+    }
+
+    /// Looks after an endpoint that let a call time out.
+    fn probe(&self, endpoint: &Arc<Endpoint>) {
+        let surroundings = self.directory.surroundings().clone();
+        tokio::spawn(Arc::clone(endpoint).probe(surroundings));
     }
 }
 
@@ -112,7 +205,12 @@ fn nobody(service: &str, endpoints: &[Arc<Endpoint>]) -> Status {
 }
 
 /// Makes the request of one attempt: the caller's, sent to this endpoint, with the time that is left.
-fn repeat(head: &Parts, replay: &Replay, endpoint: &Endpoint, deadline: Instant) -> Request<Body> {
+fn repeat<B: RequestBody>(
+    head: &Parts,
+    replay: &Replay<B>,
+    endpoint: &Endpoint,
+    deadline: Instant,
+) -> Request<Body> {
     let mut request = Request::new(replay.attempt());
     *request.method_mut() = head.method.clone();
     *request.version_mut() = http::Version::HTTP_2;

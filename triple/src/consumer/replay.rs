@@ -15,15 +15,23 @@ use tonic::body::Body;
 /// More memory for each call in flight buys nothing for the usual small request.
 pub(crate) const MOST_RECORDED_BYTES: usize = 64 * 1024;
 
+/// What a generated client sends: tonic's body, as it is or wrapped by a layer.
+pub(crate) trait RequestBody:
+    HttpBody<Data = Bytes, Error = Status> + Send + Unpin + 'static
+{
+}
+
+impl<B> RequestBody for B where B: HttpBody<Data = Bytes, Error = Status> + Send + Unpin + 'static {}
+
 /// A request's body and what was sent of it so far.
-#[derive(Clone, Debug)]
-pub(crate) struct Replay {
-    record: Arc<Mutex<Record>>,
+#[derive(Debug)]
+pub(crate) struct Replay<B> {
+    record: Arc<Mutex<Record<B>>>,
 }
 
 #[derive(Debug)]
-struct Record {
-    body: Body,
+struct Record<B> {
+    body: B,
     chunks: Vec<Bytes>,
     bytes: usize,
     /// Grows with each attempt: only the newest may read on.
@@ -40,8 +48,8 @@ enum State {
     Unrepeatable,
 }
 
-impl Replay {
-    pub(crate) fn new(body: Body) -> Self {
+impl<B: RequestBody> Replay<B> {
+    pub(crate) fn new(body: B) -> Self {
         let state = if body.is_end_stream() {
             State::Complete
         } else {
@@ -85,7 +93,7 @@ impl Replay {
     }
 }
 
-impl Record {
+impl<B: RequestBody> Record<B> {
     /// Notes what the body gave, and returns it to be sent.
     fn keep(
         &mut self,
@@ -119,13 +127,13 @@ impl Record {
 
 /// What one attempt sends: first the record, then the rest of the body.
 #[derive(Debug)]
-struct AttemptBody {
-    record: Arc<Mutex<Record>>,
+struct AttemptBody<B> {
+    record: Arc<Mutex<Record<B>>>,
     attempt: usize,
     sent: usize,
 }
 
-impl HttpBody for AttemptBody {
+impl<B: RequestBody> HttpBody for AttemptBody<B> {
     type Data = Bytes;
     type Error = Status;
 

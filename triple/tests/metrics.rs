@@ -1,0 +1,139 @@
+//! Both sides' figures agree with what was called.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use dubbo_registry::MemoryRegistry;
+use greet::greet_service_client::GreetServiceClient;
+use metrics_core::{Config, Figures, Kind, Metrics, Side};
+use support::{Behaviour, greet, provider, reference};
+use tokio::net::TcpListener;
+use tonic::Status;
+use triple::{Consumer, ConsumerMetrics, ConsumerOptions, Serving, Workers, business_error};
+
+async fn serve(registry: &MemoryRegistry, metrics: &Metrics, behaviour: &Behaviour) -> Serving {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let provider = provider(behaviour).metrics(metrics);
+    let mut serving = provider.serve(listener, &Workers::here()).await.unwrap();
+    serving
+        .announce(registry, "127.0.0.1")
+        .unwrap()
+        .done()
+        .await
+        .unwrap();
+    serving
+}
+
+fn client(registry: &MemoryRegistry, metrics: &Metrics, timeout: Duration) -> support::Client {
+    let options = ConsumerOptions {
+        timeout,
+        metrics: Some(ConsumerMetrics {
+            metrics: metrics.clone(),
+            methods: vec!["Greet".to_owned()],
+        }),
+        ..ConsumerOptions::default()
+    };
+    GreetServiceClient::new(Consumer::new(
+        registry,
+        reference(),
+        &Workers::here(),
+        options,
+    ))
+}
+
+fn metrics() -> Metrics {
+    Metrics::new(Config::default()).unwrap()
+}
+
+fn only(metrics: &Metrics, side: Side) -> Figures {
+    let mut figures = metrics.figures(side);
+    assert_eq!(figures.len(), 1, "{figures:?}");
+    figures.remove(0)
+}
+
+/// Makes `calls` calls of a provider that behaves so, and returns the figures of both sides.
+async fn figures(behaviour: Behaviour, calls: usize, timeout: Duration) -> [(Figures, String); 2] {
+    let registry = MemoryRegistry::new();
+    let (theirs, ours) = (metrics(), metrics());
+    let _serving = serve(&registry, &theirs, &behaviour).await;
+    let client = client(&registry, &ours, timeout);
+    for _ in 0..calls {
+        let _ = greet(&client).await;
+    }
+    [
+        (only(&theirs, Side::Provider), theirs.text()),
+        (only(&ours, Side::Consumer), ours.text()),
+    ]
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn successes_are_counted_once_on_each_side() {
+    for (figures, text) in figures(Behaviour::default(), 7, LONG).await {
+        assert_eq!(figures.outcomes.of(Kind::Success), 7, "{figures:?}");
+        assert_eq!((figures.outcomes.total(), figures.in_flight), (7, 0));
+        assert!(!text.contains("grpc.health"), "health is no traffic");
+    }
+}
+
+#[tokio::test]
+async fn business_errors_are_business_errors_on_both_sides() {
+    let behaviour = Behaviour::failing(|| business_error("random error"));
+    for (figures, _) in figures(behaviour, 3, LONG).await {
+        assert_eq!(figures.outcomes.of(Kind::Business), 3, "{figures:?}");
+        assert_eq!((figures.outcomes.total(), figures.in_flight), (3, 0));
+    }
+}
+
+#[tokio::test]
+async fn one_call_counts_once_and_each_of_its_attempts_besides() {
+    let behaviour = Behaviour::failing(|| Status::unavailable("not now"));
+    let [(theirs, _), (ours, text)] = figures(behaviour, 2, LONG).await;
+    assert_eq!(
+        theirs.outcomes.of(Kind::Unavailable),
+        6,
+        "each attempt reaches the provider"
+    );
+    assert_eq!(
+        ours.outcomes.of(Kind::Unavailable),
+        2,
+        "the caller sees one call"
+    );
+    let failed = text
+        .lines()
+        .find(|line| {
+            line.starts_with("dubbo_consumer_attempts_total") && line.contains("outcome=\"failed\"")
+        })
+        .unwrap();
+    assert!(failed.ends_with(" 6"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_timeout_leaves_nothing_in_flight_on_either_side() {
+    let registry = MemoryRegistry::new();
+    let (theirs, ours) = (metrics(), metrics());
+    let behaviour = Behaviour::taking(Duration::from_secs(3600));
+    let _serving = serve(&registry, &theirs, &behaviour).await;
+    let client = client(&registry, &ours, Duration::from_millis(50));
+    greet(&client).await.unwrap_err();
+
+    let ours = only(&ours, Side::Consumer);
+    assert_eq!(ours.outcomes.of(Kind::Timeout), 1, "{ours:?}");
+    assert_eq!(ours.in_flight, 0);
+    // Whether the provider's deadline or the caller's cancellation comes first is a matter of microseconds.
+    let ended = |figures: &Figures| {
+        figures.outcomes.of(Kind::Timeout) + figures.outcomes.of(Kind::Cancelled)
+    };
+    test_servers::eventually(
+        LONG,
+        "every attempt has ended on the provider",
+        async || {
+            let figures = only(&theirs, Side::Provider);
+            ended(&figures) == 3 && figures.in_flight == 0
+        },
+    )
+    .await;
+}
