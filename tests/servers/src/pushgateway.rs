@@ -138,6 +138,14 @@ impl Launch for Gateway {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .args(&self.arguments)
             .current_dir(folder);
+        // Debian's gateway persists into one place for the whole machine, and would begin with what another one held.
+        if !self
+            .arguments
+            .iter()
+            .any(|argument| argument.starts_with("--persistence.file"))
+        {
+            command.arg("--persistence.file=");
+        }
         command
     }
 
