@@ -14,6 +14,7 @@ use crate::collector;
 use crate::config::{Config, ConfigError};
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
 use crate::key::{MethodKey, Side};
+use crate::pusher::Pushes;
 use crate::reading::Reading;
 use crate::registry::RegistryMetrics;
 use crate::runtime::Pools;
@@ -35,6 +36,7 @@ struct Inner {
     panes: Mutex<Panes>,
     registry: RegistryMetrics,
     pools: Pools,
+    pushes: Pushes,
     collectors: prometheus::Registry,
 }
 
@@ -60,6 +62,7 @@ impl Metrics {
             panes: Mutex::new(Panes::new(config.clock.clone(), config.window)),
             registry: RegistryMetrics::default(),
             pools: Pools::default(),
+            pushes: Pushes::default(),
             collectors,
             config,
         })))
@@ -150,6 +153,10 @@ impl Metrics {
 
     pub(crate) fn geometry(&self) -> &Geometry {
         &self.0.geometry
+    }
+
+    pub(crate) fn pushes(&self) -> &Pushes {
+        &self.0.pushes
     }
 
     pub(crate) fn pools(&self) -> &Pools {

@@ -1,0 +1,197 @@
+//! Pushes the text to a Pushgateway, for as long as the process lives.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use parking_lot::Mutex;
+use pushgateway::{Gateway, GroupingKey};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::exposition::{Text, labels};
+use crate::families::{PUSH_LAST_SUCCESS, PUSH_REQUESTS, PUSHED_AT};
+use crate::metrics::Metrics;
+
+/// The time from one push to the next when nothing else is said. A longer one spares the gateway and shows older figures.
+pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest time from one push to the next; anything below counts as this.
+pub const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(100);
+/// The first wait after a push that failed; it doubles with each failure, up to the interval.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// Replaces its group on the gateway: at the start, each interval, and at the stop.
+///
+/// A push that fails is tried again after a wait that grows up to the interval, with jitter; the log has one line when pushing
+/// begins to fail and one when it works again.
+#[derive(Debug)]
+pub struct Pusher {
+    metrics: Metrics,
+    gateway: Gateway,
+    key: GroupingKey,
+    interval: Duration,
+    delete_at_stop: bool,
+}
+
+impl Pusher {
+    /// Makes a pusher of these metrics to one group, which it deletes at the stop.
+    pub fn new(metrics: &Metrics, gateway: Gateway, key: GroupingKey, interval: Duration) -> Self {
+        metrics.pushes().begin();
+        let interval = interval.max(MIN_PUSH_INTERVAL);
+        Self {
+            metrics: metrics.clone(),
+            gateway,
+            key,
+            interval,
+            delete_at_stop: true,
+        }
+    }
+
+    /// Sets whether the group is deleted at the stop. Left there, its last figures can still be scraped, by a gateway that never forgets.
+    #[must_use]
+    pub fn delete_at_stop(mut self, delete: bool) -> Self {
+        self.delete_at_stop = delete;
+        self
+    }
+
+    /// Pushes until `shutdown`; then pushes once more, and deletes the group. A request that is under way is waited for, so that
+    /// none can arrive after the deletion; each has the gateway's deadline.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut backoff = None;
+        let mut failing = false;
+        while !shutdown.is_cancelled() {
+            let next = Instant::now() + self.interval;
+            let wake = if self.push(&mut failing).await {
+                backoff = None;
+                next
+            } else {
+                let retries = backoff.get_or_insert_with(|| self.retries());
+                Instant::now() + retries.next().unwrap_or(self.interval)
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(wake) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+        self.push(&mut failing).await;
+        if self.delete_at_stop {
+            match self.gateway.delete(&self.key).await {
+                Ok(()) => tracing::info!(group = %self.key, "deleted the group on the Pushgateway"),
+                Err(error) => {
+                    tracing::warn!(group = %self.key, %error, "the group stays on the Pushgateway")
+                }
+            }
+        }
+    }
+
+    fn retries(&self) -> impl Iterator<Item = Duration> + use<> {
+        ExponentialBuilder::new()
+            .with_min_delay(FIRST_RETRY.min(self.interval))
+            .with_max_delay(self.interval)
+            .with_jitter()
+            .without_max_times()
+            .build()
+    }
+
+    /// Pushes once and counts the result; `failing` is whether the push before failed.
+    async fn push(&self, failing: &mut bool) -> bool {
+        let metrics = self.metrics.clone();
+        // Thousands of series take milliseconds: not on a thread that may serve calls.
+        let text = tokio::task::spawn_blocking(move || payload(&metrics)).await;
+        let result = match text {
+            Ok(text) => self
+                .gateway
+                .put(&self.key, text)
+                .await
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        self.metrics.pushes().count(result.is_ok());
+        match &result {
+            Err(error) if !*failing => tracing::warn!(group = %self.key, %error, "pushes fail"),
+            Ok(()) if *failing => tracing::info!(group = %self.key, "pushes work again"),
+            _ => {}
+        }
+        *failing = result.is_err();
+        result.is_ok()
+    }
+}
+
+/// Returns the text with the moment at which it is made.
+fn payload(metrics: &Metrics) -> String {
+    let mut text = Text::from(metrics.text());
+    text.family(PUSHED_AT.name, PUSHED_AT.kind, PUSHED_AT.help);
+    text.gauge(PUSHED_AT.name, "", "", unix_seconds());
+    text.into_string()
+}
+
+fn unix_seconds() -> f64 {
+    // A clock before 1970 is a clock that was never set.
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// How pushing goes; exported once there is a pusher.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pushes(Arc<Mutex<Option<Counts>>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    succeeded: u64,
+    failed: u64,
+    last_success_seconds: f64,
+}
+
+impl Pushes {
+    fn begin(&self) {
+        self.0.lock().get_or_insert_default();
+    }
+
+    fn count(&self, succeeded: bool) {
+        let mut counts = self.0.lock();
+        let counts = counts.get_or_insert_default();
+        if succeeded {
+            counts.succeeded += 1;
+            counts.last_success_seconds = unix_seconds();
+        } else {
+            counts.failed += 1;
+        }
+    }
+
+    pub(crate) fn write(&self, text: &mut Text, application: &str) {
+        let counts = self.0.lock();
+        let Some(Counts {
+            succeeded,
+            failed,
+            last_success_seconds,
+        }) = &*counts
+        else {
+            return;
+        };
+        text.family(PUSH_REQUESTS.name, PUSH_REQUESTS.kind, PUSH_REQUESTS.help);
+        text.count(
+            PUSH_REQUESTS.name,
+            application,
+            &labels([("result", "success")]),
+            *succeeded,
+        );
+        text.count(
+            PUSH_REQUESTS.name,
+            application,
+            &labels([("result", "failure")]),
+            *failed,
+        );
+        text.family(
+            PUSH_LAST_SUCCESS.name,
+            PUSH_LAST_SUCCESS.kind,
+            PUSH_LAST_SUCCESS.help,
+        );
+        text.gauge(
+            PUSH_LAST_SUCCESS.name,
+            application,
+            "",
+            *last_success_seconds,
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! The pusher against a real Pushgateway.
+
+use std::time::Duration;
+
+use metrics_core::{Application, Config, Metrics, Pusher};
+use pushgateway::{Access, Gateway, GroupingKey};
+use test_servers::{Pushgateway, TcpProxy, eventually};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct Running {
+    metrics: Metrics,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+fn start(address: &str, instance: &str, interval: Duration, delete: bool) -> Running {
+    let application = Application {
+        name: "shop".into(),
+        ..Application::default()
+    };
+    let metrics = Metrics::new(Config {
+        application,
+        ..Config::default()
+    })
+    .expect("legal");
+    let mut access = Access::new(address.parse().expect("an address"));
+    access.timeout = Duration::from_secs(5);
+    let gateway = Gateway::new(&access).expect("no TLS to set up");
+    let key = GroupingKey::new("jobs/night").with("instance", instance);
+    let shutdown = CancellationToken::new();
+    let pusher = Pusher::new(&metrics, gateway, key, interval).delete_at_stop(delete);
+    Running {
+        metrics,
+        task: tokio::spawn(pusher.run(shutdown.clone())),
+        shutdown,
+    }
+}
+
+impl Running {
+    fn pushes(&self, result: &str) -> u64 {
+        let text = self.metrics.text();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("dubbo_push_requests_total") && line.contains(result));
+        line.and_then(|line| line.rsplit(' ').next())
+            .expect("the pusher's own counters")
+            .parse()
+            .expect("a count")
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("the pusher ends by itself");
+    }
+}
+
+async fn instances(gateway: &Pushgateway) -> Vec<String> {
+    let mut instances: Vec<_> = gateway
+        .groups()
+        .await
+        .iter()
+        .map(|group| group["instance"].clone())
+        .collect();
+    instances.sort();
+    instances
+}
+
+#[tokio::test]
+async fn the_first_push_does_not_wait_and_the_stop_deletes_only_the_own_group() {
+    let gateway = Pushgateway::start().await;
+    let long = Duration::from_secs(3600);
+    let (one, two) = (
+        start(&gateway.url(), "one:1", long, true),
+        start(&gateway.url(), "two:2", long, true),
+    );
+    eventually(DEADLINE, "both groups are there", async || {
+        (instances(&gateway).await == ["one:1", "two:2"]).then_some(())
+    })
+    .await;
+    let before = gateway.requests("put", 200).await;
+    one.stop().await;
+    assert_eq!(instances(&gateway).await, ["two:2"]);
+    assert_eq!(
+        gateway.requests("put", 200).await,
+        before + 1,
+        "the stop pushes once more"
+    );
+    two.stop().await;
+    assert_eq!(instances(&gateway).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_group_that_is_to_stay_holds_the_last_figures() {
+    let gateway = Pushgateway::start().await;
+    let pusher = start(&gateway.url(), "one:1", Duration::from_secs(3600), false);
+    eventually(DEADLINE, "the first push is there", async || {
+        gateway.groups().await.len() == 1
+    })
+    .await;
+    pusher.metrics.registry().malformed();
+    pusher.metrics.registry().connected(true);
+    pusher.stop().await;
+    let samples = gateway.samples().await;
+    let value = |name: &str| {
+        samples
+            .iter()
+            .find(|sample| sample.name() == name)
+            .map(|sample| sample.value)
+    };
+    assert_eq!(
+        value("dubbo_registry_malformed_nodes_total"),
+        Some(1.0),
+        "what happened before the stop is pushed"
+    );
+    assert!(
+        value("job_pushed_at_seconds").is_some_and(|seconds| seconds > 1.7e9),
+        "the moment of the payload"
+    );
+}
+
+#[tokio::test]
+async fn pushes_are_repeated_and_counted() {
+    let gateway = Pushgateway::start().await;
+    let pusher = start(&gateway.url(), "one:1", Duration::from_millis(100), true);
+    eventually(DEADLINE, "three pushes succeeded", async || {
+        pusher.pushes("success") >= 3
+    })
+    .await;
+    assert_eq!(pusher.pushes("failure"), 0);
+    pusher.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_away_costs_failures_and_is_found_again() {
+    let gateway = Pushgateway::start().await;
+    let proxy = TcpProxy::start(gateway.address()).await;
+    proxy.cut();
+    let pusher = start(
+        &format!("http://{}", proxy.address()),
+        "one:1",
+        Duration::from_millis(100),
+        true,
+    );
+    eventually(DEADLINE, "pushes fail", async || {
+        pusher.pushes("failure") >= 2
+    })
+    .await;
+    proxy.restore();
+    eventually(DEADLINE, "pushes work again", async || {
+        pusher.pushes("success") >= 1
+    })
+    .await;
+    pusher.stop().await;
+    assert_eq!(instances(&gateway).await, [""; 0]);
+}
