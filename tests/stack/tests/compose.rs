@@ -1,0 +1,258 @@
+//! The compose file is accepted from both folders, pins what it runs, and mounts what is there.
+
+use std::process::Command;
+
+use serde_json::Value;
+use stack::{path, text, yaml};
+
+/// Returns the configuration as docker-compose reads it, with every profile.
+fn config(folder: &str) -> Value {
+    let output = Command::new("docker-compose")
+        .args(["--profile", "apps", "config"])
+        .current_dir(path(folder))
+        .output()
+        .expect("docker-compose starts; apt-get install --no-install-recommends docker-compose");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_yaml_ng::from_slice(&output.stdout).expect("it prints YAML")
+}
+
+fn services(config: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    config["services"]
+        .as_object()
+        .expect("there are services")
+        .iter()
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// Returns the host paths that a service mounts, with where it sees them.
+fn mounts(service: &Value) -> Vec<(&str, &str)> {
+    texts(&service["volumes"])
+        .into_iter()
+        .filter(|volume| volume.starts_with('/'))
+        .map(|volume| {
+            let mut parts = volume.split(':');
+            (
+                parts.next().unwrap_or_default(),
+                parts.next().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_stack_is_the_same_from_the_top_and_from_its_folder() {
+    assert_eq!(
+        text(".env"),
+        "COMPOSE_FILE=prometheus_grafana/docker-compose.yml\n"
+    );
+    assert_eq!(config("."), config("prometheus_grafana"));
+}
+
+#[test]
+fn every_image_is_pinned_and_can_be_replaced() {
+    let file = yaml("prometheus_grafana/docker-compose.yml");
+    for (name, service) in services(&file) {
+        let image = service["image"].as_str().unwrap_or_default();
+        let variable = format!("${{{}_IMAGE:-", name.to_uppercase());
+        assert!(
+            image.starts_with(&variable),
+            "{name}: {image} should begin with {variable}"
+        );
+        let tag = image
+            .trim_end_matches('}')
+            .rsplit_once(':')
+            .map_or("", |(_, tag)| tag);
+        let numbers = tag
+            .trim_start_matches('v')
+            .split('.')
+            .filter(|part| part.parse::<u32>().is_ok())
+            .count();
+        assert_eq!(
+            numbers, 3,
+            "{name}: {tag} should name a version down to its patch"
+        );
+    }
+    for line in text("Dockerfile")
+        .lines()
+        .filter(|line| line.starts_with("FROM ") && line.contains(':'))
+    {
+        assert!(
+            line.contains(|c: char| c.is_ascii_digit()) && !line.contains("latest"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn every_service_is_watched_and_bounded() {
+    let config = config(".");
+    assert_eq!(services(&config).count(), 8);
+    for (name, service) in services(&config) {
+        assert!(
+            !texts(&service["healthcheck"]["test"]).is_empty(),
+            "{name} has no healthcheck"
+        );
+        assert!(
+            service["mem_limit"].is_string(),
+            "{name} has no memory limit"
+        );
+        assert_eq!(
+            service["logging"]["options"]["max-size"], "10m",
+            "{name} should rotate its log"
+        );
+        assert_eq!(
+            service["restart"], "unless-stopped",
+            "{name} should start again"
+        );
+        for dependency in service["depends_on"].as_object().into_iter().flatten() {
+            assert_eq!(
+                dependency.1["condition"], "service_healthy",
+                "{name} should wait for {}",
+                dependency.0
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_known_ports_are_opened_and_only_on_this_host() {
+    let config = config(".");
+    let mut ports: Vec<_> = services(&config)
+        .flat_map(|(name, service)| {
+            texts(&service["ports"])
+                .into_iter()
+                .map(move |port| (name.as_str(), port))
+        })
+        .collect();
+    ports.sort_unstable();
+    assert_eq!(
+        ports,
+        [
+            ("alertmanager", "127.0.0.1:9093:9093/tcp"),
+            ("grafana", "127.0.0.1:3000:3000/tcp"),
+            ("prometheus", "127.0.0.1:9090:9090/tcp"),
+            ("pushgateway", "127.0.0.1:9091:9091/tcp"),
+            ("zookeeper", "127.0.0.1:2181:2181/tcp"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_mounted_is_there_and_can_not_be_written_to() {
+    let config = config(".");
+    let all: Vec<_> = services(&config)
+        .flat_map(|(_, service)| mounts(service))
+        .collect();
+    assert_eq!(all.len(), 6, "{all:?}");
+    for (host, _) in all {
+        assert!(
+            std::path::Path::new(host).exists(),
+            "{host} is mounted and not there"
+        );
+    }
+    for (name, service) in services(&config) {
+        for volume in texts(&service["volumes"])
+            .iter()
+            .filter(|volume| volume.starts_with('/'))
+        {
+            assert!(
+                volume.ends_with(":ro"),
+                "{name} should not write to {volume}"
+            );
+        }
+    }
+}
+
+#[test]
+fn prometheus_talks_to_services_of_this_network() {
+    let config = config(".");
+    let configuration = text("prometheus_pull.yml");
+    for (service, port) in [
+        ("zookeeper", 2181),
+        ("pushgateway", 9091),
+        ("alertmanager", 9093),
+    ] {
+        assert!(
+            configuration.contains(&format!("'{service}:{port}'")),
+            "Prometheus does not know {service}:{port}"
+        );
+        let ports = texts(&config["services"][service]["ports"]);
+        assert!(
+            ports
+                .iter()
+                .any(|line| line.ends_with(&format!(":{port}/tcp"))),
+            "{service} does not serve {port}: {ports:?}"
+        );
+    }
+    let prometheus = &config["services"]["prometheus"];
+    assert_eq!(
+        texts(&prometheus["extra_hosts"]),
+        ["host.docker.internal:host-gateway"]
+    );
+    let mounted: Vec<_> = mounts(prometheus)
+        .into_iter()
+        .map(|(_, inside)| inside)
+        .collect();
+    // Rules are named relative to the configuration.
+    assert_eq!(
+        mounted,
+        ["/etc/prometheus/prometheus.yml", "/etc/prometheus/rules"]
+    );
+}
+
+#[test]
+fn grafana_finds_its_data_source_and_the_dashboard_at_home() {
+    let config = config(".");
+    let grafana = &config["services"]["grafana"];
+    let home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        .as_str()
+        .unwrap_or_default();
+    let dashboard = mounts(grafana)
+        .into_iter()
+        .find(|(_, inside)| *inside == home);
+    assert!(
+        dashboard.is_some_and(|(host, _)| host.ends_with("/grafana.json")),
+        "{dashboard:?} at {home}"
+    );
+    let provider = &yaml("prometheus_grafana/grafana/dashboards/dubbo.yml")["providers"][0];
+    let folder = provider["options"]["path"].as_str().unwrap_or_default();
+    assert!(home.starts_with(folder), "{folder} should hold {home}");
+
+    let sources = yaml("prometheus_grafana/grafana/datasources/prometheus.yml");
+    let source = &sources["datasources"][0];
+    assert_eq!(source["uid"], "prometheus", "the uid is fixed");
+    assert_eq!(source["url"], "http://prometheus:9090");
+    let seconds = |value: &Value| {
+        value
+            .as_str()
+            .and_then(|text| text.trim_end_matches('s').parse::<u32>().ok())
+    };
+    let interval = seconds(&source["jsonData"]["timeInterval"]).expect("it is in seconds");
+    let scrape = seconds(&yaml("prometheus_pull.yml")["global"]["scrape_interval"])
+        .expect("it is in seconds");
+    assert!(
+        interval >= scrape && interval >= 10,
+        "{interval} s is shorter than the scrape interval ({scrape} s) or that of pushes (10 s)"
+    );
+}
+
+#[test]
+fn alertmanager_accepts_its_configuration() {
+    stack::tool(
+        "amtool",
+        "prometheus-alertmanager",
+        ["check-config", "prometheus_grafana/alertmanager.yml"],
+    );
+}

@@ -1,0 +1,59 @@
+//! `native.sh` starts the whole stack, says what runs, and leaves nothing behind.
+
+mod support;
+
+use support::Native;
+use test_servers::{free_port, get};
+
+#[tokio::test]
+async fn the_stack_comes_up_answers_and_goes_down() {
+    let native = Native::new();
+    let (code, before) = native.run("status");
+    assert_eq!(code, 1, "{before}");
+    assert_eq!(before.matches("not running").count(), 4, "{before}");
+
+    let (code, up) = native.run("up");
+    assert_eq!(code, 0, "{up}");
+    let (code, again) = native.run("up");
+    assert_eq!((code, again), (0, up), "a second start changes nothing");
+    let rules = get(&format!("http://{}/api/v1/rules", native.prometheus))
+        .await
+        .expect("Prometheus answers");
+    assert!(
+        rules.body.contains("DubboAvailabilityBurnFast"),
+        "the rules are loaded"
+    );
+    let managers = get(&format!(
+        "http://{}/api/v1/alertmanagers",
+        native.prometheus
+    ))
+    .await
+    .expect("Prometheus answers");
+    assert!(
+        managers.body.contains(&native.alertmanager),
+        "{}",
+        managers.body
+    );
+
+    let (code, down) = native.run("down");
+    assert_eq!(code, 0, "{down}");
+    let (code, after) = native.run("status");
+    assert_eq!(code, 1, "{after}");
+    assert_eq!(after.matches("not running").count(), 4, "{after}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let mut native = Native::new();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", free_port())).expect("the port is free");
+    native.pushgateway = taken.local_addr().expect("it is bound").to_string();
+    let (code, output) = native.run("up");
+    assert_eq!(code, 1, "{output}");
+    assert!(
+        output.contains(&format!(
+            "pushgateway: somebody else listens on {}",
+            native.pushgateway
+        )),
+        "{output}"
+    );
+}
