@@ -1,12 +1,13 @@
 //! The background work of an endpoint: connections that are kept, the provider's health, and probes of a silent one.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
@@ -59,7 +60,7 @@ impl Endpoint {
                     if !self.failed.swap(true, Ordering::Relaxed) {
                         tracing::warn!(
                             provider = self.address,
-                            error = &error as &dyn std::error::Error,
+                            error = &error as &dyn Error,
                             "no connection to a provider, trying on"
                         );
                     }
@@ -85,9 +86,10 @@ impl Endpoint {
             service: surroundings.service.to_string(),
         };
         let watch = tokio::select! {
-            answer = timeout(CONNECT_LIMIT, health.watch(request)) => {
-                answer.map_err(|_| ConnectError::Silent)?.ok()
-            }
+            answer = timeout(CONNECT_LIMIT, health.watch(request)) => match answer {
+                Ok(answer) if is_answer(&answer) => answer.ok(),
+                _ => return Err(ConnectError::Silent),
+            },
             _ = &mut driver => return Err(ConnectError::Silent),
         };
         drop(health);
@@ -160,11 +162,15 @@ impl Endpoint {
         };
         let mut health = HealthClient::with_origin(sender, self.origin.clone());
         let check = health.check(HealthCheckRequest::default());
-        match timeout(PROBE_INTERVAL, check).await {
-            Ok(Ok(_)) => true,
-            // A status that came over the wire is an answer too; one that hyper's error was turned into has a source.
-            Ok(Err(status)) => std::error::Error::source(&status).is_none(),
-            Err(_) => false,
-        }
+        matches!(timeout(PROBE_INTERVAL, check).await, Ok(answer) if is_answer(&answer))
     }
+}
+
+/// Returns whether somebody answered: with a message, or with a status that came over the wire.
+///
+/// A status that a transport error was turned into has that error as its source.
+fn is_answer<T>(answer: &Result<T, Status>) -> bool {
+    answer
+        .as_ref()
+        .map_or_else(|status| status.source().is_none(), |_| true)
 }
