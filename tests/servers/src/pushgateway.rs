@@ -136,8 +136,6 @@ impl Launch for Gateway {
         let mut command = Command::new(Self::PROGRAM.0);
         command
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            // Debian's default is a file that every gateway on the machine would load.
-            .arg("--persistence.file=")
             .args(&self.arguments)
             .current_dir(folder);
         // Debian's gateway persists into one place for the whole machine, and would begin with what another one held.
