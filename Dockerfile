@@ -6,7 +6,7 @@ WORKDIR /src
 COPY . .
 # What cargo needs to resolve the workspace: manifests, and an empty file for every target.
 RUN find . -name '*.rs' \( -path '*/src/*' -not -name main.rs -not -name lib.rs -not -path '*/bin/*' \) -delete \
-    && find . -name '*.rs' -exec sh -c 'for file; do echo "fn main() { }" >"$file"; done' sh {} + \
+    && find . -name '*.rs' -exec sh -c 'for file; do printf "//! Empty.\n\nfn main() { }\n" >"$file"; done' sh {} + \
     && find . -type f -not -name '*.rs' -not -name Cargo.toml -not -name Cargo.lock -delete
 
 FROM rust:1.90-slim-bookworm AS build

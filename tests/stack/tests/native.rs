@@ -2,8 +2,12 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::Native;
-use test_servers::{free_port, get};
+use test_servers::{eventually, free_port, get};
+
+const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_stack_comes_up_answers_and_goes_down() {
@@ -23,17 +27,16 @@ async fn the_stack_comes_up_answers_and_goes_down() {
         rules.body.contains("DubboAvailabilityBurnFast"),
         "the rules are loaded"
     );
-    let managers = get(&format!(
-        "http://{}/api/v1/alertmanagers",
-        native.prometheus
-    ))
-    .await
-    .expect("Prometheus answers");
-    assert!(
-        managers.body.contains(&native.alertmanager),
-        "{}",
-        managers.body
-    );
+    let managers = format!("http://{}/api/v1/alertmanagers", native.prometheus);
+    eventually(LONG, "Prometheus knows the Alertmanager", async || {
+        let managers = get(&managers).await?.body;
+        if managers.contains(&native.alertmanager) {
+            Ok(())
+        } else {
+            Err(managers)
+        }
+    })
+    .await;
 
     let (code, down) = native.run("down");
     assert_eq!(code, 0, "{down}");
