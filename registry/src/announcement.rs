@@ -94,15 +94,25 @@ impl Announcer {
         )
     }
 
-    /// Completes when the holder wants it withdrawn.
-    pub(crate) async fn withdrawn(&self) {
-        self.withdraw.cancelled().await;
+    /// Returns a token that is cancelled when the holder wants it withdrawn.
+    pub(crate) fn withdrawal(&self) -> CancellationToken {
+        self.withdraw.clone()
+    }
+
+    pub(crate) fn was_announced(&self) -> bool {
+        self.state.borrow().ever_announced
     }
 
     pub(crate) fn announced(&self) {
         self.state.send_modify(|state| {
             (state.announced, state.ever_announced, state.failure) = (true, true, None);
         });
+    }
+
+    /// Notes that it has to be announced again.
+    pub(crate) fn lost(&self) {
+        self.state
+            .send_if_modified(|state| std::mem::replace(&mut state.announced, false));
     }
 
     pub(crate) fn failed(&self, error: Error) {
@@ -130,6 +140,8 @@ mod tests {
         });
         announcer.announced();
         waiting.await.unwrap().unwrap();
+        announcer.lost();
+        assert!(!announcement.is_announced());
         announcement.done().await.unwrap();
     }
 
@@ -149,6 +161,7 @@ mod tests {
             announcement.withdraw().await,
             Err(Error::Deadline(_))
         ));
+        assert!(announcer.withdrawal().is_cancelled());
         announcer.ended();
         announcement.withdraw().await.unwrap();
         assert!(matches!(announcement.done().await, Err(Error::Closed)));

@@ -24,4 +24,59 @@ pub enum Error {
     /// The registry did not confirm within the deadline.
     #[error("the registry did not confirm within {0:?}")]
     Deadline(Duration),
+    /// The address of ZooKeeper can't be read.
+    #[error(
+        "{address:?} is not the address of a ZooKeeper, which is host:port[,host:port…][/chroot]: {reason}"
+    )]
+    Address {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The credentials for ZooKeeper can't be read. They are not shown.
+    #[error(
+        "credentials for ZooKeeper are written scheme:credentials, such as digest:user:password"
+    )]
+    Auth,
+    /// A registry on ZooKeeper was asked for outside of a tokio runtime.
+    #[error("the registry works in the background and has to be connected within a tokio runtime")]
+    Runtime,
+    /// ZooKeeper does not accept the credentials.
+    #[error(
+        "ZooKeeper refuses the credentials of scheme {scheme:?}: check them and the server's authentication providers"
+    )]
+    Credentials {
+        /// The scheme, or `none`.
+        scheme: String,
+    },
+    /// ZooKeeper's access control list does not allow it.
+    #[error(
+        "ZooKeeper denies to {action} {path}: give this process credentials that its access control list allows (zk-auth), or \
+         change the list (setAcl)"
+    )]
+    Denied {
+        /// What was tried: read, list, create, write or delete.
+        action: &'static str,
+        /// The node.
+        path: String,
+    },
+    /// No ZooKeeper answers.
+    #[error("no ZooKeeper answers at {hosts}: {cause}")]
+    Unreachable {
+        /// The hosts that were tried.
+        hosts: String,
+        /// What the client says.
+        cause: zookeeper_client::Error,
+    },
+    /// ZooKeeper, or the connection to it, failed in the middle of something.
+    #[error("ZooKeeper failed to {action} {path}: {cause}")]
+    ZooKeeper {
+        /// What was tried: read, list, create, write or delete.
+        action: &'static str,
+        /// The node.
+        path: String,
+        /// What the client says.
+        cause: zookeeper_client::Error,
+    },
 }

@@ -1,7 +1,11 @@
 //! The data of an instance's node, `/services/<application>/<ip:port>`: JSON with JSON inside strings, as Curator's service
 //! discovery writes it for Dubbo (dubbo-go `remoting/zookeeper/curator_discovery/service_instance.go`).
 
+mod read;
+
 use serde::Serialize;
+
+pub(crate) use read::{Instance, Storage, check_size, clipped, is_host, parse, port};
 
 /// The protocol name of Triple.
 pub(crate) const TRIPLE: &str = "tri";
@@ -85,3 +89,6 @@ pub(crate) fn write(application: &str, host: &str, port: u16, id: &str, revision
 pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("a struct of strings and numbers has a JSON form")
 }
+
+#[cfg(test)]
+mod tests;

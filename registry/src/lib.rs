@@ -19,6 +19,7 @@ mod registration;
 mod registry;
 mod scrape_target;
 mod subscription;
+mod zookeeper;
 
 pub use announcement::Announcement;
 pub use error::Error;
@@ -32,3 +33,4 @@ pub use registration::{Registration, ServiceInfo};
 pub use registry::Registry;
 pub use scrape_target::ScrapeTarget;
 pub use subscription::Subscription;
+pub use zookeeper::{Auth, ZooKeeperConfig, ZooKeeperRegistry};

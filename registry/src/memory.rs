@@ -128,10 +128,10 @@ impl MemoryRegistry {
         let key = self.shared.change(add);
         announcer.announced();
         let (shared, observer) = (Arc::clone(&self.shared), Arc::clone(&self.session.observer));
-        let closed = self.session.closed.clone();
+        let (closed, withdrawal) = (self.session.closed.clone(), announcer.withdrawal());
         self.session.tasks.spawn(async move {
             tokio::select! {
-                () = announcer.withdrawn() => {}
+                () = withdrawal.cancelled() => {}
                 () = closed.cancelled() => {}
             }
             shared.change(|content, _| remove(content, key, &*observer));

@@ -1,0 +1,164 @@
+//! The registry on ZooKeeper.
+
+mod announcer;
+mod announcing;
+mod backoff;
+mod config;
+mod directory;
+mod discovery;
+mod mapping;
+mod metadata_cache;
+mod node;
+mod path;
+mod session;
+mod url;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::config::{Auth, ZooKeeperConfig};
+
+use self::{
+    announcer::Subject,
+    config::Address,
+    directory::Directory,
+    metadata_cache::MetadataCache,
+    session::{Connection, Supervisor},
+};
+use crate::{
+    Announcement, Error, MetadataSource, Observer, Reference, Registration, Registry, ScrapeTarget,
+    Subscription, announcement::Announcer,
+};
+
+/// Dubbo's registry on ZooKeeper: application-level registration as dubbo-go 3 and Dubbo 3 read and write it, with
+/// interface-level providers read as well.
+///
+/// All the work is done by tasks on the runtime on which it was connected. Clones share one session; when the last one is
+/// dropped, it closes as by [`close`](Registry::close), only that nobody waits for it.
+#[derive(Clone)]
+pub struct ZooKeeperRegistry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    runtime: Handle,
+    connection: Connection,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+    closed: CancellationToken,
+    observer: Arc<dyn Observer>,
+    metadata: Arc<MetadataCache>,
+    last_resort: Duration,
+}
+
+impl ZooKeeperRegistry {
+    /// Begins to connect, and returns at once: whether and when ZooKeeper answers is reported to `observer`.
+    ///
+    /// `metadata` asks instances what they offer; with `()` those that keep their metadata to themselves are taken as they
+    /// are.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when the address can't be read, and [`Error::Runtime`] outside of a tokio runtime.
+    pub fn connect(
+        config: ZooKeeperConfig,
+        observer: Arc<dyn Observer>,
+        metadata: Arc<dyn MetadataSource>,
+    ) -> Result<Self, Error> {
+        let ZooKeeperConfig {
+            address,
+            auth,
+            session_timeout,
+            last_resort,
+        } = config;
+        let address: Address = address.parse()?;
+        let runtime = Handle::try_current().map_err(|_| Error::Runtime)?;
+        let (supervisor, connection) =
+            Supervisor::new(address, auth, session_timeout, Arc::clone(&observer));
+        let inner = Inner {
+            runtime: runtime.clone(),
+            connection,
+            tasks: supervisor.tasks.clone(),
+            closing: supervisor.closing.clone(),
+            closed: supervisor.closed.clone(),
+            metadata: Arc::new(MetadataCache::new(metadata, Arc::clone(&observer))),
+            observer,
+            last_resort,
+        };
+        runtime.spawn(supervisor.run());
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn announce(&self, subject: Subject) -> Announcement {
+        let inner = &*self.inner;
+        let (announcer, announcement) = Announcer::new();
+        if inner.closing.is_cancelled() {
+            announcer.failed(Error::Closed);
+            announcer.ended();
+            return announcement;
+        }
+        let task = announcer::Task::new(
+            subject,
+            announcer,
+            Arc::clone(&inner.observer),
+            inner.connection.clone(),
+        );
+        inner
+            .tasks
+            .spawn_on(task.run(inner.closing.clone()), &inner.runtime);
+        announcement
+    }
+}
+
+impl Registry for ZooKeeperRegistry {
+    fn register(&self, registration: Registration) -> Announcement {
+        self.announce(Subject::Provider(registration))
+    }
+
+    fn subscribe(&self, reference: Reference) -> Subscription {
+        let inner = &*self.inner;
+        let (list, ended, subscription) = Subscription::new();
+        if !inner.closing.is_cancelled() {
+            let task = discovery::Task {
+                directory: Directory::new(reference, inner.last_resort),
+                list,
+                metadata: Arc::clone(&inner.metadata),
+                observer: Arc::clone(&inner.observer),
+                connection: inner.connection.clone(),
+            };
+            inner
+                .tasks
+                .spawn_on(task.run(ended, inner.closing.clone()), &inner.runtime);
+        }
+        subscription
+    }
+
+    fn expose(&self, target: ScrapeTarget) -> Announcement {
+        self.announce(Subject::ScrapeTarget(target))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.inner.closing.cancel();
+            self.inner.closed.cancelled().await;
+        })
+    }
+}
+
+impl fmt::Debug for ZooKeeperRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZooKeeperRegistry")
+            .field("closing", &self.inner.closing.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}

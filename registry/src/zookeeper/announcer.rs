@@ -1,0 +1,232 @@
+//! Announces one thing: runs its state machine on whatever session there is, until it is withdrawn.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{
+    task::{AbortHandle, JoinSet},
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use zookeeper_client::{Error as ZkError, OneshotWatcher};
+
+use super::{
+    announcing::{Announcing, Step},
+    backoff::Backoff,
+    node::{Nodes, Operation, is_session_broken},
+    session::Connection,
+};
+use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Announcer};
+
+/// What is announced.
+#[derive(Debug)]
+pub(super) enum Subject {
+    Provider(Registration),
+    ScrapeTarget(ScrapeTarget),
+}
+
+impl Subject {
+    fn machine(&self) -> Announcing {
+        match self {
+            Self::Provider(registration) => Announcing::provider(registration),
+            Self::ScrapeTarget(target) => Announcing::scrape_target(target),
+        }
+    }
+
+    fn report(&self, observer: &dyn Observer, result: Result<(), &Error>, elapsed: Duration) {
+        match self {
+            Self::Provider(registration) => observer.registered(registration, result, elapsed),
+            Self::ScrapeTarget(target) => observer.exposed(target, result, elapsed),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Provider(registration) => format!("provider {}", registration.id()),
+            Self::ScrapeTarget(target) => {
+                format!("metrics endpoint {}:{}", target.host(), target.port())
+            }
+        }
+    }
+}
+
+/// The task behind one announcement.
+#[derive(Debug)]
+pub(super) struct Task {
+    subject: Subject,
+    machine: Announcing,
+    announcer: Announcer,
+    observer: Arc<dyn Observer>,
+    connection: Connection,
+    backoff: Backoff,
+    known_failure: String,
+    /// Whether anything may be in ZooKeeper by now.
+    begun: bool,
+}
+
+impl Task {
+    pub(super) fn new(
+        subject: Subject,
+        announcer: Announcer,
+        observer: Arc<dyn Observer>,
+        connection: Connection,
+    ) -> Self {
+        let machine = subject.machine();
+        Self {
+            subject,
+            machine,
+            announcer,
+            observer,
+            connection,
+            backoff: Backoff::new(),
+            known_failure: String::new(),
+            begun: false,
+        }
+    }
+
+    /// Announces until it is withdrawn or the registry closed, then takes back what was announced.
+    pub(super) async fn run(mut self, closing: CancellationToken) {
+        let withdrawn = self.announcer.withdrawal();
+        tokio::select! {
+            () = self.keep() => {}
+            () = withdrawn.cancelled() => {}
+            () = closing.cancelled() => {}
+        }
+        self.machine.withdraw();
+        if self.begun {
+            self.keep().await;
+        }
+        if let Subject::Provider(registration) = &self.subject {
+            info!(instance = registration.id(), "withdrawn from ZooKeeper");
+            self.observer.withdrawn(registration);
+        }
+        self.announcer.ended();
+    }
+
+    /// Works on every connection there is. Ends when all is withdrawn, or the registry closed.
+    async fn keep(&mut self) {
+        let mut connection = self.connection.clone();
+        while let Some((nodes, session)) = connection
+            .established(|error| self.announcer.failed(error.clone()))
+            .await
+        {
+            self.machine.start(session);
+            self.begun = true;
+            tokio::select! {
+                biased;
+                () = connection.changed() => self.announcer.lost(),
+                () = self.work(&nodes, session) => return,
+            }
+        }
+    }
+
+    /// Works on one connection. Ends when all is withdrawn.
+    async fn work(&mut self, nodes: &Nodes, session: i64) {
+        let mut watches = Watches::default();
+        let (mut began, mut changed) = (Instant::now(), !self.announcer.was_announced());
+        loop {
+            match self.machine.step() {
+                Step::Perform(goal, operation) => match nodes.perform(&operation).await {
+                    Ok((answer, watcher)) => {
+                        changed |=
+                            !matches!(operation, Operation::Read { .. } | Operation::Owned { .. });
+                        if let Some(watcher) = watcher {
+                            watches.set(goal, watcher);
+                        }
+                        self.machine.answer(answer);
+                    }
+                    Err(error) => {
+                        self.failed(error, began.elapsed());
+                        sleep(self.backoff.next()).await;
+                        (began, changed) = (Instant::now(), true);
+                        self.machine.start(session);
+                    }
+                },
+                Step::Pause(times) => sleep(crowd_pause(times)).await,
+                Step::Announced => {
+                    self.announced(changed, began.elapsed());
+                    let goal = watches.next(&self.connection).await;
+                    (began, changed) = (Instant::now(), false);
+                    self.machine.recheck(goal);
+                }
+                Step::Withdrawn => return,
+            }
+        }
+    }
+
+    fn announced(&mut self, changed: bool, elapsed: Duration) {
+        self.backoff.reset();
+        self.known_failure.clear();
+        if changed {
+            info!("{} is announced in ZooKeeper", self.subject.name());
+            self.subject.report(&*self.observer, Ok(()), elapsed);
+        }
+        self.announcer.announced();
+    }
+
+    fn failed(&mut self, error: Error, elapsed: Duration) {
+        if is_session_broken(&error) {
+            self.connection.give_up();
+        }
+        // A broken connection is the session's matter; this is tried again when it is back.
+        if matches!(
+            error,
+            Error::ZooKeeper {
+                cause: ZkError::ConnectionLoss | ZkError::SessionExpired,
+                ..
+            }
+        ) {
+            return;
+        }
+        let text = error.to_string();
+        if text == self.known_failure {
+            debug!("{text}");
+        } else {
+            warn!(
+                "{} is not announced: {text}; trying again until it is",
+                self.subject.name()
+            );
+            self.known_failure = text;
+        }
+        self.subject.report(&*self.observer, Err(&error), elapsed);
+        self.announcer.failed(error);
+    }
+}
+
+/// Returns a random pause for somebody who was not the first so many times in a row: at most 25 s, for two live processes
+/// that claim one address.
+fn crowd_pause(times: u32) -> Duration {
+    Duration::from_millis(fastrand::u64(0..=50 << times.min(9)))
+}
+
+/// The watches that are set, one for each goal.
+#[derive(Debug, Default)]
+struct Watches {
+    tasks: JoinSet<usize>,
+    by_goal: HashMap<usize, AbortHandle>,
+}
+
+impl Watches {
+    fn set(&mut self, goal: usize, watcher: OneshotWatcher) {
+        let handle = self.tasks.spawn(async move {
+            watcher.changed().await;
+            goal
+        });
+        if let Some(former) = self.by_goal.insert(goal, handle) {
+            former.abort();
+        }
+    }
+
+    /// Waits for the next watch to fire.
+    async fn next(&mut self, connection: &Connection) -> usize {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(goal)) => return goal,
+                Some(Err(error)) if error.is_cancelled() => {}
+                // The client panics in a watch whose session task is gone.
+                Some(Err(_)) => connection.give_up(),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! How to reach ZooKeeper.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use crate::Error;
+
+/// Where ZooKeeper is and how to talk to it.
+#[derive(Clone, Debug)]
+pub struct ZooKeeperConfig {
+    /// Comma-separated hosts with ports (2181 when missing) and an optional chroot: `zk1:2181,zk2:2181/apps`.
+    pub address: String,
+    /// Who this process is to ZooKeeper, if it has to be somebody.
+    ///
+    /// Nodes that an authenticated process makes belong to it alone (as Dubbo for Java has it); only the member that
+    /// Prometheus reads stays readable to everyone.
+    pub auth: Option<Auth>,
+    /// How long ZooKeeper keeps the session of a silent process; see [`DEFAULT_SESSION_TIMEOUT`](Self::DEFAULT_SESSION_TIMEOUT).
+    pub session_timeout: Duration,
+    /// How long the last known providers are kept when the list becomes empty; see
+    /// [`DEFAULT_LAST_RESORT`](Self::DEFAULT_LAST_RESORT).
+    pub last_resort: Duration,
+}
+
+impl ZooKeeperConfig {
+    /// More keeps a dead provider listed for longer; less ends sessions over short pauses. The server has the last word:
+    /// by default it allows 2 to 20 of its ticks, that is 4 to 40 seconds.
+    pub const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// More bridges a longer loss of all registrations; less gives a service that was shut down on purpose up sooner.
+    pub const DEFAULT_LAST_RESORT: Duration = Duration::from_secs(60);
+
+    /// Makes a configuration with the defaults for everything but the address.
+    pub fn new(address: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            auth: None,
+            session_timeout: Self::DEFAULT_SESSION_TIMEOUT,
+            last_resort: Self::DEFAULT_LAST_RESORT,
+        }
+    }
+}
+
+/// Credentials in one of ZooKeeper's authentication schemes, written `scheme:credentials`, such as `digest:user:password`.
+///
+/// Neither `Debug` nor any error shows the credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Auth {
+    scheme: String,
+    credentials: String,
+}
+
+impl Auth {
+    pub(super) fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    pub(super) fn credentials(&self) -> &[u8] {
+        self.credentials.as_bytes()
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("scheme", &self.scheme)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FromStr for Auth {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.trim_end_matches(['\r', '\n']).split_once(':') {
+            Some(("digest", credentials)) if !credentials.contains(':') => Err(Error::Auth),
+            Some((scheme, credentials)) if !scheme.is_empty() && !credentials.is_empty() => {
+                Ok(Self {
+                    scheme: scheme.to_owned(),
+                    credentials: credentials.to_owned(),
+                })
+            }
+            _ => Err(Error::Auth),
+        }
+    }
+}
+
+/// An address taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    /// `host:port`, comma-separated.
+    pub(super) hosts: String,
+    /// The path below which everything lives, without a slash at its end.
+    pub(super) chroot: Option<String>,
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = |reason| Error::Address {
+            address: text.to_owned(),
+            reason,
+        };
+        if text.contains("://") || text.contains('@') {
+            return Err(refused("hosts have no scheme and no user here"));
+        }
+        let (hosts, chroot) = match text.find('/') {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        for host in hosts.split(',') {
+            check_host(host.trim()).map_err(refused)?;
+        }
+        let chroot = chroot.trim_end_matches('/');
+        if chroot
+            .split('/')
+            .skip(1)
+            .any(|part| crate::name::reason(part).is_some())
+        {
+            return Err(refused("the chroot is not a ZooKeeper path"));
+        }
+        let hosts = hosts
+            .split(',')
+            .map(str::trim)
+            .collect::<Vec<_>>()
+            .join(",");
+        Ok(Self {
+            hosts,
+            chroot: (!chroot.is_empty()).then(|| chroot.to_owned()),
+        })
+    }
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, "")) => (name, None),
+        Some((name, rest)) => (
+            name,
+            Some(
+                rest.strip_prefix(':')
+                    .ok_or("a host is not host or host:port")?,
+            ),
+        ),
+        None => match host.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (host, None),
+        },
+    };
+    if !crate::instance::is_host(name) {
+        return Err("a host is missing or not a host");
+    }
+    match port.map(str::parse::<u16>) {
+        None => Ok(()),
+        Some(Ok(port)) if port > 0 => Ok(()),
+        Some(_) => Err("a port is not a number from 1 to 65535"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_chroot_are_taken_apart() {
+        let cases = [
+            ("127.0.0.1:2181", "127.0.0.1:2181", None),
+            ("zk", "zk", None),
+            (
+                "zk1:2181, zk2:2182/apps/dev/",
+                "zk1:2181,zk2:2182",
+                Some("/apps/dev"),
+            ),
+            ("[::1]:2181/", "[::1]:2181", None),
+        ];
+        for (text, hosts, chroot) in cases {
+            let expected = Address {
+                hosts: hosts.into(),
+                chroot: chroot.map(str::to_owned),
+            };
+            assert_eq!(text.parse::<Address>().unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_is_refused_with_the_address_and_the_reason() {
+        for text in [
+            "",
+            ",",
+            "zk:0",
+            "zk:port",
+            "zk:99999",
+            "zookeeper://zk",
+            "zk1,,zk2",
+            "zk//a",
+            "zk/a/../b",
+            "[::1]2181",
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(&format!("{text:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let auth: Auth = "digest:user:secret\n".parse().unwrap();
+        assert_eq!(
+            (auth.scheme(), auth.credentials()),
+            ("digest", &b"user:secret"[..])
+        );
+        let config = ZooKeeperConfig {
+            auth: Some(auth),
+            ..ZooKeeperConfig::new("zk")
+        };
+        let shown = format!("{config:?}");
+        assert!(
+            shown.contains("digest") && !shown.contains("secret") && !shown.contains("user"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn credentials_without_a_scheme_are_refused_without_being_shown() {
+        for text in ["", "secret", ":secret", "digest:", "digest:secret"] {
+            let error = text.parse::<Auth>().unwrap_err().to_string();
+            assert!(
+                error.contains("scheme:credentials") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Follows one service: runs its directory on whatever session there is, until its subscription is dropped.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use zookeeper_client::{Error as ZkError, OneshotWatcher};
+
+use super::{
+    directory::{Directory, Found, Published, Read},
+    metadata_cache::MetadataCache,
+    node::{Nodes, is_session_broken},
+    path,
+    session::Connection,
+};
+use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage};
+
+/// How many reads are under way at once. The server answers them in order; more would only grow its queue.
+const MAX_READS: usize = 64;
+
+/// The task behind one subscription.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) directory: Directory,
+    pub(super) list: watch::Sender<Arc<[Provider]>>,
+    pub(super) metadata: Arc<MetadataCache>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) connection: Connection,
+}
+
+/// What came of one read.
+struct Outcome {
+    read: Read,
+    found: Result<Option<Found>, Error>,
+    watcher: Option<OneshotWatcher>,
+    malformed: Option<(String, i64, Malformed)>,
+}
+
+/// What one connection has to report, once.
+struct Report {
+    began: Instant,
+    failure: String,
+    subscribed: bool,
+}
+
+impl Task {
+    /// Follows the service until `ended` or `closing`.
+    pub(super) async fn run(mut self, ended: CancellationToken, closing: CancellationToken) {
+        tokio::select! {
+            () = self.keep() => {}
+            () = ended.cancelled() => {}
+            () = closing.cancelled() => {}
+        }
+    }
+
+    async fn keep(&mut self) {
+        let mut connection = self.connection.clone();
+        let mut watches = JoinSet::new();
+        let mut known_session = 0;
+        while let Some((nodes, session)) = connection.established(|_| {}).await {
+            let new_session = std::mem::replace(&mut known_session, session) != session;
+            if new_session {
+                watches = JoinSet::new();
+            }
+            self.directory.start(new_session, Instant::now());
+            tokio::select! {
+                biased;
+                () = connection.changed() => {}
+                () = self.work(&nodes, &mut watches, new_session) => {}
+            }
+        }
+    }
+
+    /// Works on one connection.
+    async fn work(&mut self, nodes: &Nodes, watches: &mut JoinSet<Read>, new_session: bool) {
+        let mut reads = FuturesUnordered::new();
+        let mut report = Report {
+            began: Instant::now(),
+            failure: String::new(),
+            subscribed: !new_session,
+        };
+        loop {
+            let now = Instant::now();
+            while reads.len() < MAX_READS
+                && let Some((read, watch)) = self.directory.next(now)
+            {
+                let storage = match &read {
+                    Read::Metadata {
+                        application,
+                        revision,
+                    } => self.directory.storage(application, revision),
+                    _ => None,
+                };
+                let interface = self.directory.reference().interface().to_owned();
+                reads.push(perform(
+                    nodes,
+                    Arc::clone(&self.metadata),
+                    interface,
+                    read,
+                    watch,
+                    storage,
+                ));
+            }
+            self.publish(now, &mut report);
+            let wakes_at = self
+                .directory
+                .wakes_at()
+                .filter(|_| reads.len() < MAX_READS);
+            tokio::select! {
+                Some(outcome) = reads.next(), if !reads.is_empty() => self.take(outcome, watches, &mut report),
+                Some(fired) = watches.join_next(), if !watches.is_empty() => match fired {
+                    Ok(read) => self.directory.changed(&read, Instant::now()),
+                    // The client panics in a watch whose session task is gone.
+                    Err(_) => self.connection.give_up(),
+                },
+                () = sleep_until(wakes_at.unwrap_or(now)), if wakes_at.is_some() => {}
+                else => std::future::pending().await,
+            }
+        }
+    }
+
+    fn take(&mut self, outcome: Outcome, watches: &mut JoinSet<Read>, report: &mut Report) {
+        let Outcome {
+            read,
+            found,
+            watcher,
+            malformed,
+        } = outcome;
+        if let Some(watcher) = watcher {
+            let read = read.clone();
+            watches.spawn(async move {
+                watcher.changed().await;
+                read
+            });
+        }
+        if let Some((path, modified, reason)) = malformed {
+            self.directory.report(path, modified, reason);
+        }
+        let found = found.unwrap_or_else(|error| {
+            self.failed(&error, report);
+            None
+        });
+        self.directory.answer(&read, found, Instant::now());
+        for (path, reason) in self.directory.malformed() {
+            warn!("{path} is skipped: {reason}");
+            self.observer.malformed(&path, &reason);
+        }
+    }
+
+    fn publish(&mut self, now: Instant, report: &mut Report) {
+        let published = self.directory.publish(now);
+        if self.directory.is_complete() && !std::mem::replace(&mut report.subscribed, true) {
+            self.observer
+                .subscribed(self.directory.reference(), Ok(()), report.began.elapsed());
+        }
+        let Some(Published {
+            providers,
+            listed,
+            since,
+        }) = published
+        else {
+            return;
+        };
+        let last_resort = providers.iter().filter(|provider| !provider.listed).count();
+        let notification = Notification {
+            listed,
+            valid: providers.len(),
+            last_resort,
+            elapsed: since.elapsed(),
+        };
+        let reference = self.directory.reference();
+        if last_resort > 0 {
+            warn!(%reference, providers = last_resort, "the list has become empty; the last known providers stay in use for a while");
+        } else {
+            info!(%reference, providers = notification.valid, "providers");
+        }
+        self.list.send_replace(providers.into());
+        self.observer.notified(reference, notification);
+    }
+
+    fn failed(&mut self, error: &Error, report: &mut Report) {
+        if is_session_broken(error) {
+            self.connection.give_up();
+        }
+        // A broken connection is the session's matter; everything is read again when it is back.
+        if matches!(
+            error,
+            Error::ZooKeeper {
+                cause: ZkError::ConnectionLoss | ZkError::SessionExpired,
+                ..
+            }
+        ) {
+            return;
+        }
+        let text = error.to_string();
+        if report.failure == text {
+            debug!("{text}");
+        } else {
+            warn!(
+                "providers of {} are not known: {text}; trying again",
+                self.directory.reference()
+            );
+            report.failure = text;
+        }
+        self.observer.subscribed(
+            self.directory.reference(),
+            Err(error),
+            report.began.elapsed(),
+        );
+    }
+}
+
+/// Makes one read.
+async fn perform(
+    nodes: &Nodes,
+    metadata: Arc<MetadataCache>,
+    interface: String,
+    read: Read,
+    watch: bool,
+    storage: Option<Storage>,
+) -> Outcome {
+    let (mut watcher, mut malformed) = (None, None);
+    let found = match &read {
+        Read::Mapping => data(nodes, &path::mapping(&interface), watch, &mut watcher).await,
+        Read::Urls => children(nodes, &path::providers(&interface), watch, &mut watcher).await,
+        Read::Instances { application } => {
+            children(nodes, &path::instances(application), watch, &mut watcher).await
+        }
+        Read::Instance { application, node } => {
+            // Nobody waits for an instance that is gone: the list that named it is watched.
+            nodes
+                .peek(&path::instance(application, node), watch)
+                .await
+                .map(|found| match found {
+                    Some((data, stat, set)) => {
+                        watcher = set;
+                        Some(Found::Data {
+                            data,
+                            modified: stat.mzxid,
+                        })
+                    }
+                    None => Some(Found::Absent),
+                })
+        }
+        Read::Metadata {
+            application,
+            revision,
+        } => {
+            let storage = storage.unwrap_or(Storage::Nowhere);
+            let asked = metadata.get(nodes, application, revision, storage).await;
+            malformed = asked.malformed;
+            Ok(asked.info.map(Found::Metadata))
+        }
+    };
+    Outcome {
+        read,
+        found,
+        watcher,
+        malformed,
+    }
+}
+
+async fn data(
+    nodes: &Nodes,
+    path: &str,
+    watch: bool,
+    watcher: &mut Option<OneshotWatcher>,
+) -> Result<Option<Found>, Error> {
+    let node = if watch {
+        let (node, set) = nodes.read(path).await?;
+        *watcher = Some(set);
+        node
+    } else {
+        nodes
+            .peek(path, false)
+            .await?
+            .map(|(data, stat, _)| (data, stat))
+    };
+    Ok(Some(node.map_or(Found::Absent, |(data, stat)| {
+        Found::Data {
+            data,
+            modified: stat.mzxid,
+        }
+    })))
+}
+
+async fn children(
+    nodes: &Nodes,
+    path: &str,
+    watch: bool,
+    watcher: &mut Option<OneshotWatcher>,
+) -> Result<Option<Found>, Error> {
+    let children = if watch {
+        let (children, set) = nodes.list(path).await?;
+        *watcher = Some(set);
+        children
+    } else {
+        nodes.children(path).await?
+    };
+    Ok(Some(children.map_or(Found::Absent, Found::Children)))
+}

@@ -1,0 +1,289 @@
+//! Reading and writing single nodes: what the state machines ask for, done on a client.
+
+use zookeeper_client::{
+    Acl, Acls, Client, CreateMode, Error as ZkError, OneshotWatcher, Permission, Stat,
+};
+
+use super::path;
+use crate::Error;
+
+/// What an announcement wants done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// Read a node and watch it, or watch for it where it is absent.
+    Read { path: String },
+    /// Create a node, and its parents where they are missing.
+    Create {
+        path: String,
+        data: Vec<u8>,
+        kind: Kind,
+    },
+    /// Delete a node at this version and create an ephemeral one of ours in its place, in one transaction, so that no
+    /// reader ever finds the place empty.
+    Replace {
+        path: String,
+        version: i32,
+        data: Vec<u8>,
+    },
+    /// Write a node if it still has this version.
+    Write {
+        path: String,
+        version: i32,
+        data: Vec<u8>,
+    },
+    /// Delete a node if it still has this version.
+    Delete { path: String, version: i32 },
+    /// List the ephemeral nodes of this session whose paths begin so.
+    Owned { prefix: String },
+}
+
+/// What kind of node to create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Persistent,
+    Ephemeral,
+    /// Ephemeral, with a number that ZooKeeper appends, and readable to everyone.
+    Member,
+}
+
+/// What came of an [`Operation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The node that was read; `owner` is a session, or 0 for a persistent node.
+    Node {
+        data: Vec<u8>,
+        version: i32,
+        owner: i64,
+    },
+    /// There is no such node.
+    Absent,
+    /// It was done; for a creation, at this path.
+    Done { path: String },
+    /// Somebody else was faster: read again.
+    Conflict,
+    /// The nodes of this session.
+    Owned(Vec<String>),
+}
+
+/// Nodes with these rights are made by a process that has authenticated itself.
+static CREATOR_AND_READERS: [Acl; 2] = [
+    Acl::new_const(Permission::ALL, "auth", ""),
+    Acl::new_const(Permission::READ, "world", "anyone"),
+];
+
+/// A client, and whether it has authenticated itself.
+#[derive(Clone, Debug)]
+pub(super) struct Nodes {
+    pub(super) client: Client,
+    pub(super) authenticated: bool,
+}
+
+impl Nodes {
+    /// Does what an announcement asks for; the watcher is that of a read.
+    pub(super) async fn perform(
+        &self,
+        operation: &Operation,
+    ) -> Result<(Answer, Option<OneshotWatcher>), Error> {
+        let done = |path: &str| Answer::Done {
+            path: path.to_owned(),
+        };
+        let answer = match operation {
+            Operation::Read { path } => {
+                let (node, watcher) = self.read(path).await?;
+                let answer = node.map_or(Answer::Absent, |(data, stat)| Answer::Node {
+                    data,
+                    version: stat.version,
+                    owner: stat.ephemeral_owner,
+                });
+                return Ok((answer, Some(watcher)));
+            }
+            Operation::Create { path, data, kind } => match self.create(path, data, *kind).await {
+                Ok(path) => Answer::Done { path },
+                Err(ZkError::NodeExists) => Answer::Conflict,
+                Err(error) => return Err(failed("create", path, error)),
+            },
+            Operation::Replace {
+                path,
+                version,
+                data,
+            } => match self.replace(path, *version, data).await {
+                Ok(()) => done(path),
+                Err(ZkError::BadVersion | ZkError::NoNode | ZkError::NodeExists) => {
+                    Answer::Conflict
+                }
+                Err(error) => return Err(failed("replace", path, error)),
+            },
+            Operation::Write {
+                path,
+                version,
+                data,
+            } => match self.client.set_data(path, data, Some(*version)).await {
+                Ok(_) => done(path),
+                Err(ZkError::BadVersion | ZkError::NoNode) => Answer::Conflict,
+                Err(error) => return Err(failed("write", path, error)),
+            },
+            Operation::Delete { path, version } => {
+                match self.client.delete(path, Some(*version)).await {
+                    Ok(()) => done(path),
+                    Err(ZkError::BadVersion | ZkError::NoNode) => Answer::Conflict,
+                    Err(error) => return Err(failed("delete", path, error)),
+                }
+            }
+            Operation::Owned { prefix } => match self.client.list_ephemerals(prefix).await {
+                Ok(paths) => Answer::Owned(paths),
+                // Servers before 3.6 don't know; the worst that follows is a second member until the session ends.
+                Err(ZkError::Unimplemented) => Answer::Owned(Vec::new()),
+                Err(error) => return Err(failed("list", prefix, error)),
+            },
+        };
+        Ok((answer, None))
+    }
+
+    /// Reads a node and watches it; where it is absent, watches for it to come.
+    pub(super) async fn read(
+        &self,
+        path: &str,
+    ) -> Result<(Option<(Vec<u8>, Stat)>, OneshotWatcher), Error> {
+        loop {
+            match self.client.get_and_watch_data(path).await {
+                Ok((data, stat, watcher)) => return Ok((Some((data, stat)), watcher)),
+                Err(ZkError::NoNode) => {}
+                Err(error) => return Err(failed("read", path, error)),
+            }
+            if let Some(watcher) = self.await_node(path).await? {
+                return Ok((None, watcher));
+            }
+        }
+    }
+
+    /// Lists a node's children and watches them; where it is absent, watches for it to come.
+    pub(super) async fn list(
+        &self,
+        path: &str,
+    ) -> Result<(Option<Vec<String>>, OneshotWatcher), Error> {
+        loop {
+            match self.client.list_and_watch_children(path).await {
+                Ok((children, watcher)) => return Ok((Some(children), watcher)),
+                Err(ZkError::NoNode) => {}
+                Err(error) => return Err(failed("list", path, error)),
+            }
+            if let Some(watcher) = self.await_node(path).await? {
+                return Ok((None, watcher));
+            }
+        }
+    }
+
+    /// Reads a node, and watches it only if it is there and `watch` says so.
+    pub(super) async fn peek(
+        &self,
+        path: &str,
+        watch: bool,
+    ) -> Result<Option<(Vec<u8>, Stat, Option<OneshotWatcher>)>, Error> {
+        let result = if watch {
+            self.client
+                .get_and_watch_data(path)
+                .await
+                .map(|(data, stat, watcher)| (data, stat, Some(watcher)))
+        } else {
+            self.client
+                .get_data(path)
+                .await
+                .map(|(data, stat)| (data, stat, None))
+        };
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(ZkError::NoNode) => Ok(None),
+            Err(error) => Err(failed("read", path, error)),
+        }
+    }
+
+    /// Lists a node's children without a watch.
+    pub(super) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, Error> {
+        match self.client.list_children(path).await {
+            Ok(children) => Ok(Some(children)),
+            Err(ZkError::NoNode) => Ok(None),
+            Err(error) => Err(failed("list", path, error)),
+        }
+    }
+
+    /// Returns the watch for an absent node, or nothing when the node has just come.
+    async fn await_node(&self, path: &str) -> Result<Option<OneshotWatcher>, Error> {
+        match self.client.check_and_watch_stat(path).await {
+            Ok((None, watcher)) => Ok(Some(watcher)),
+            Ok((Some(_), _)) => Ok(None),
+            Err(error) => Err(failed("read", path, error)),
+        }
+    }
+
+    async fn create(&self, path: &str, data: &[u8], kind: Kind) -> Result<String, ZkError> {
+        let mode = match kind {
+            Kind::Persistent => CreateMode::Persistent,
+            Kind::Ephemeral => CreateMode::Ephemeral,
+            Kind::Member => CreateMode::EphemeralSequential,
+        };
+        let acls = self.acls(kind);
+        let options = mode.with_acls(acls);
+        let created = match self.client.create(path, data, &options).await {
+            Err(ZkError::NoNode) => {
+                self.client
+                    .mkdir(path::parent(path), &CreateMode::Persistent.with_acls(acls))
+                    .await?;
+                self.client.create(path, data, &options).await?
+            }
+            result => result?,
+        };
+        Ok(if kind == Kind::Member {
+            format!("{path}{}", created.1)
+        } else {
+            path.to_owned()
+        })
+    }
+
+    async fn replace(&self, path: &str, version: i32, data: &[u8]) -> Result<(), ZkError> {
+        let mut writer = self.client.new_multi_writer();
+        writer.add_delete(path, Some(version))?;
+        writer.add_create(
+            path,
+            data,
+            &CreateMode::Ephemeral.with_acls(self.acls(Kind::Ephemeral)),
+        )?;
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// Who may do what with nodes of this kind and their parents.
+    pub(super) fn acls(&self, kind: Kind) -> Acls<'static> {
+        match (self.authenticated, kind) {
+            (false, _) => Acls::anyone_all(),
+            (true, Kind::Member) => Acls::new(&CREATOR_AND_READERS),
+            (true, _) => Acls::creator_all(),
+        }
+    }
+}
+
+/// Says what failed, in the words of whoever has to repair it.
+pub(super) fn failed(action: &'static str, path: &str, error: ZkError) -> Error {
+    let path = path.to_owned();
+    match error {
+        ZkError::NoAuth | ZkError::InvalidAcl => Error::Denied { action, path },
+        cause => Error::ZooKeeper {
+            action,
+            path,
+            cause,
+        },
+    }
+}
+
+/// Tells whether the session itself may be broken, so that only a new one helps.
+///
+/// The client reports its own failures as unexpected errors: after one, its session task may be gone without a state that
+/// says so.
+pub(super) fn is_session_broken(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::ZooKeeper {
+            cause: ZkError::UnexpectedError(_) | ZkError::UnmarshalError { .. },
+            ..
+        }
+    )
+}

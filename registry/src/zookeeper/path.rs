@@ -1,0 +1,56 @@
+//! Where Dubbo keeps what, below the chroot.
+
+use form_urlencoded::byte_serialize;
+
+/// The beginning of the name of each member that Prometheus discovers, before the number that ZooKeeper gives it.
+pub(super) const MEMBER_PREFIX: &str = "/prometheus/dubbo/member_";
+
+/// The applications that offer an interface: persistent, a comma-separated list.
+pub(super) fn mapping(interface: &str) -> String {
+    format!("/dubbo/mapping/{interface}")
+}
+
+/// The instances of an application: one ephemeral child each.
+pub(super) fn instances(application: &str) -> String {
+    format!("/services/{application}")
+}
+
+/// One instance, `id` being its `host:port`.
+pub(super) fn instance(application: &str, id: &str) -> String {
+    format!("/services/{application}/{id}")
+}
+
+/// The metadata of a revision, for applications that keep it in ZooKeeper.
+pub(super) fn metadata(application: &str, revision: &str) -> String {
+    format!("/dubbo/{application}/{revision}")
+}
+
+/// The providers of an interface in the older, interface-level registration: the names of the children are URLs.
+pub(super) fn providers(interface: &str) -> String {
+    let interface: String = byte_serialize(interface.as_bytes()).collect();
+    format!("/dubbo/{interface}/providers")
+}
+
+/// Returns the node that holds `path`.
+pub(super) fn parent(path: &str) -> &str {
+    path.rfind('/').map_or("", |at| &path[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_dubbo() {
+        assert_eq!(
+            mapping("greet.GreetService"),
+            "/dubbo/mapping/greet.GreetService"
+        );
+        assert_eq!(
+            instance("app", "10.0.0.1:20000"),
+            "/services/app/10.0.0.1:20000"
+        );
+        assert_eq!(providers("a.B$C"), "/dubbo/a.B%24C/providers");
+        assert_eq!(parent("/services/app/10.0.0.1:20000"), "/services/app");
+    }
+}

@@ -1,0 +1,323 @@
+//! The session with ZooKeeper: made, followed, made again when it has ended, closed.
+//!
+//! The client reconnects by itself, but its pauses double without a limit, it never begins a new session, and a server that
+//! has lost its data refuses it for as long as the old session could live. So after a while without a connection this looks
+//! for a server on its own, and when one gives it a new session, the old one is left to be closed.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info, warn};
+use zookeeper_client::{Client, CreateMode, Error as ZkError, SessionState};
+
+use super::{
+    backoff::Backoff,
+    config::{Address, Auth},
+    node::{Kind, Nodes, failed},
+};
+use crate::{Error, Observer, SessionEvent};
+
+/// How long the client may look for its server alone. Longer delays the registration after an outage; shorter makes new
+/// sessions, with all their reads and writes, out of short ones.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long announcements may take to be withdrawn when the registry is closed, and the session to be closed after them.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The connection as the tasks see it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Link {
+    /// What to talk to, while there is a connection.
+    pub(super) nodes: Option<Nodes>,
+    /// The session, 0 before the first one.
+    pub(super) session: i64,
+    /// Why there is no connection.
+    pub(super) failure: Option<Error>,
+}
+
+/// What a task holds of the session.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    link: watch::Receiver<Link>,
+    broken: Arc<Notify>,
+}
+
+impl Connection {
+    /// Waits for a connection; nothing when the registry is closed. `failure` hears why there is none.
+    pub(super) async fn established(
+        &mut self,
+        mut failure: impl FnMut(&Error),
+    ) -> Option<(Nodes, i64)> {
+        loop {
+            {
+                let link = self.link.borrow_and_update();
+                match (&link.nodes, &link.failure) {
+                    (Some(nodes), _) => return Some((nodes.clone(), link.session)),
+                    (None, Some(error)) => failure(error),
+                    (None, None) => {}
+                }
+            }
+            self.link.changed().await.ok()?;
+        }
+    }
+
+    /// Completes when the connection is another one than the last that was established, or none.
+    pub(super) async fn changed(&mut self) {
+        // An error means that the session is closed, and that nothing will follow.
+        let _ = self.link.changed().await;
+    }
+
+    /// Asks for a new session, because this one no longer answers as it should.
+    pub(super) fn give_up(&self) {
+        self.broken.notify_one();
+    }
+}
+
+/// Keeps the session; runs as one task until the registry is closed.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    pub(super) address: Address,
+    pub(super) auth: Option<Auth>,
+    pub(super) session_timeout: Duration,
+    pub(super) observer: Arc<dyn Observer>,
+    /// The tasks that use the session.
+    pub(super) tasks: TaskTracker,
+    pub(super) closing: CancellationToken,
+    pub(super) closed: CancellationToken,
+    link: watch::Sender<Link>,
+    broken: Arc<Notify>,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        address: Address,
+        auth: Option<Auth>,
+        session_timeout: Duration,
+        observer: Arc<dyn Observer>,
+    ) -> (Self, Connection) {
+        let (sender, receiver) = watch::channel(Link::default());
+        let broken = Arc::new(Notify::new());
+        let connection = Connection {
+            link: receiver,
+            broken: Arc::clone(&broken),
+        };
+        let supervisor = Self {
+            address,
+            auth,
+            session_timeout,
+            observer,
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            link: sender,
+            broken,
+        };
+        (supervisor, connection)
+    }
+
+    /// Keeps a session until the registry is closed, then lets the tasks end and closes it.
+    pub(super) async fn run(self) {
+        let _closed = self.closed.clone().drop_guard();
+        tokio::select! {
+            () = self.keep() => {}
+            () = self.tasks_have_ended() => {}
+        }
+        let link = self.link.send_replace(Link::default());
+        if let Some(Nodes { client, .. }) = link.nodes {
+            let mut states = client.state_watcher();
+            let mut state = client.state();
+            // The session ends when the last handle of its client is gone.
+            drop(client);
+            let ended = timeout(CLOSE_DEADLINE, async {
+                while !state.is_terminated() {
+                    state = states.changed().await;
+                }
+            });
+            if ended.await.is_err() {
+                warn!(
+                    session = link.session,
+                    "ZooKeeper did not confirm the end of the session; it ends by its timeout"
+                );
+            }
+        }
+        self.observer.session(SessionEvent::Closed);
+    }
+
+    async fn tasks_have_ended(&self) {
+        self.closing.cancelled().await;
+        self.tasks.close();
+        if timeout(CLOSE_DEADLINE, self.tasks.wait()).await.is_err() {
+            warn!("ZooKeeper did not confirm every withdrawal; what is left ends with the session");
+        }
+    }
+
+    async fn keep(&self) {
+        let mut next = None;
+        loop {
+            let client = match next.take() {
+                Some(client) => client,
+                None => self.establish().await,
+            };
+            next = self.follow(client).await;
+        }
+    }
+
+    /// Connects until it succeeds.
+    async fn establish(&self) -> Client {
+        let mut backoff = Backoff::new();
+        let mut known = String::new();
+        loop {
+            match self.connect().await {
+                Ok(client) => return client,
+                Err(error) => {
+                    let text = error.to_string();
+                    if text != known {
+                        warn!("{text}; trying again until it succeeds");
+                        known = text;
+                    }
+                    self.link.send_modify(|link| link.failure = Some(error));
+                }
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    /// Follows a session to its end. Returns the one that takes its place, if there is one already.
+    async fn follow(&self, client: Client) -> Option<Client> {
+        let session = client.session_id();
+        let mut states = client.state_watcher();
+        let mut state = client.state();
+        let authenticated = self.auth.is_some();
+        let nodes = Nodes {
+            client,
+            authenticated,
+        };
+        info!(%session, hosts = %self.address.hosts, "session with ZooKeeper established");
+        self.observer.session(SessionEvent::Established);
+        self.publish(Some(nodes.clone()), session.0);
+        let mut connected = true;
+        loop {
+            match state {
+                SessionState::SyncConnected | SessionState::ConnectedReadOnly if !connected => {
+                    info!(%session, "connection to ZooKeeper is back");
+                    self.observer.session(SessionEvent::Reconnected);
+                    self.publish(Some(nodes.clone()), session.0);
+                    connected = true;
+                }
+                SessionState::Disconnected if connected => {
+                    warn!(%session, "connection to ZooKeeper lost; the last known providers stay in use");
+                    self.observer.session(SessionEvent::Disconnected);
+                    self.publish(None, session.0);
+                    connected = false;
+                }
+                state if state.is_terminated() => {
+                    warn!(%session, %state, "session with ZooKeeper has ended; beginning another one");
+                    return self.ended(None);
+                }
+                _ => {}
+            }
+            tokio::select! {
+                biased;
+                next = states.changed() => state = next,
+                client = self.replacement(), if !connected => {
+                    warn!(%session, "ZooKeeper answers, but not to this session; beginning another one");
+                    return self.ended(Some(client));
+                }
+                () = self.broken.notified() => {
+                    warn!(%session, "session with ZooKeeper is broken; beginning another one");
+                    return self.ended(None);
+                }
+            }
+        }
+    }
+
+    fn ended(&self, replacement: Option<Client>) -> Option<Client> {
+        self.observer.session(SessionEvent::Expired);
+        self.link.send_modify(|link| link.nodes = None);
+        replacement
+    }
+
+    fn publish(&self, nodes: Option<Nodes>, session: i64) {
+        self.link.send_replace(Link {
+            nodes,
+            session,
+            failure: None,
+        });
+    }
+
+    /// Waits until a server gives a new session.
+    async fn replacement(&self) -> Client {
+        let mut backoff = Backoff::new();
+        sleep(PATIENCE).await;
+        loop {
+            match self.connect().await {
+                Ok(client) => return client,
+                Err(error) => debug!("{error}"),
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Client, Error> {
+        let mut connector = Client::connector()
+            .with_session_timeout(self.session_timeout)
+            .with_fail_eagerly();
+        if let Some(auth) = &self.auth {
+            connector = connector.with_auth(auth.scheme(), auth.credentials());
+        }
+        let client = connector
+            .connect(&self.address.hosts)
+            .await
+            .map_err(|cause| self.refused(cause))?;
+        match &self.address.chroot {
+            None => Ok(client),
+            Some(chroot) => match timeout(self.session_timeout, self.enter(client, chroot)).await {
+                Ok(entered) => entered,
+                Err(_) => Err(failed("create", chroot, ZkError::Timeout)),
+            },
+        }
+    }
+
+    /// Makes the chroot where it is missing, since ZooKeeper does not, and goes there.
+    async fn enter(&self, client: Client, chroot: &str) -> Result<Client, Error> {
+        let nodes = Nodes {
+            client,
+            authenticated: self.auth.is_some(),
+        };
+        let exists = nodes
+            .client
+            .check_stat(chroot)
+            .await
+            .map_err(|error| failed("read", chroot, error))?
+            .is_some();
+        if !exists {
+            let options = CreateMode::Persistent.with_acls(nodes.acls(Kind::Member));
+            nodes
+                .client
+                .mkdir(chroot, &options)
+                .await
+                .map_err(|error| failed("create", chroot, error))?;
+        }
+        nodes
+            .client
+            .chroot(chroot)
+            .map_err(|_| failed("read", chroot, ZkError::BadArguments(&"bad chroot")))
+    }
+
+    fn refused(&self, cause: ZkError) -> Error {
+        match cause {
+            ZkError::AuthFailed => {
+                let scheme = self.auth.as_ref().map_or("none", Auth::scheme).to_owned();
+                Error::Credentials { scheme }
+            }
+            cause => Error::Unreachable {
+                hosts: self.address.hosts.clone(),
+                cause,
+            },
+        }
+    }
+}

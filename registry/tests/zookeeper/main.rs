@@ -1,0 +1,6 @@
+//! The registry on a real ZooKeeper.
+
+mod outages;
+mod registering;
+mod support;
+mod tap;

@@ -1,0 +1,271 @@
+//! ZooKeeper's bad days: sessions that end, connections that break, servers that die.
+
+use std::time::Duration;
+
+use dubbo_registry::{Registry, SessionEvent, ZooKeeperConfig};
+use test_servers::{TcpProxy, ZooKeeper, eventually};
+use tokio::time::{Instant, timeout};
+use zookeeper_client::Client;
+
+use crate::{support::*, tap::Tap};
+
+/// How soon a registration has to be back once ZooKeeper can be reached.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Checks that the instance and the member are there, each once, and returns the session they belong to.
+async fn owner(operator: &Client) -> Result<i64, String> {
+    let mut owners = Vec::new();
+    for folder in ["/services/my-app", "/prometheus/dubbo"] {
+        for child in operator
+            .list_children(folder)
+            .await
+            .map_err(|error| error.to_string())?
+        {
+            let stat = operator.check_stat(&format!("{folder}/{child}")).await;
+            owners.push(
+                stat.map_err(|error| error.to_string())?
+                    .ok_or("a child has just gone")?
+                    .ephemeral_owner,
+            );
+        }
+    }
+    match owners[..] {
+        [instance, member] if instance == member => Ok(instance),
+        _ => Err(format!("owners {owners:?}")),
+    }
+}
+
+fn short_sessions(address: String) -> ZooKeeperConfig {
+    ZooKeeperConfig {
+        session_timeout: Duration::from_secs(4),
+        ..ZooKeeperConfig::new(address)
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_is_followed_by_another_with_the_same_registrations() {
+    let zookeeper = ZooKeeper::start().await;
+    let tap = Tap::start(0, zookeeper.address()).await;
+    let recorder = Recorder::default();
+    let registry = connect_with(ZooKeeperConfig::new(tap.address()), &recorder);
+    let mut subscription = registry.subscribe(reference());
+    announce(&registry).await;
+    timeout(LONG, subscription.available())
+        .await
+        .unwrap()
+        .unwrap();
+    let operator = operator(&zookeeper).await;
+    for _ in 0..3 {
+        let former = tap.end_session().await;
+        let ended = Instant::now();
+        eventually(
+            LONG,
+            "a new session has both nodes, once",
+            async || match owner(&operator).await {
+                Ok(owner) if owner == former => Err("still the former session".to_owned()),
+                result => result,
+            },
+        )
+        .await;
+        assert!(
+            ended.elapsed() < SOON,
+            "registered again after {:?}",
+            ended.elapsed()
+        );
+        assert_eq!(
+            ports(&subscription.providers()),
+            [20000],
+            "the consumer keeps its list"
+        );
+    }
+    assert_eq!(
+        recorder.count(|event| *event == Event::Session(SessionEvent::Expired)),
+        3,
+        "{recorder:?}"
+    );
+    eventually(LONG, "the list is exact again", async || {
+        subscription.providers()[0].listed
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_silent_for_longer_than_the_session_lives_ends_with_one_registration() {
+    let zookeeper = ZooKeeper::start().await;
+    let proxy = TcpProxy::start(zookeeper.address()).await;
+    let registry = connect_with(short_sessions(proxy.address()), &Recorder::default());
+    announce(&registry).await;
+    let operator = operator(&zookeeper).await;
+    let former = owner(&operator).await.unwrap();
+    proxy.block();
+    eventually(LONG, "the session expires", async || {
+        operator
+            .list_children("/services/my-app")
+            .await
+            .is_ok_and(|children| children.is_empty())
+    })
+    .await;
+    proxy.restore();
+    let reachable = Instant::now();
+    let owner = eventually(LONG, "both nodes are there again, once", async || {
+        owner(&operator).await
+    })
+    .await;
+    assert!(
+        reachable.elapsed() < SOON,
+        "registered again after {:?}",
+        reachable.elapsed()
+    );
+    assert_ne!(owner, former);
+}
+
+#[tokio::test]
+async fn a_short_break_keeps_the_session() {
+    let zookeeper = ZooKeeper::start().await;
+    let proxy = TcpProxy::start(zookeeper.address()).await;
+    let recorder = Recorder::default();
+    let registry = connect_with(ZooKeeperConfig::new(proxy.address()), &recorder);
+    announce(&registry).await;
+    let operator = operator(&zookeeper).await;
+    let former = owner(&operator).await.unwrap();
+    proxy.cut();
+    eventually(LONG, "the break is noticed", async || {
+        recorder.has(|event| *event == Event::Session(SessionEvent::Disconnected))
+    })
+    .await;
+    proxy.restore();
+    eventually(LONG, "the connection is back", async || {
+        recorder.has(|event| *event == Event::Session(SessionEvent::Reconnected))
+    })
+    .await;
+    assert_eq!(owner(&operator).await, Ok(former));
+    assert!(!recorder.has(|event| *event == Event::Session(SessionEvent::Expired)));
+}
+
+#[tokio::test]
+async fn what_changed_during_a_break_is_seen_after_it() {
+    let zookeeper = ZooKeeper::start().await;
+    let proxy = TcpProxy::start(zookeeper.address()).await;
+    let recorder = Recorder::default();
+    let consumer = connect_with(ZooKeeperConfig::new(proxy.address()), &recorder);
+    let mut subscription = consumer.subscribe(reference());
+    let (first, second) = (connect(zookeeper.address()), connect(zookeeper.address()));
+    first
+        .register(registration("my-app", 20001))
+        .done()
+        .await
+        .unwrap();
+    timeout(LONG, subscription.available())
+        .await
+        .unwrap()
+        .unwrap();
+    proxy.cut();
+    eventually(LONG, "the break is noticed", async || {
+        recorder.has(|event| *event == Event::Session(SessionEvent::Disconnected))
+    })
+    .await;
+    second
+        .register(registration("other-app", 20002))
+        .done()
+        .await
+        .unwrap();
+    first.close().await;
+    assert_eq!(
+        ports(&subscription.providers()),
+        [20001],
+        "the last known providers are kept"
+    );
+    proxy.restore();
+    eventually(LONG, "the list is that of now", async || {
+        ports(&subscription.providers()) == [20002]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_comes_back_with_its_data_has_one_registration() {
+    let mut zookeeper = ZooKeeper::start().await;
+    let registry = connect(zookeeper.address());
+    let mut subscription = registry.subscribe(reference());
+    announce(&registry).await;
+    timeout(LONG, subscription.available())
+        .await
+        .unwrap()
+        .unwrap();
+    for pause in [Duration::from_secs(1), Duration::from_secs(11)] {
+        zookeeper.kill();
+        tokio::time::sleep(pause).await;
+        zookeeper.restart().await;
+        let reachable = Instant::now();
+        let operator = operator(&zookeeper).await;
+        // The nodes of the former session are still there when the server comes back: wait for what proves a new connection.
+        eventually(LONG, "a living session has both nodes, once", async || {
+            let owner = owner(&operator).await?;
+            let connections = zookeeper.ask("cons").await?;
+            connections
+                .contains(&format!("sid=0x{owner:x}"))
+                .then_some(())
+                .ok_or(connections)
+        })
+        .await;
+        assert!(
+            reachable.elapsed() < SOON,
+            "registered again after {:?}",
+            reachable.elapsed()
+        );
+        assert_eq!(ports(&subscription.providers()), [20000]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_without_its_data_gets_everything_again() {
+    let mut zookeeper = ZooKeeper::start().await;
+    let registry = connect(zookeeper.address());
+    let mut subscription = registry.subscribe(reference());
+    announce(&registry).await;
+    timeout(LONG, subscription.available())
+        .await
+        .unwrap()
+        .unwrap();
+    zookeeper.kill();
+    zookeeper.restart_empty().await;
+    let reachable = Instant::now();
+    let operator = operator(&zookeeper).await;
+    eventually(LONG, "both nodes are there, once", async || {
+        owner(&operator).await
+    })
+    .await;
+    // The former session has seen transactions that this server has not: it is refused, which takes some patience.
+    assert!(
+        reachable.elapsed() < 2 * SOON,
+        "registered again after {:?}",
+        reachable.elapsed()
+    );
+    assert_eq!(
+        node(&operator, "/dubbo/mapping/greet.GreetService")
+            .await
+            .unwrap()
+            .0,
+        "my-app"
+    );
+    eventually(LONG, "the list is exact again", async || {
+        let list = subscription.providers();
+        ports(&list) == [20000] && list[0].listed
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registry_whose_server_is_gone_closes_in_bounded_time() {
+    let mut zookeeper = ZooKeeper::start().await;
+    let registry = connect(zookeeper.address());
+    announce(&registry).await;
+    zookeeper.stop_process();
+    let began = Instant::now();
+    timeout(LONG, registry.close()).await.unwrap();
+    assert!(
+        began.elapsed() < 2 * SOON,
+        "closed after {:?}",
+        began.elapsed()
+    );
+}

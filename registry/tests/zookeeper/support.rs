@@ -1,0 +1,160 @@
+//! What the tests on a real ZooKeeper share: registries, an operator's client, and an observer that remembers.
+
+#![expect(clippy::unwrap_used, reason = "these are the hands of tests")]
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use dubbo_registry::{
+    Error, Malformed, Notification, Observer, Provider, Reference, Registration, Registry,
+    ScrapeTarget, ServiceInfo, SessionEvent, ZooKeeperConfig, ZooKeeperRegistry,
+};
+use parking_lot::Mutex;
+use test_servers::ZooKeeper;
+use tokio::time::timeout;
+use zookeeper_client::{Acls, Client, CreateMode};
+
+/// Long enough for a loaded machine; a test that passes takes a fraction of it.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) const INTERFACE: &str = "greet.GreetService";
+
+pub(crate) fn reference() -> Reference {
+    Reference::new(INTERFACE).unwrap()
+}
+
+pub(crate) fn registration(application: &str, port: u16) -> Registration {
+    let service = ServiceInfo {
+        interface: INTERFACE.into(),
+        methods: vec!["Greet".into()],
+        ..ServiceInfo::default()
+    };
+    Registration::new(application, "127.0.0.1", port, vec![service]).unwrap()
+}
+
+/// Connects a registry that nobody observes.
+pub(crate) fn connect(address: impl Into<String>) -> ZooKeeperRegistry {
+    connect_with(ZooKeeperConfig::new(address), &Recorder::default())
+}
+
+pub(crate) fn connect_with(config: ZooKeeperConfig, recorder: &Recorder) -> ZooKeeperRegistry {
+    ZooKeeperRegistry::connect(config, Arc::new(recorder.clone()), Arc::new(())).unwrap()
+}
+
+/// Announces an instance and a member, and waits until they are there.
+pub(crate) async fn announce(registry: &dyn Registry) {
+    let instance = registry.register(registration("my-app", 20000));
+    let member = registry.expose(ScrapeTarget::new("my-app", "127.0.0.1", 9099).unwrap());
+    timeout(LONG, instance.done()).await.unwrap().unwrap();
+    timeout(LONG, member.done()).await.unwrap().unwrap();
+}
+
+/// Connects as an operator would, to look and to meddle.
+pub(crate) async fn operator(zookeeper: &ZooKeeper) -> Client {
+    Client::connect(&zookeeper.address()).await.unwrap()
+}
+
+/// Writes a node, and its parents where they are missing.
+pub(crate) async fn put(client: &Client, path: &str, data: &[u8], mode: CreateMode) {
+    let parents = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    client
+        .mkdir(&path[..path.rfind('/').unwrap()], &parents)
+        .await
+        .unwrap();
+    match client
+        .create(path, data, &mode.with_acls(Acls::anyone_all()))
+        .await
+    {
+        Err(zookeeper_client::Error::NodeExists) => {
+            client.set_data(path, data, None).await.unwrap();
+        }
+        result => {
+            result.unwrap();
+        }
+    }
+}
+
+pub(crate) fn ports(providers: &[Provider]) -> Vec<u16> {
+    providers.iter().map(|provider| provider.port).collect()
+}
+
+/// What the server knows of one path: the data and the session that owns it.
+pub(crate) async fn node(client: &Client, path: &str) -> Option<(String, i64)> {
+    let (data, stat) = client.get_data(path).await.ok()?;
+    Some((String::from_utf8(data).unwrap(), stat.ephemeral_owner))
+}
+
+/// An observer that remembers everything.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder {
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    Session(SessionEvent),
+    Registered(Result<(), String>),
+    Exposed(Result<(), String>),
+    Withdrawn,
+    Subscribed(Result<(), String>),
+    Notified(Notification),
+    Metadata(bool),
+    Malformed(String, Malformed),
+}
+
+impl Recorder {
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.events
+            .lock()
+            .iter()
+            .filter(|event| wanted(event))
+            .count()
+    }
+
+    pub(crate) fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.count(wanted) > 0
+    }
+
+    fn add(&self, event: Event) {
+        self.events.lock().push(event);
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.events.lock().iter()).finish()
+    }
+}
+
+impl Observer for Recorder {
+    fn session(&self, event: SessionEvent) {
+        self.add(Event::Session(event));
+    }
+
+    fn registered(&self, _: &Registration, result: Result<(), &Error>, _: Duration) {
+        self.add(Event::Registered(result.map_err(ToString::to_string)));
+    }
+
+    fn exposed(&self, _: &ScrapeTarget, result: Result<(), &Error>, _: Duration) {
+        self.add(Event::Exposed(result.map_err(ToString::to_string)));
+    }
+
+    fn withdrawn(&self, _: &Registration) {
+        self.add(Event::Withdrawn);
+    }
+
+    fn subscribed(&self, _: &Reference, result: Result<(), &Error>, _: Duration) {
+        self.add(Event::Subscribed(result.map_err(ToString::to_string)));
+    }
+
+    fn notified(&self, _: &Reference, notification: Notification) {
+        self.add(Event::Notified(notification));
+    }
+
+    fn metadata(&self, _: &str, fetched: bool, _: Duration) {
+        self.add(Event::Metadata(fetched));
+    }
+
+    fn malformed(&self, path: &str, reason: &Malformed) {
+        self.add(Event::Malformed(path.to_owned(), reason.clone()));
+    }
+}
