@@ -45,7 +45,7 @@ impl Tap {
     }
 
     /// Ends the last session that passed through here, as if it had expired: continues it on a connection of its own and
-    /// closes it there, in one go, so that its owner can't take it back in between. Returns the session.
+    /// closes it there. Returns the session.
     pub(crate) async fn end_session(&self) -> i64 {
         let Granted { id, password } = self.last.lock().clone().unwrap();
         let mut connect = Vec::new();
@@ -59,15 +59,20 @@ impl Tap {
         let mut close = Vec::new();
         close.extend(1_i32.to_be_bytes()); // number of the request
         close.extend((-11_i32).to_be_bytes()); // closeSession
-        let mut stream = TcpStream::connect(&self.target).await.unwrap();
-        stream
-            .write_all(&[framed(&connect), framed(&close)].concat())
-            .await
-            .unwrap();
-        // The server closes the connection when the session has ended.
-        let mut answers = Vec::new();
-        stream.read_to_end(&mut answers).await.unwrap();
-        id
+        loop {
+            let mut stream = TcpStream::connect(&self.target).await.unwrap();
+            stream
+                .write_all(&[framed(&connect), framed(&close)].concat())
+                .await
+                .unwrap();
+            let mut answers = Vec::new();
+            // The owner may take its session back in between, which breaks this connection.
+            let _ = stream.read_to_end(&mut answers).await;
+            // The server answers with session 0 when there is nothing left to continue.
+            if answers.get(12..20).is_some_and(|session| session == [0; 8]) {
+                return id;
+            }
+        }
     }
 }
 
