@@ -1,0 +1,233 @@
+//! The dashboard's structure: the rules of Grafana's dashboard linter as checks, ids, the grid, and one data source variable.
+//!
+//! Its types are checked against Grafana's own by `tests/stack/schemas`, its queries on a real Prometheus by `live.rs`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use stack::{expressions, json};
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn string(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn rows(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    list(&dashboard["panels"])
+        .iter()
+        .filter(|panel| panel["type"] == "row")
+}
+
+fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    list(&dashboard["panels"])
+        .iter()
+        .filter(|panel| panel["type"] != "row")
+}
+
+fn variable<'a>(dashboard: &'a Value, name: &str) -> &'a Value {
+    let variables = list(&dashboard["templating"]["list"]);
+    variables
+        .iter()
+        .find(|variable| variable["name"] == name)
+        .unwrap_or_else(|| panic!("no variable {name}"))
+}
+
+#[test]
+fn the_data_source_is_a_variable_everywhere_and_nothing_is_asked_for_at_import() {
+    let dashboard = json("grafana.json");
+    assert!(
+        dashboard.get("__inputs").is_none(),
+        "a file with inputs can't be provisioned"
+    );
+    assert!(
+        dashboard.get("id").is_none(),
+        "an id belongs to one installation"
+    );
+    let source = variable(&dashboard, "datasource");
+    assert_eq!(
+        (string(&source["type"]), string(&source["query"])),
+        ("datasource", "prometheus")
+    );
+    let variables = list(&dashboard["templating"]["list"])
+        .iter()
+        .filter(|variable| variable["type"] == "query");
+    let annotations = list(&dashboard["annotations"]["list"]).iter();
+    let targets = panels(&dashboard).flat_map(|panel| list(&panel["targets"]));
+    for one in panels(&dashboard)
+        .chain(targets)
+        .chain(variables)
+        .chain(annotations)
+    {
+        assert_eq!(one["datasource"]["uid"], "${datasource}", "{one}");
+        assert_eq!(one["datasource"]["type"], "prometheus", "{one}");
+    }
+}
+
+#[test]
+fn variables_take_all_by_default_and_follow_the_time_range() {
+    let dashboard = json("grafana.json");
+    for name in ["job", "application", "instance", "interface", "method"] {
+        let variable = variable(&dashboard, name);
+        assert!(
+            !string(&variable["label"]).is_empty(),
+            "{name} should have a label"
+        );
+        assert_eq!(
+            variable["refresh"], 2,
+            "{name} should be refreshed when the time range changes"
+        );
+        assert_eq!(variable["multi"], true, "{name}");
+        assert_eq!(variable["includeAll"], true, "{name}");
+        assert_eq!(variable["current"]["value"], "$__all", "{name}");
+        assert_eq!(
+            variable["allValue"], ".*",
+            "{name} should match series without the label too"
+        );
+    }
+}
+
+#[test]
+fn every_panel_has_a_title_a_description_a_unit_and_queries() {
+    let dashboard = json("grafana.json");
+    let mut titles = BTreeSet::new();
+    for panel in panels(&dashboard) {
+        let title = string(&panel["title"]);
+        assert!(titles.insert(title), "{title:?} is there twice, or empty");
+        assert!(
+            string(&panel["description"]).ends_with('.'),
+            "{title} should have a description of whole sentences"
+        );
+        assert!(
+            !string(&panel["fieldConfig"]["defaults"]["unit"]).is_empty(),
+            "{title} has no unit"
+        );
+        assert!(!list(&panel["targets"]).is_empty(), "{title} has no query");
+        let ids: BTreeSet<_> = list(&panel["targets"])
+            .iter()
+            .map(|target| string(&target["refId"]))
+            .collect();
+        assert_eq!(
+            ids.len(),
+            list(&panel["targets"]).len(),
+            "{title}: the queries should have names of their own"
+        );
+    }
+    assert!(titles.len() > 30, "{} panels", titles.len());
+    assert_eq!(rows(&dashboard).count(), 7);
+    assert_eq!(dashboard["editable"], false);
+}
+
+#[test]
+fn ids_are_unique_and_nothing_overlaps() {
+    let dashboard = json("grafana.json");
+    let all = list(&dashboard["panels"]);
+    let ids: BTreeSet<_> = all.iter().map(|panel| panel["id"].as_u64()).collect();
+    assert_eq!(ids.len(), all.len());
+    let mut taken = BTreeSet::new();
+    for panel in all {
+        let place = |side: &str| {
+            panel["gridPos"][side]
+                .as_u64()
+                .expect("a place is a number")
+        };
+        assert!(
+            place("x") + place("w") <= 24,
+            "{} does not fit into 24 columns",
+            panel["title"]
+        );
+        for x in place("x")..place("x") + place("w") {
+            for y in place("y")..place("y") + place("h") {
+                assert!(
+                    taken.insert((x, y)),
+                    "{} overlaps another panel at {x}, {y}",
+                    panel["title"]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_query_is_filtered_by_job_and_instance() {
+    for (place, query) in expressions() {
+        if place.starts_with("variable ") {
+            continue;
+        }
+        assert!(
+            query.contains("job=~\"$job\"") && query.contains("instance=~\"$instance\""),
+            "{place}: {query}"
+        );
+        if ["dubbo_provider_", "dubbo_consumer_"]
+            .iter()
+            .any(|side| query.contains(side))
+        {
+            assert!(
+                query.contains("interface=~\"$interface\",method=~\"$method\""),
+                "{place}: {query}"
+            );
+        }
+    }
+}
+
+/// Two kinds of counters are shown as they are: statistics since the start of a process, whose panels say so, and, in the linter's eyes, Dubbo's
+/// gauges, whose names end in `_total` too.
+#[test]
+fn counters_are_shown_as_rates_unless_the_panel_says_otherwise() {
+    let dashboard = json("grafana.json");
+    for panel in panels(&dashboard) {
+        let since_start = string(&panel["description"]).contains("since the start of each process")
+            || string(&panel["description"]).contains("Since the start of each process");
+        for target in list(&panel["targets"]) {
+            let query = string(&target["expr"]);
+            let counter = [
+                "_requests_total{",
+                "_failed_total{",
+                "_succeed_total{",
+                "attempts_total{",
+                "errors_total{",
+                "seconds_total{",
+                "folded_total{",
+                "sessions_total{",
+            ]
+            .iter()
+            .any(|name| query.contains(name));
+            assert!(
+                !counter || since_start || query.contains("rate("),
+                "{}: {query}",
+                panel["title"]
+            );
+        }
+    }
+}
+
+#[test]
+fn rates_look_back_as_far_as_grafana_says() {
+    for (place, query) in expressions() {
+        for range in query
+            .split('[')
+            .skip(1)
+            .map(|rest| rest.split(']').next().unwrap_or_default())
+        {
+            assert!(
+                ["$__rate_interval", "$__range"].contains(&range),
+                "{place}: [{range}] in {query}"
+            );
+        }
+    }
+}
+
+#[test]
+fn quantiles_come_from_histograms_and_not_from_gauges_of_quantiles() {
+    for (place, query) in expressions() {
+        assert!(
+            !query.contains("rt_milliseconds_p"),
+            "{place}: quantiles of several instances can't be combined: {query}"
+        );
+        if query.contains("histogram_quantile") {
+            assert!(query.contains("sum by (le"), "{place}: {query}");
+        }
+    }
+}
