@@ -405,3 +405,6 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,10 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How long after metadata could not be fetched it is asked for again.
 const METADATA_RETRY: Duration = Duration::from_secs(30);
 
+/// How long a provider that is no longer listed counts as known when the list becomes empty. Sessions are given ten seconds
+/// by default.
+const RECENTLY: Duration = Duration::from_secs(10);
+
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Read {
@@ -88,6 +92,8 @@ pub(super) struct Directory {
     applications: BTreeMap<String, Application>,
     metadata: HashMap<(String, String), Metadata>,
     shown: Vec<Provider>,
+    /// Who was listed until a moment ago, and when that ended.
+    left: Vec<(Provider, Instant)>,
     /// When the last resort ends.
     resort_until: Option<Instant>,
     /// The first sign of a change that is not published yet.
@@ -131,6 +137,7 @@ impl Directory {
             applications: BTreeMap::new(),
             metadata: HashMap::new(),
             shown: Vec::new(),
+            left: Vec::new(),
             resort_until: None,
             dirty: None,
             complete: false,
@@ -489,21 +496,48 @@ impl Directory {
     fn with_last_resort(&mut self, providers: Vec<Provider>, now: Instant) -> Vec<Provider> {
         if !providers.is_empty() || self.shown.is_empty() {
             self.resort_until = None;
+            self.note_who_left(&providers, now);
             return providers;
         }
-        let until = *self.resort_until.get_or_insert(now + self.last_resort);
-        if until <= now {
-            self.resort_until = None;
-            return providers;
+        match self.resort_until {
+            Some(until) if until > now => self.shown.clone(),
+            None if !self.last_resort.is_zero() => {
+                self.resort_until = Some(now + self.last_resort);
+                self.left.retain(|(_, at)| *at + RECENTLY > now);
+                let left = self.left.drain(..).map(|(provider, _)| provider);
+                let known = self.shown.iter().cloned().chain(left);
+                ordered(
+                    known
+                        .map(|provider| Provider {
+                            listed: false,
+                            ..provider
+                        })
+                        .collect(),
+                )
+            }
+            _ => {
+                self.resort_until = None;
+                providers
+            }
         }
-        self.shown
+    }
+
+    /// Remembers for a moment the providers that are no longer listed: sessions that end for one reason do so one after
+    /// another, and the last of them must not be the only last resort.
+    fn note_who_left(&mut self, providers: &[Provider], now: Instant) {
+        let listed: HashSet<_> = providers
             .iter()
-            .cloned()
-            .map(|provider| Provider {
-                listed: false,
-                ..provider
-            })
-            .collect()
+            .map(|provider| (&provider.host, provider.port))
+            .collect();
+        let is_listed = |provider: &Provider| listed.contains(&(&provider.host, provider.port));
+        self.left
+            .retain(|(provider, at)| *at + RECENTLY > now && !is_listed(provider));
+        let leaving = self
+            .shown
+            .iter()
+            .filter(|provider| provider.listed && !is_listed(provider));
+        self.left
+            .extend(leaving.map(|provider| (provider.clone(), now)));
     }
 
     /// Notes a malformed node, unless this state of it, last modified at `modified`, is known.
@@ -622,3 +656,6 @@ fn taken_as_it_is(reference: &Reference, application: &str, instance: &Instance)
         params: Arc::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

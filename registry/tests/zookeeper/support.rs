@@ -114,6 +114,15 @@ impl Recorder {
         self.count(wanted) > 0
     }
 
+    pub(crate) fn malformed(&self) -> Vec<String> {
+        let events = self.events.lock();
+        let paths = events.iter().filter_map(|event| match event {
+            Event::Malformed(path, _) => Some(path.clone()),
+            _ => None,
+        });
+        paths.collect()
+    }
+
     fn add(&self, event: Event) {
         self.events.lock().push(event);
     }
