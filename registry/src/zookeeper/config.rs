@@ -38,6 +38,14 @@ impl ZooKeeperConfig {
             last_resort: Self::DEFAULT_LAST_RESORT,
         }
     }
+
+    /// Tells whether the address can be read, without connecting.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when it can't.
+    pub fn check(&self) -> Result<(), Error> {
+        self.address.parse::<Address>().map(drop)
+    }
 }
 
 /// Credentials in one of ZooKeeper's authentication schemes, written `scheme:credentials`, such as `digest:user:password`.
@@ -197,6 +205,7 @@ mod tests {
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("{text:?}")), "{error}");
+            assert!(ZooKeeperConfig::new(text).check().is_err(), "{text}");
         }
     }
 
