@@ -1,1 +1,30 @@
 //! What the sample's processes share: options, logs, and the way from start to stop.
+//!
+//! A program derives its own `clap` options around [`ProcessArgs`], turns them into its configuration by
+//! [`CommandLine`], and hands that to its run. What is said here is said once for server, client and demo.
+
+mod address;
+mod args;
+mod config;
+mod exit;
+mod export;
+mod instance;
+mod listener;
+mod logs;
+mod measure;
+mod probes;
+mod process;
+
+pub use address::advertised;
+pub use args::{
+    CommandLine, Defaults, ExportArgs, ProcessArgs, RegistryArgs, command, parse, value,
+};
+pub use config::{Export, Measure, ProcessConfig, Push};
+pub use exit::{DONE, FAILED, USAGE, code};
+pub use export::Exporter;
+pub use instance::{hostname, name as instance_name};
+pub use listener::listen;
+pub use logs::start as start_logs;
+pub use measure::measure;
+pub use process::{Discovery, Process, run};
+pub use triple::Shape;

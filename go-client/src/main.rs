@@ -1,3 +1,58 @@
-//! The consumer sample.
+//! The consumer sample: parses its options, finds providers, asks them for greetings, and reports.
 
-fn main() {}
+use std::{process::ExitCode, time::Duration};
+
+use app::{Discovery, Process};
+use client::{Args, Config, Output};
+use greet::greet_service_client::GreetServiceClient;
+use tokio::time::sleep;
+use tracing::info;
+
+/// How soon somebody is told that there is no provider yet.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let config = app::parse::<Args>();
+    app::code(&run(config))
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    let Config {
+        schedule,
+        options,
+        direct,
+        process,
+    } = config;
+    let quiet = process.quiet;
+    let discovery = match direct {
+        Some(_) => Discovery::None,
+        None => Discovery::ZooKeeper,
+    };
+    app::run(process, discovery, async |process: &Process| {
+        let consumer = process.consumer(
+            greet::INTERFACE,
+            &greet::METHODS,
+            direct.as_deref(),
+            options,
+        )?;
+        let waiting = async {
+            sleep(PATIENCE).await;
+            info!("no provider yet: calls begin when there is one");
+            process.stopped().await;
+        };
+        tokio::select! {
+            () = consumer.ready() => process.ready(),
+            () = waiting => {}
+        }
+        let output = Output::new(quiet, process.stop().clone());
+        let client = GreetServiceClient::new(consumer);
+        let tally = schedule
+            .run(process.workers(), process.stop(), {
+                let output = output.clone();
+                move || client::greet(client.clone(), output.clone())
+            })
+            .await;
+        output.line(&tally.to_string());
+        Ok(())
+    })
+}

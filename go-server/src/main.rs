@@ -1,3 +1,43 @@
-//! The provider sample.
+//! The provider sample: parses its options, serves greetings, registers itself, and leaves in order.
 
-fn main() {}
+use std::process::ExitCode;
+
+use app::{Discovery, Process};
+use greet::greet_service_server::GreetServiceServer;
+use server::{Args, Config, Greeter};
+use tokio::net::TcpListener;
+use tracing::info;
+
+fn main() -> ExitCode {
+    let config = app::parse::<Args>();
+    app::code(&run(config))
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    let Config {
+        address,
+        delay,
+        error_rate,
+        stop_wait,
+        process,
+    } = config;
+    let listener = app::listen(address, "--port")?;
+    let greeter = Greeter {
+        delay,
+        error_rate,
+        quiet: process.quiet,
+    };
+    app::run(process, Discovery::ZooKeeper, async |process: &Process| {
+        let service = GreetServiceServer::new(greeter);
+        let mut serving = process
+            .provider()
+            .service(service, greet::FILE_DESCRIPTOR_SET)?
+            .serve(TcpListener::from_std(listener)?, process.workers())
+            .await?;
+        info!(address = %serving.address(), "provider listens");
+        process.announce(&mut serving)?;
+        process.stopped().await;
+        serving.leave(stop_wait).await;
+        Ok(())
+    })
+}

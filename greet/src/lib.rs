@@ -10,6 +10,9 @@ pub use generated::*;
 /// The interface's name, as the registry and the metrics' labels write it.
 pub const INTERFACE: &str = greet_service_server::SERVICE_NAME;
 
+/// The methods of the interface, as the path of a call writes them.
+pub const METHODS: [&str; 1] = ["Greet"];
+
 /// The encoded `FileDescriptorSet` of `greet.proto`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/greet_descriptor.bin"));
@@ -35,8 +38,11 @@ mod tests {
     }
 
     #[test]
-    fn the_descriptor_names_the_service() {
+    fn the_descriptor_names_the_service_and_its_methods() {
         let text = String::from_utf8_lossy(FILE_DESCRIPTOR_SET);
         assert!(text.contains("GreetService"), "{text}");
+        for method in METHODS {
+            assert!(text.contains(method), "{method}");
+        }
     }
 }

@@ -1,3 +1,66 @@
-//! The whole sample in one process: provider, consumer and a registry in memory.
+//! The whole sample in one process: provider, consumer and a registry in memory, over real TCP, measured on both sides.
+//!
+//! `cargo run -p demo` shows a live view; without a terminal it writes plain lines.
 
-fn main() {}
+mod args;
+mod figures;
+mod load;
+mod sample;
+mod terminal;
+mod view;
+mod watch;
+
+use std::{io, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio_util::sync::CancellationToken;
+use triple::{Runtime, Signals};
+
+use args::Args;
+use sample::Sample;
+
+/// How long blocking work may take to finish when everything else has ended.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    app::code(&run(&Args::parse()))
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let live = watch::is_live();
+    if !live {
+        // On the screen of the live view a log line would tear the picture.
+        app::start_logs();
+    }
+    let runtime = Runtime::new(args.runtime).context("cannot start threads")?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::install().context("cannot listen to signals")?;
+        let sample = Sample::start(args, &runtime).await?;
+        let stop = CancellationToken::new();
+        let calls = sample.make_calls(args.rate, runtime.workers(), &stop);
+        let view = async {
+            let end = async {
+                tokio::select! {
+                    _ = signals.next() => {}
+                    () = ended(args.duration) => {}
+                }
+            };
+            let shown = watch::watch(&sample, live, end, &mut io::stdout()).await;
+            stop.cancel();
+            shown
+        };
+        let ((), shown) = tokio::join!(calls, view);
+        sample.stop().await;
+        shown
+    });
+    runtime.shutdown(SHUTDOWN_LIMIT);
+    outcome
+}
+
+async fn ended(after: Option<Duration>) {
+    match after {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}

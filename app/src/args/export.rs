@@ -1,0 +1,76 @@
+//! Options for measuring, and for how the figures leave the process.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Args;
+use pushgateway::GatewayArgs;
+
+use super::value;
+
+/// What was typed about metrics.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Metrics")]
+pub struct ExportArgs {
+    /// Push to the Pushgateway (true), or serve the pull endpoint (false): strictly one of the two.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = value::boolean()
+    )]
+    pub push: bool,
+
+    /// Where the Pushgateway is, and how to get in.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+
+    /// The job in the grouping key of what is pushed.
+    #[arg(long, env, value_name = "NAME", required = false, value_parser = value::not_empty)]
+    pub job_name: String,
+
+    /// The instance in the grouping key [default: HOST:PID, or HOST:START in unix seconds for pid 1]
+    #[arg(long, env, value_name = "NAME", value_parser = value::not_empty)]
+    pub instance: Option<String>,
+
+    /// The time between two pushes.
+    #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = value::positive_duration)]
+    pub push_interval: Duration,
+
+    /// Delete the own group from the Pushgateway at the stop.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = value::boolean()
+    )]
+    pub delete_on_exit: bool,
+
+    /// Measure calls; false is for comparison.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = value::boolean()
+    )]
+    pub metrics: bool,
+
+    /// Where the pull endpoint listens; its path is /prometheus.
+    #[arg(long, env, value_name = "IP:PORT", required = false)]
+    pub metrics_addr: SocketAddr,
+
+    /// The sliding window of rates and quantiles, in 10 panes.
+    #[arg(long, env, value_name = "DURATION", default_value = "120s", value_parser = value::positive_duration)]
+    pub metrics_window: Duration,
+}

@@ -1,0 +1,57 @@
+//! Options of any process of the sample.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use triple::Shape;
+
+use super::{ExportArgs, RegistryArgs, value};
+
+/// The defaults in which server and client differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// Of `--application`.
+    pub application: &'static str,
+    /// Of `--job-name`.
+    pub job_name: &'static str,
+    /// Of `--metrics-addr`: two ports, since both processes often share a host.
+    pub metrics_addr: &'static str,
+}
+
+/// What was typed on the command line of a process, apart from its own options.
+#[derive(Args, Clone, Debug)]
+pub struct ProcessArgs {
+    /// The registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+
+    /// Measuring and exporting.
+    #[command(flatten)]
+    pub export: ExportArgs,
+
+    /// The application's name, in the registry and in metrics' labels.
+    #[arg(long, env, value_name = "NAME", required = false, value_parser = value::application_name, help_heading = "Process")]
+    pub application: String,
+
+    /// Where /live, /ready and /startup are served [default: nowhere]
+    #[arg(long, env, value_name = "IP:PORT", help_heading = "Process")]
+    pub probe_addr: Option<SocketAddr>,
+
+    /// The threads that serve calls: one pool that shares all work, or one thread for each core.
+    #[arg(long, env, value_name = "SHAPE", default_value = "work-stealing", value_parser = value::shape(), help_heading = "Process")]
+    pub runtime: Shape,
+
+    /// Write no line for each call.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = value::boolean(),
+        help_heading = "Process"
+    )]
+    pub quiet: bool,
+}

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+#[command(name = "sample")]
+struct Sample {
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+impl CommandLine for Sample {
+    type Config = ProcessArgs;
+
+    const DEFAULTS: Defaults = Defaults {
+        application: "dubbo-rust-sample",
+        job_name: "dubbo_sample",
+        metrics_addr: "0.0.0.0:9099",
+    };
+
+    fn into_config(self) -> anyhow::Result<ProcessArgs> {
+        Ok(self.process)
+    }
+}
+
+fn parsed(arguments: &[&str]) -> Result<ProcessArgs, clap::Error> {
+    let mut matches = command::<Sample>()
+        .try_get_matches_from(std::iter::once("sample").chain(arguments.iter().copied()))?;
+    Ok(Sample::from_arg_matches_mut(&mut matches)?.process)
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let err = parsed(arguments).unwrap_err();
+    assert_eq!(err.exit_code(), i32::from(crate::USAGE), "{err}");
+    err.to_string()
+}
+
+#[test]
+fn the_command_is_sound() {
+    command::<Sample>().debug_assert();
+}
+
+#[test]
+fn defaults_are_those_of_the_program() {
+    let args = parsed(&[]).unwrap();
+    assert!(args.export.push && args.export.metrics && args.export.delete_on_exit);
+    assert!(!args.quiet);
+    assert_eq!(args.application, "dubbo-rust-sample");
+    assert_eq!(args.export.job_name, "dubbo_sample");
+    assert_eq!(args.export.metrics_addr.to_string(), "0.0.0.0:9099");
+    assert_eq!(args.export.push_interval, Duration::from_secs(10));
+    assert_eq!(args.export.metrics_window, Duration::from_secs(120));
+    assert_eq!(args.registry.zk_address, "127.0.0.1:2181");
+    assert_eq!(args.registry.zk_session_timeout, Duration::from_secs(10));
+}
+
+#[test]
+fn every_option_has_an_environment_variable_of_its_name() {
+    for arg in command::<Sample>().get_arguments() {
+        let Some(long) = arg.get_long() else { continue };
+        if long == "help" || long == "version" {
+            continue;
+        }
+        let variable = arg.get_env().and_then(|name| name.to_str());
+        let expected = match long {
+            "advertise-ip" => "DUBBO_IP_TO_REGISTRY".to_owned(),
+            _ => long.replace('-', "_").to_uppercase(),
+        };
+        assert_eq!(variable, Some(expected.as_str()), "--{long}");
+        assert!(
+            arg.is_hide_env_values_set(),
+            "--{long} shows the environment's value"
+        );
+    }
+}
+
+#[test]
+fn booleans_take_words_and_digits_and_stand_alone() {
+    for (text, value) in [
+        ("--push", true),
+        ("--push=true", true),
+        ("--push=1", true),
+        ("--push=yes", true),
+        ("--push=false", false),
+        ("--push=0", false),
+        ("--push=no", false),
+    ] {
+        assert_eq!(parsed(&[text]).unwrap().export.push, value, "{text}");
+    }
+    assert!(parsed(&["--quiet"]).unwrap().quiet);
+    assert!(refused(&["--push=maybe"]).contains("--push"));
+}
+
+#[test]
+fn wrong_values_are_refused_with_the_options_name() {
+    for (option, value) in [
+        ("--push-interval", "10"),
+        ("--push-interval", "0s"),
+        ("--metrics-window", "fast"),
+        ("--metrics-addr", "9099"),
+        ("--probe-addr", "localhost:8080"),
+        ("--advertise-ip", "my-host"),
+        ("--advertise-ip", "0.0.0.0"),
+        ("--runtime", "tokio"),
+        ("--application", ""),
+        ("--application", "a/b"),
+        ("--application", "two words"),
+        ("--application", "the-providers"),
+        ("--job-name", ""),
+        ("--instance", " "),
+    ] {
+        let message = refused(&[option, value]);
+        assert!(message.contains(option), "{option} {value}: {message}");
+    }
+}
+
+#[test]
+fn the_last_of_several_values_counts() {
+    let args = parsed(&[
+        "--push=false",
+        "--job-name",
+        "a",
+        "--push",
+        "--job-name",
+        "b",
+    ])
+    .unwrap();
+    assert!(args.export.push);
+    assert_eq!(args.export.job_name, "b");
+}
+
+#[test]
+fn no_option_carries_a_secret() {
+    for option in ["--zk-auth", "--pushgateway-pass"] {
+        let message = refused(&[&format!("{option}=digest:user:hunter2")]);
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}

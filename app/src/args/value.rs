@@ -1,0 +1,98 @@
+//! Parsers of single values, for clap's `value_parser`.
+
+use std::{net::IpAddr, time::Duration};
+
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+use triple::Shape;
+
+/// Returns the parser of booleans: true, false, yes, no, 1, 0.
+#[must_use]
+pub fn boolean() -> impl TypedValueParser<Value = bool> {
+    BoolishValueParser::new()
+}
+
+/// Returns the parser of a runtime's shape.
+#[must_use]
+pub fn shape() -> impl TypedValueParser<Value = Shape> {
+    PossibleValuesParser::new(["work-stealing", "per-core"]).try_map(|name| name.parse::<Shape>())
+}
+
+/// Parses a duration as `10ms`, `1s` or `5m`; zero is allowed.
+///
+/// # Errors
+///
+/// When the text has no unit or no number; humantime's message names an example.
+pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    humantime::parse_duration(text)
+}
+
+/// Parses a duration that must be longer than zero.
+///
+/// # Errors
+///
+/// As [`duration`], and for zero.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than zero".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(err) => Err(err.to_string()),
+    }
+}
+
+/// Parses a share of all calls, from 0 (none) to 1 (every one).
+///
+/// # Errors
+///
+/// When the text is no number, or outside this range.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("must be a number from 0 to 1".to_owned()),
+    }
+}
+
+/// Parses an address that other hosts can be told.
+///
+/// # Errors
+///
+/// When the text is no IP address, or one that stands for "any".
+pub fn reachable_ip(text: &str) -> Result<IpAddr, String> {
+    match text.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
+            Err("others cannot connect to this address".to_owned())
+        }
+        Ok(ip) => Ok(ip),
+        Err(_) => Err("must be an IP address, such as 192.168.1.20".to_owned()),
+    }
+}
+
+/// Parses an application's name.
+///
+/// # Errors
+///
+/// When it cannot be a node's name in the registry, or a member of its comma list, or holds `providers`: dubbo-go's
+/// consumers take such a node for a provider's address and fail.
+pub fn application_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("must not be empty".to_owned())
+    } else if text.contains(['/', ',']) || text.contains(char::is_whitespace) {
+        Err("must hold no slash, comma or space: it becomes a node in the registry".to_owned())
+    } else if text == "." || text == ".." || text.contains("providers") {
+        Err("cannot be told from the registry's own nodes; choose another name".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Parses a text that must not be empty.
+///
+/// # Errors
+///
+/// When it is.
+pub fn not_empty(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("must not be empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}

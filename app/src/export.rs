@@ -1,0 +1,125 @@
+//! How the figures leave the process: by pull or by push, strictly one of the two.
+
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use dubbo_registry::{Registry, ScrapeTarget};
+use metrics_core::{Endpoint, Metrics, Pusher};
+use pushgateway::Gateway;
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    config::{Export, Push},
+    listener,
+};
+
+/// How long an exporter may take to end: a push and a deletion, each with a deadline of its own, or the last scrapes.
+const FINISH_LIMIT: Duration = Duration::from_secs(25);
+
+/// What carries the figures out of the process.
+#[derive(Debug)]
+pub struct Exporter {
+    endpoint: Option<SocketAddr>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Exporter {
+    /// Starts to export, on the runtime that this is called on.
+    pub(crate) fn start(export: Export, metrics: &Metrics) -> anyhow::Result<Self> {
+        match export {
+            Export::Push(push) => Self::push(*push, metrics),
+            Export::Pull(address) => Self::pull(address, "--metrics-addr", metrics),
+        }
+    }
+
+    /// Serves the pull endpoint on this address, which `option` chose.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had.
+    pub fn pull(address: SocketAddr, option: &str, metrics: &Metrics) -> anyhow::Result<Self> {
+        let listener = listener::listen(address, option)?;
+        let address = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        info!(%address, "metrics endpoint listens");
+        let endpoint = Endpoint::new(metrics);
+        let serve = |stop: CancellationToken| async move {
+            if let Err(err) = endpoint.serve(listener, stop.cancelled_owned()).await {
+                warn!("the metrics endpoint ended: {err}");
+            }
+        };
+        Ok(Self::spawn(Some(address), serve))
+    }
+
+    fn push(push: Push, metrics: &Metrics) -> anyhow::Result<Self> {
+        let Push {
+            access,
+            key,
+            interval,
+            delete_on_exit,
+        } = push;
+        let gateway = Gateway::new(&access).context("cannot prepare for the Pushgateway")?;
+        info!(gateway = %gateway.address(), key = %key, "pushing metrics");
+        let pusher = Pusher::new(metrics, gateway, key, interval).delete_at_stop(delete_on_exit);
+        Ok(Self::spawn(None, |stop| pusher.run(stop)))
+    }
+
+    fn spawn<F>(endpoint: Option<SocketAddr>, work: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(work(stop.clone()));
+        Self {
+            endpoint,
+            stop,
+            task,
+        }
+    }
+
+    /// Returns where the pull endpoint listens; none in push mode.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<SocketAddr> {
+        self.endpoint
+    }
+
+    /// Lets the last figures out and ends.
+    pub async fn finish(self) {
+        self.stop.cancel();
+        match timeout(FINISH_LIMIT, self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(err)) => warn!("exporting metrics failed: {err}"),
+            Err(_) => warn!(limit = ?FINISH_LIMIT, "exporting metrics did not end in time"),
+        }
+    }
+}
+
+/// Lists the pull endpoint where Prometheus looks for it.
+///
+/// # Errors
+///
+/// When the application's name cannot be a node's.
+pub(crate) fn expose(
+    registry: &dyn Registry,
+    application: &str,
+    endpoint: SocketAddr,
+    advertised: IpAddr,
+) -> anyhow::Result<()> {
+    // An endpoint that listens on one address only can be reached there and nowhere else.
+    let ip = if endpoint.ip().is_unspecified() {
+        advertised
+    } else {
+        endpoint.ip()
+    };
+    let target = ScrapeTarget::new(application, ip.to_string(), endpoint.port())?;
+    // It is announced until the registry is closed.
+    let _announcement = registry.expose(target);
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! What a process tells its operator: one line for each event, on stderr.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+/// Starts logging: from `info` upwards unless `RUST_LOG` says otherwise, with colours only on a terminal.
+///
+/// Call it once, at the start of the process. A log line that cannot be written, because nobody reads stderr any more,
+/// is dropped.
+pub fn start() {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .log_internal_errors(false)
+        .init();
+}

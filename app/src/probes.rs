@@ -1,0 +1,27 @@
+//! The probes of a process, for whoever supervises it.
+
+use std::net::SocketAddr;
+
+use metrics_core::{Probes, Readiness};
+use tracing::{info, warn};
+
+use crate::listener;
+
+/// Serves the probes until the process ends: while it leaves, a supervisor still wants to know.
+///
+/// # Errors
+///
+/// When the address cannot be had.
+pub(crate) fn serve(address: SocketAddr, readiness: &Readiness) -> anyhow::Result<()> {
+    let listener = listener::listen(address, "--probe-addr")?;
+    let address = listener.local_addr()?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    info!(%address, "probes listen");
+    let probes = Probes::new(readiness);
+    tokio::spawn(async move {
+        if let Err(err) = probes.serve(listener, std::future::pending()).await {
+            warn!("the probes ended: {err}");
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The client's own options.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, value};
+use clap::Parser;
+use triple::{ConsumerOptions, LoadBalance};
+
+use crate::Schedule;
+
+/// Asks for greetings over Triple from the providers that ZooKeeper lists, and measures every call.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "client", version, max_term_width = 100)]
+pub struct Args {
+    /// The pause between a caller's calls; 0s for none.
+    #[arg(long, env, value_name = "DURATION", default_value = "1s", value_parser = value::duration)]
+    interval: Duration,
+
+    /// How many callers there are, each with one call at a time.
+    #[arg(long, env, value_name = "CALLERS", default_value = "1")]
+    concurrency: NonZeroUsize,
+
+    /// How many calls are made in all before the client ends [default: endless]
+    #[arg(long, env, value_name = "CALLS")]
+    count: Option<u64>,
+
+    /// How long an attempt may take.
+    #[arg(long, env, value_name = "DURATION", default_value = "3s", value_parser = value::positive_duration)]
+    timeout: Duration,
+
+    /// How many further attempts a call may make after its first.
+    #[arg(long, env, value_name = "ATTEMPTS", default_value = "2")]
+    retries: usize,
+
+    /// How the provider of an attempt is chosen.
+    #[arg(long, env, value_name = "POLICY", default_value = "p2c", value_parser = load_balance())]
+    loadbalance: LoadBalance,
+
+    /// How many connections each provider gets.
+    #[arg(long, env, value_name = "CONNECTIONS", default_value = "1")]
+    connections: NonZeroUsize,
+
+    /// Calls this provider, with no registry [default: those that the registry lists]
+    #[arg(long, env, value_name = "tri://HOST:PORT", value_parser = direct)]
+    direct: Option<String>,
+
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+/// What the client runs on.
+#[derive(Debug)]
+pub struct Config {
+    /// When calls are made.
+    pub schedule: Schedule,
+    /// How they are made.
+    pub options: ConsumerOptions,
+    /// The provider to call without a registry, `host:port`.
+    pub direct: Option<String>,
+    /// What every process of the sample needs.
+    pub process: ProcessConfig,
+}
+
+impl CommandLine for Args {
+    type Config = Config;
+
+    const DEFAULTS: Defaults = Defaults {
+        application: "dubbo-rust-client",
+        job_name: "dubbo_client",
+        metrics_addr: "0.0.0.0:9097",
+    };
+
+    fn into_config(self) -> anyhow::Result<Config> {
+        let Self {
+            interval,
+            concurrency,
+            count,
+            timeout,
+            retries,
+            loadbalance,
+            connections,
+            direct,
+            process,
+        } = self;
+        Ok(Config {
+            schedule: Schedule {
+                callers: concurrency,
+                interval,
+                count,
+            },
+            options: ConsumerOptions {
+                timeout,
+                retries,
+                balance: loadbalance,
+                connections: connections.get(),
+                metrics: None,
+            },
+            direct,
+            process: process.into_config()?,
+        })
+    }
+}
+
+fn load_balance() -> impl clap::builder::TypedValueParser<Value = LoadBalance> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(["p2c", "random", "roundrobin", "leastactive"])
+        .try_map(|name| name.parse::<LoadBalance>())
+}
+
+/// Takes the scheme off a provider's address.
+fn direct(text: &str) -> Result<String, String> {
+    let parsed = text.strip_prefix("tri://").and_then(|authority| {
+        let authority = authority.trim_end_matches('/');
+        let (host, port) = authority.rsplit_once(':')?;
+        let legal = !host.is_empty() && !host.contains(['/', '@', '?', ' ']);
+        (legal && port.parse::<u16>().is_ok_and(|port| port != 0)).then(|| authority.to_owned())
+    });
+    parsed.ok_or_else(|| "must be an address such as tri://127.0.0.1:20000".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direct_address_has_scheme_host_and_port() {
+        assert_eq!(
+            direct("tri://127.0.0.1:20000").as_deref(),
+            Ok("127.0.0.1:20000")
+        );
+        assert_eq!(direct("tri://my-host:1/").as_deref(), Ok("my-host:1"));
+        for wrong in [
+            "127.0.0.1:20000",
+            "tri://host",
+            "tri://:20000",
+            "tri://host:0",
+            "tri://host:99999",
+            "dubbo://host:20000",
+            "tri://host:20000/path",
+        ] {
+            assert!(direct(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        app::command::<Args>().debug_assert();
+    }
+}

@@ -1,0 +1,72 @@
+//! The server's own options.
+
+use std::{net::SocketAddr, time::Duration};
+
+use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, value};
+use clap::Parser;
+
+/// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "server", version, max_term_width = 100)]
+pub struct Args {
+    /// The port that serves Triple, on every address of this host; 0 takes a free one.
+    #[arg(long, env, value_name = "PORT", default_value = "20000")]
+    port: u16,
+
+    /// How long a greeting takes.
+    #[arg(long, env, value_name = "DURATION", default_value = "10ms", value_parser = value::duration)]
+    delay: Duration,
+
+    /// The share of calls that end in a business error, from 0 to 1.
+    #[arg(long, env, value_name = "SHARE", default_value = "0.01", value_parser = value::share)]
+    error_rate: f64,
+
+    /// The time from unregistering to refusing connections, for calls that are on their way.
+    #[arg(long, env, value_name = "DURATION", default_value = "3s", value_parser = value::duration)]
+    stop_wait: Duration,
+
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+/// What the server runs on.
+#[derive(Debug)]
+pub struct Config {
+    /// Where Triple is served.
+    pub address: SocketAddr,
+    /// How long a greeting takes.
+    pub delay: Duration,
+    /// The share of calls that end in a business error, from 0 to 1.
+    pub error_rate: f64,
+    /// The time from unregistering to refusing connections.
+    pub stop_wait: Duration,
+    /// What every process of the sample needs.
+    pub process: ProcessConfig,
+}
+
+impl CommandLine for Args {
+    type Config = Config;
+
+    const DEFAULTS: Defaults = Defaults {
+        application: "dubbo-rust-server",
+        job_name: "dubbo_server",
+        metrics_addr: "0.0.0.0:9099",
+    };
+
+    fn into_config(self) -> anyhow::Result<Config> {
+        let Self {
+            port,
+            delay,
+            error_rate,
+            stop_wait,
+            process,
+        } = self;
+        Ok(Config {
+            address: (std::net::Ipv4Addr::UNSPECIFIED, port).into(),
+            delay,
+            error_rate,
+            stop_wait,
+            process: process.into_config()?,
+        })
+    }
+}

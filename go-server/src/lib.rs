@@ -1,0 +1,7 @@
+//! The provider sample: a greeting that takes a moment and sometimes fails, as mock business logic.
+
+mod args;
+mod greeter;
+
+pub use args::{Args, Config};
+pub use greeter::Greeter;

@@ -1,0 +1,122 @@
+//! Server and client in push mode, as the guide starts them.
+
+use std::{collections::BTreeMap, process::Command};
+
+use e2e::{LONG, Program, Scrape, prometheus_pull};
+use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually};
+
+/// Sets what the guide exports, and a short interval.
+fn guided(mut command: Command, gateway: &Pushgateway) -> Command {
+    command
+        .env("PUSHGATEWAY_URL", gateway.address())
+        .env("JOB_NAME", "dubbo-service")
+        .env("PUSHGATEWAY_USER", "username")
+        .env("PUSHGATEWAY_PASS", "1234")
+        .env("PUSH_INTERVAL", "500ms");
+    command
+}
+
+/// Returns the groups' instances, by the side whose figures they hold.
+async fn instances(gateway: &Pushgateway) -> BTreeMap<&'static str, String> {
+    let scrape = Scrape(gateway.samples().await);
+    let mut sides = BTreeMap::new();
+    for side in ["consumer", "provider"] {
+        let name = format!("dubbo_{side}_requests_total");
+        if let Some(sample) = scrape.0.iter().find(|sample| sample.name() == name) {
+            assert_eq!(sample.label("job"), "dubbo-service");
+            sides.insert(side, sample.label("instance").to_owned());
+        }
+    }
+    sides
+}
+
+#[tokio::test]
+async fn two_processes_of_one_job_push_two_groups_and_each_removes_its_own() {
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let prometheus =
+        Prometheus::start(&prometheus_pull(&zookeeper.address(), &gateway.address())).await;
+    let mut server = Program::start(&guided(Program::server(&zookeeper.address()), &gateway));
+    let mut client = Program::start(&guided(Program::client(&zookeeper.address()), &gateway));
+    client.greeted(20).await;
+
+    for side in ["consumer", "provider"] {
+        let query = format!("sum(dubbo_{side}_requests_succeed_total) > 0");
+        eventually(LONG, &query, async || {
+            prometheus.query(&query).await.first().cloned()
+        })
+        .await;
+    }
+    let sides = instances(&gateway).await;
+    assert_eq!(
+        gateway.groups().await.len(),
+        2,
+        "one group for each process"
+    );
+    assert_ne!(sides["consumer"], sides["provider"]);
+    for (side, process) in [("consumer", &client), ("provider", &server)] {
+        let pid = format!(":{}", process.id());
+        assert!(sides[side].ends_with(&pid), "{side}: {sides:?}");
+    }
+
+    let (pushes, deletions) = (
+        gateway.requests("put", 200).await,
+        gateway.requests("delete", 202).await,
+    );
+    client.stop().await;
+    assert_eq!(gateway.requests("delete", 202).await, deletions + 1);
+    assert!(
+        gateway.requests("put", 200).await > pushes,
+        "the stop pushes once more"
+    );
+    let left = instances(&gateway).await;
+    assert_eq!(
+        left.keys().collect::<Vec<_>>(),
+        [&"provider"],
+        "only the client's group is gone"
+    );
+
+    server.stop().await;
+    assert!(
+        gateway.groups().await.is_empty(),
+        "the server's group is gone, too"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_job_leaves_its_last_figures_when_it_is_told_to() {
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let _server = Program::start(Program::server(&zookeeper.address()).args(["--push=false"]));
+    let mut command = guided(Program::client(&zookeeper.address()), &gateway);
+    // With this interval, nothing but the push at the stop can have seen a call.
+    command.env("PUSH_INTERVAL", "1h");
+    command.args([
+        "--count",
+        "50",
+        "--interval",
+        "0s",
+        "--delete-on-exit=false",
+    ]);
+    let mut client = Program::start(&command);
+    assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
+
+    assert_eq!(client.summary().calls, 50);
+    let left = Scrape(gateway.samples().await);
+    assert_eq!(left.value("dubbo_consumer_requests_total"), 50.0);
+    assert_eq!(left.value("dubbo_consumer_requests_processing_total"), 0.0);
+    assert_eq!(gateway.requests("delete", 202).await, 0);
+}
+
+#[tokio::test]
+async fn nothing_listens_for_scrapes_in_push_mode() {
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let port = test_servers::free_port();
+    let mut command = guided(Program::server(&zookeeper.address()), &gateway);
+    command.env("METRICS_ADDR", format!("127.0.0.1:{port}"));
+    let server = Program::start(&command);
+    eventually(LONG, "a first push", async || {
+        gateway.requests("put", 200).await > 0
+    })
+    .await;
+    let refused = test_servers::get(&format!("http://127.0.0.1:{port}/prometheus")).await;
+    assert!(refused.is_err(), "{refused:?}\n{}", server.stderr());
+}

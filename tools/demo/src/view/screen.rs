@@ -1,0 +1,116 @@
+//! The full screen: a table of both sides, the course of the rate, errors by kind, and where Prometheus finds the same.
+
+use std::collections::BTreeSet;
+
+use super::{
+    format::{bars, clock, duration, percent, rate, thousands},
+    line::{Line, Style},
+};
+use crate::figures::{Figures, Side};
+
+/// What does not change while the demo runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// Where the provider's figures are served.
+    pub(crate) provider_url: String,
+    /// Where the consumer's figures are served.
+    pub(crate) consumer_url: String,
+    /// What ends the demo, as a hint for the reader.
+    pub(crate) end: String,
+}
+
+/// Returns the lines of a screen of `width` columns and `height` rows. `course` holds the consumer's rates, one for each
+/// second, newest last.
+pub(crate) fn screen(
+    figures: &Figures,
+    course: &[f64],
+    frame: &Frame,
+    width: usize,
+    height: usize,
+) -> Vec<Line> {
+    let mut lines = vec![
+        Line::new(Style::Strong, " Dubbo metrics demo").with(
+            Style::Faint,
+            format!("   {}   {}", clock(figures.elapsed), frame.end),
+        ),
+        Line::default(),
+        Line::new(
+            Style::Faint,
+            format!(
+                " {:<10}{:>10}{:>11}{:>10}{:>10}{:>10}{:>11}{:>13}",
+                "", "calls/s", "success", "p50", "p90", "p99", "in flight", "calls"
+            ),
+        ),
+        side("provider", &figures.provider),
+        side("consumer", &figures.consumer),
+        Line::default(),
+        Line::new(Style::Faint, " calls/s   ").with(
+            Style::Plain,
+            bars(course, width.saturating_sub(12).min(MINUTES_SHOWN_SECONDS)),
+        ),
+        Line::default(),
+    ];
+    lines.extend(errors(figures));
+    lines.extend([
+        Line::default(),
+        Line::new(Style::Faint, " The same figures for Prometheus:"),
+        Line::new(Style::Plain, format!(" provider  {}", frame.provider_url)),
+        Line::new(Style::Plain, format!(" consumer  {}", frame.consumer_url)),
+    ]);
+    lines.truncate(height);
+    lines.into_iter().map(|line| line.cut(width)).collect()
+}
+
+/// The course of the rate goes back as far as the window of the figures does.
+const MINUTES_SHOWN_SECONDS: usize = 120;
+
+fn side(name: &str, side: &Side) -> Line {
+    let [p50, p90, p99] = match side.latency {
+        Some(latency) => [latency.p50, latency.p90, latency.p99].map(duration),
+        None => ["-", "-", "-"].map(str::to_owned),
+    };
+    let success = if side.failed.is_empty() {
+        Style::Good
+    } else {
+        Style::Plain
+    };
+    Line::new(Style::Strong, format!(" {name:<10}"))
+        .with(Style::Plain, format!("{:>10}", rate(side.calls_per_second)))
+        .with(success, format!("{:>11}", percent(side.success_rate())))
+        .with(
+            Style::Plain,
+            format!(
+                "{p50:>10}{p90:>10}{p99:>10}{:>11}{:>13}",
+                side.in_flight,
+                thousands(side.finished)
+            ),
+        )
+}
+
+fn errors(figures: &Figures) -> Vec<Line> {
+    let kinds: BTreeSet<&str> = figures
+        .provider
+        .failed
+        .keys()
+        .chain(figures.consumer.failed.keys())
+        .copied()
+        .collect();
+    if kinds.is_empty() {
+        return vec![Line::new(Style::Faint, " errors    ").with(Style::Good, "none")];
+    }
+    let heading = format!(" {:<16}{:>12}{:>12}", "errors", "provider", "consumer");
+    let rows = kinds.into_iter().map(|kind| {
+        let count = |side: &Side| thousands(side.failed.get(kind).copied().unwrap_or(0));
+        Line::new(Style::Bad, format!(" {kind:<16}")).with(
+            Style::Plain,
+            format!(
+                "{:>12}{:>12}",
+                count(&figures.provider),
+                count(&figures.consumer)
+            ),
+        )
+    });
+    std::iter::once(Line::new(Style::Faint, heading))
+        .chain(rows)
+        .collect()
+}
