@@ -4,6 +4,22 @@
 //! [`Reference`] and holds a [`Subscription`], the live list of [`Provider`]s. What the registry does is reported to an
 //! [`Observer`]; what only an instance itself can tell is asked through a [`MetadataSource`]. [`MemoryRegistry`] does the
 //! same within one process.
+//!
+//! ```
+//! use dubbo_registry::{MemoryRegistry, Reference, Registration, Registry, ServiceInfo};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let registry = MemoryRegistry::new();
+//! let service = ServiceInfo { interface: "greet.GreetService".into(), ..ServiceInfo::default() };
+//! let provider = Registration::new("my-app", "10.0.0.1", 20000, vec![service])?;
+//! let announcement = registry.register(provider);
+//! announcement.done().await?;
+//! let mut subscription = registry.subscribe(Reference::new("greet.GreetService")?);
+//! assert_eq!(subscription.available().await?[0].address(), "10.0.0.1:20000");
+//! announcement.withdraw().await?;
+//! # Ok::<_, dubbo_registry::Error>(())
+//! # }).unwrap();
+//! ```
 
 mod announcement;
 mod error;

@@ -6,12 +6,12 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::{
-    mapping,
-    node::{Answer, Kind, Operation},
-    path,
-};
+use super::node::{Answer, Operation};
 use crate::{Registration, ScrapeTarget};
+
+mod goal;
+
+use goal::{Goal, Next};
 
 /// What the driver has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,65 +41,17 @@ pub(super) struct Announcing {
     withdrawing: bool,
 }
 
-#[derive(Debug)]
-enum Goal {
-    Mapping {
-        path: String,
-        application: String,
-    },
-    Instance {
-        path: String,
-        data: Vec<u8>,
-        place: Place,
-    },
-    Member {
-        data: Vec<u8>,
-        member: Member,
-    },
-}
-
-/// What is known of our member, whose name ZooKeeper chose.
-#[derive(Debug)]
-enum Member {
-    /// Nothing: a creation whose answer was lost may have left one that only ZooKeeper knows of.
-    Unknown,
-    /// These belong to our session and may be it.
-    Candidates(Vec<String>),
-    /// This is it.
-    At(String),
-}
-
-/// What is known of our place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Not looked at in this session.
-    Unknown,
-    /// We have had it in this session, and lost it so many times.
-    Held { losses: u32 },
-}
-
 impl Announcing {
     pub(super) fn provider(registration: &Registration) -> Self {
         let mappings = registration
             .interfaces()
             .into_iter()
-            .map(|interface| Goal::Mapping {
-                path: path::mapping(interface),
-                application: registration.application().to_owned(),
-            });
-        let instance = Goal::Instance {
-            path: path::instance(registration.application(), &registration.id()),
-            data: registration.node().into_bytes(),
-            place: Place::Unknown,
-        };
-        Self::new(mappings.chain([instance]).collect())
+            .map(|interface| Goal::mapping(interface, registration.application()));
+        Self::new(mappings.chain([Goal::instance(registration)]).collect())
     }
 
     pub(super) fn scrape_target(target: &ScrapeTarget) -> Self {
-        Self::new(vec![Goal::Member {
-            data: target.node().into_bytes(),
-            member: Member::Unknown,
-        }])
+        Self::new(vec![Goal::member(target)])
     }
 
     fn new(goals: Vec<Goal>) -> Self {
@@ -117,23 +69,13 @@ impl Announcing {
 
     /// Begins anew: in a new session, after a reconnection, or after a failure.
     pub(super) fn start(&mut self, session: i64) {
-        if session != self.session {
+        let new_session = session != self.session;
+        if new_session {
             self.session = session;
             self.sessions.insert(session);
-            for goal in &mut self.goals {
-                if let Goal::Instance { place, .. } = goal {
-                    *place = Place::Unknown;
-                }
-            }
         }
         for goal in &mut self.goals {
-            if let Goal::Member {
-                member: member @ Member::Candidates(_),
-                ..
-            } = goal
-            {
-                *member = Member::Unknown;
-            }
+            goal.begin(new_session);
         }
         self.pending = if self.withdrawing {
             self.withdrawable()
@@ -158,11 +100,9 @@ impl Announcing {
     }
 
     fn withdrawable(&self) -> VecDeque<usize> {
-        let is_ours = |goal: &Goal| !matches!(goal, Goal::Mapping { .. });
-        self.goals
-            .iter()
-            .enumerate()
-            .filter(|(_, goal)| is_ours(goal))
+        let goals = self.goals.iter().enumerate();
+        goals
+            .filter(|(_, goal)| goal.is_withdrawable())
             .map(|(index, _)| index)
             .collect()
     }
@@ -212,195 +152,6 @@ impl Announcing {
             Next::Met => {
                 self.pending.pop_front();
                 self.conflicts = 0;
-            }
-        }
-    }
-}
-
-/// What follows from an answer.
-enum Next {
-    Perform(Operation),
-    /// Read again.
-    Again,
-    /// Our place was taken or emptied after we had it.
-    Rival {
-        losses: u32,
-        operation: Operation,
-    },
-    Met,
-}
-
-impl Goal {
-    /// How to begin.
-    fn first(&self) -> Operation {
-        match self {
-            Self::Mapping { path, .. } | Self::Instance { path, .. } => {
-                Operation::Read { path: path.clone() }
-            }
-            Self::Member {
-                member: Member::At(path),
-                ..
-            } => Operation::Read { path: path.clone() },
-            Self::Member {
-                member: Member::Unknown,
-                ..
-            } => Operation::Owned {
-                prefix: path::MEMBER_PREFIX.to_owned(),
-            },
-            Self::Member {
-                member: Member::Candidates(paths),
-                data,
-            } => match paths.last() {
-                Some(path) => Operation::Read { path: path.clone() },
-                None => Operation::Create {
-                    path: path::MEMBER_PREFIX.to_owned(),
-                    data: data.clone(),
-                    kind: Kind::Member,
-                },
-            },
-        }
-    }
-
-    fn answered(&mut self, answer: Answer, session: i64, own: impl Fn(i64) -> bool) -> Next {
-        match self {
-            Self::Mapping { path, application } => match answer {
-                Answer::Node { data, version, .. } => match mapping::merged(&data, application) {
-                    Some(data) => Next::Perform(Operation::Write {
-                        path: path.clone(),
-                        version,
-                        data,
-                    }),
-                    None => Next::Met,
-                },
-                Answer::Absent => Next::Perform(Operation::Create {
-                    path: path.clone(),
-                    data: application.clone().into_bytes(),
-                    kind: Kind::Persistent,
-                }),
-                _ => Next::Again,
-            },
-            Self::Instance {
-                path,
-                data: ours,
-                place,
-            } => match answer {
-                Answer::Node {
-                    data,
-                    version,
-                    owner,
-                } if owner == session => {
-                    if data == *ours {
-                        *place = place.held();
-                        return Next::Met;
-                    }
-                    Next::Perform(Operation::Write {
-                        path: path.clone(),
-                        version,
-                        data: ours.clone(),
-                    })
-                }
-                Answer::Node { version, .. } => place.claim(Operation::Replace {
-                    path: path.clone(),
-                    version,
-                    data: ours.clone(),
-                }),
-                Answer::Absent => place.claim(Operation::Create {
-                    path: path.clone(),
-                    data: ours.clone(),
-                    kind: Kind::Ephemeral,
-                }),
-                _ => Next::Again,
-            },
-            Self::Member { data: ours, member } => match (answer, &mut *member) {
-                (Answer::Node { owner, data, .. }, Member::At(_))
-                    if owner == session && data == *ours =>
-                {
-                    Next::Met
-                }
-                (Answer::Node { owner, version, .. }, Member::At(path)) if own(owner) => {
-                    Next::Perform(Operation::Delete {
-                        path: path.clone(),
-                        version,
-                    })
-                }
-                (Answer::Done { path: created }, Member::Candidates(_)) => {
-                    *member = Member::At(created);
-                    Next::Again
-                }
-                // Deleted by us, or gone.
-                (_, Member::At(_)) => {
-                    *member = Member::Unknown;
-                    Next::Again
-                }
-                (answer, _) => {
-                    member.searched(answer, session, ours);
-                    Next::Again
-                }
-            },
-        }
-    }
-
-    fn taken_back(&mut self, answer: Answer, session: i64, own: impl Fn(i64) -> bool) -> Next {
-        match self {
-            Self::Mapping { .. } => Next::Met,
-            Self::Instance { path, .. }
-            | Self::Member {
-                member: Member::At(path),
-                ..
-            } => match answer {
-                Answer::Node { version, owner, .. } if own(owner) => {
-                    Next::Perform(Operation::Delete {
-                        path: path.clone(),
-                        version,
-                    })
-                }
-                _ => Next::Met,
-            },
-            Self::Member { data, member } => {
-                member.searched(answer, session, data);
-                match member {
-                    Member::Candidates(paths) if paths.is_empty() => Next::Met,
-                    _ => Next::Again,
-                }
-            }
-        }
-    }
-}
-
-impl Member {
-    /// Goes on with the search for a member of ours that is not known by name.
-    fn searched(&mut self, answer: Answer, session: i64, ours: &[u8]) {
-        match (answer, &mut *self) {
-            (Answer::Owned(paths), _) => *self = Self::Candidates(paths),
-            (Answer::Node { owner, data, .. }, Self::Candidates(paths)) => {
-                if let Some(path) = paths.pop().filter(|_| owner == session && data == ours) {
-                    *self = Self::At(path);
-                }
-            }
-            (_, Self::Candidates(paths)) => drop(paths.pop()),
-            _ => {}
-        }
-    }
-}
-
-impl Place {
-    fn held(self) -> Self {
-        match self {
-            Self::Unknown => Self::Held { losses: 0 },
-            held => held,
-        }
-    }
-
-    /// Takes the place: at once the first time, and as one among rivals when it was lost before.
-    fn claim(&mut self, operation: Operation) -> Next {
-        match self {
-            Self::Unknown => Next::Perform(operation),
-            Self::Held { losses } => {
-                *losses += 1;
-                Next::Rival {
-                    losses: *losses,
-                    operation,
-                }
             }
         }
     }

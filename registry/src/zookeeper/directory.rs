@@ -18,11 +18,17 @@ use super::{mapping, path, url};
 use crate::{
     Malformed, MetadataInfo, Provider, Reference,
     instance::{self, Instance, Storage},
-    provider::{DEFAULT_WEIGHT, ordered, weight},
+    provider::ordered,
 };
 
+mod last_resort;
+mod malformed_nodes;
+mod offer;
 mod schedule;
 
+use last_resort::LastResort;
+use malformed_nodes::MalformedNodes;
+use offer::{described, taken_as_it_is};
 use schedule::{Schedule, Watched};
 
 /// The least time between two reads of the same node.
@@ -36,10 +42,6 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// How long after metadata could not be fetched it is asked for again.
 const METADATA_RETRY: Duration = Duration::from_secs(30);
-
-/// How long a provider that is no longer listed counts as known when the list becomes empty. Sessions are given ten seconds
-/// by default.
-const RECENTLY: Duration = Duration::from_secs(10);
 
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -82,7 +84,6 @@ pub(super) struct Published {
 #[derive(Debug)]
 pub(super) struct Directory {
     reference: Reference,
-    last_resort: Duration,
     schedule: Schedule,
     mapping: Watched,
     urls: Watched,
@@ -91,16 +92,11 @@ pub(super) struct Directory {
     url_names: usize,
     applications: BTreeMap<String, Application>,
     metadata: HashMap<(String, String), Metadata>,
-    shown: Vec<Provider>,
-    /// Who was listed until a moment ago, and when that ended.
-    left: Vec<(Provider, Instant)>,
-    /// When the last resort ends.
-    resort_until: Option<Instant>,
+    last_resort: LastResort,
     /// The first sign of a change that is not published yet.
     dirty: Option<Instant>,
     complete: bool,
-    reported: HashMap<String, i64>,
-    malformed: Vec<(String, Malformed)>,
+    malformed: MalformedNodes,
 }
 
 #[derive(Debug, Default)]
@@ -128,7 +124,6 @@ impl Directory {
     pub(super) fn new(reference: Reference, last_resort: Duration) -> Self {
         Self {
             reference,
-            last_resort,
             schedule: Schedule::default(),
             mapping: Watched::default(),
             urls: Watched::default(),
@@ -136,13 +131,10 @@ impl Directory {
             url_names: 0,
             applications: BTreeMap::new(),
             metadata: HashMap::new(),
-            shown: Vec::new(),
-            left: Vec::new(),
-            resort_until: None,
+            last_resort: LastResort::new(last_resort),
             dirty: None,
             complete: false,
-            reported: HashMap::new(),
-            malformed: Vec::new(),
+            malformed: MalformedNodes::default(),
         }
     }
 
@@ -270,20 +262,16 @@ impl Directory {
     /// Returns the list if there is a new one to publish.
     pub(super) fn publish(&mut self, now: Instant) -> Option<Published> {
         let idle = self.schedule.is_idle(now);
-        let resort_is_over = self.resort_until.is_some_and(|until| until <= now);
+        let resort_is_over = self.last_resort.until().is_some_and(|until| until <= now);
         let since = match self.dirty {
             Some(since) if idle || since + PATIENCE <= now => since,
             _ if resort_is_over => now,
             _ => return None,
         };
         self.dirty = None;
-        self.complete |= idle;
+        self.complete |= idle && !self.has_failed();
         let (collected, listed) = self.collect();
-        let providers = self.with_last_resort(collected, now);
-        if providers == self.shown {
-            return None;
-        }
-        self.shown.clone_from(&providers);
+        let providers = self.last_resort.show(collected, now)?;
         Some(Published {
             providers,
             listed,
@@ -291,10 +279,17 @@ impl Directory {
         })
     }
 
+    fn has_failed(&self) -> bool {
+        let lists = self.applications.values().map(|known| &known.watched);
+        lists
+            .chain([&self.mapping, &self.urls])
+            .any(Watched::has_failed)
+    }
+
     /// Tells when [`next`](Self::next) or [`publish`](Self::publish) may have something without a further event.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         let patience = self.dirty.map(|since| since + PATIENCE);
-        [self.schedule.next_at(), self.resort_until, patience]
+        [self.schedule.next_at(), self.last_resort.until(), patience]
             .into_iter()
             .flatten()
             .min()
@@ -306,8 +301,8 @@ impl Directory {
     }
 
     /// Takes the nodes that were found malformed since the last call. Each is named once for each of its states.
-    pub(super) fn malformed(&mut self) -> Vec<(String, Malformed)> {
-        std::mem::take(&mut self.malformed)
+    pub(super) fn malformed_nodes(&mut self) -> Vec<(String, Malformed)> {
+        self.malformed.take()
     }
 
     pub(super) fn reference(&self) -> &Reference {
@@ -319,8 +314,19 @@ impl Directory {
         let names = match found {
             Found::Data { data, modified } => match mapping::applications(&data) {
                 Ok((names, bad)) => {
+                    let keys: HashSet<_> = bad
+                        .iter()
+                        .map(|reason| format!("{path} {reason}"))
+                        .collect();
+                    self.malformed
+                        .retain(|key| !key.starts_with(&path) || keys.contains(key));
                     for reason in bad {
-                        self.report_as(format!("{path} {reason}"), path.clone(), modified, reason);
+                        self.malformed.note(
+                            format!("{path} {reason}"),
+                            path.clone(),
+                            modified,
+                            reason,
+                        );
                     }
                     names
                 }
@@ -412,27 +418,21 @@ impl Directory {
             Vec::new()
         };
         let folder = path::providers(self.reference.interface());
+        let mut malformed = HashSet::new();
         self.url_names = names.len();
-        let reported = std::mem::take(&mut self.reported);
-        let (mine, others) = reported
-            .into_iter()
-            .partition(|(path, _)| path.starts_with(&folder));
-        let still: HashMap<String, i64> = mine;
-        self.reported = others;
         self.url_providers = Vec::new();
         for name in names {
             match url::parse(&self.reference, &name) {
                 Ok(provider) => self.url_providers.extend(provider),
                 Err(reason) => {
                     let path = format!("{folder}/{name}");
-                    if still.contains_key(&path) {
-                        self.reported.insert(path, 0);
-                    } else {
-                        self.report(path, 0, reason);
-                    }
+                    malformed.insert(path.clone());
+                    self.report(path, 0, reason);
                 }
             }
         }
+        self.malformed
+            .retain(|key| !key.starts_with(&folder) || malformed.contains(key));
     }
 
     fn take_metadata(
@@ -492,63 +492,9 @@ impl Directory {
         (ordered(providers), listed)
     }
 
-    /// Puts the last known providers in the place of a list that has become empty.
-    fn with_last_resort(&mut self, providers: Vec<Provider>, now: Instant) -> Vec<Provider> {
-        if !providers.is_empty() || self.shown.is_empty() {
-            self.resort_until = None;
-            self.note_who_left(&providers, now);
-            return providers;
-        }
-        match self.resort_until {
-            Some(until) if until > now => self.shown.clone(),
-            None if !self.last_resort.is_zero() => {
-                self.resort_until = Some(now + self.last_resort);
-                self.left.retain(|(_, at)| *at + RECENTLY > now);
-                let left = self.left.drain(..).map(|(provider, _)| provider);
-                let known = self.shown.iter().cloned().chain(left);
-                ordered(
-                    known
-                        .map(|provider| Provider {
-                            listed: false,
-                            ..provider
-                        })
-                        .collect(),
-                )
-            }
-            _ => {
-                self.resort_until = None;
-                providers
-            }
-        }
-    }
-
-    /// Remembers for a moment the providers that are no longer listed: sessions that end for one reason do so one after
-    /// another, and the last of them must not be the only last resort.
-    fn note_who_left(&mut self, providers: &[Provider], now: Instant) {
-        let listed: HashSet<_> = providers
-            .iter()
-            .map(|provider| (&provider.host, provider.port))
-            .collect();
-        let is_listed = |provider: &Provider| listed.contains(&(&provider.host, provider.port));
-        self.left
-            .retain(|(provider, at)| *at + RECENTLY > now && !is_listed(provider));
-        let leaving = self
-            .shown
-            .iter()
-            .filter(|provider| provider.listed && !is_listed(provider));
-        self.left
-            .extend(leaving.map(|provider| (provider.clone(), now)));
-    }
-
     /// Notes a malformed node, unless this state of it, last modified at `modified`, is known.
     pub(super) fn report(&mut self, path: String, modified: i64, reason: Malformed) {
-        self.report_as(path.clone(), path, modified, reason);
-    }
-
-    fn report_as(&mut self, key: String, path: String, modified: i64, reason: Malformed) {
-        if self.reported.insert(key, modified) != Some(modified) {
-            self.malformed.push((path, reason));
-        }
+        self.malformed.note(path.clone(), path, modified, reason);
     }
 
     /// Forgets what belongs to instances that are no longer listed.
@@ -564,24 +510,24 @@ impl Directory {
                 instances.map(move |instance| (application.as_str(), instance.revision.as_str()))
             })
             .collect();
-        let reported = &mut self.reported;
+        let mut unused = HashSet::new();
         self.metadata.retain(|(application, revision), _| {
             let keep = used.contains(&(application.as_str(), revision.as_str()));
             if !keep {
-                reported.remove(&path::metadata(application, revision));
+                unused.insert(path::metadata(application, revision));
             }
             keep
         });
-        reported.retain(|path, _| {
-            match path
+        self.malformed.retain(|key| {
+            let instance = key
                 .strip_prefix("/services/")
-                .and_then(|rest| rest.split_once('/'))
-            {
-                Some((application, node)) => applications
+                .and_then(|rest| rest.split_once('/'));
+            let is_gone = instance.is_some_and(|(application, node)| {
+                !applications
                     .get(application)
-                    .is_some_and(|known| known.instances.contains_key(node)),
-                None => true,
-            }
+                    .is_some_and(|known| known.instances.contains_key(node))
+            });
+            !is_gone && !unused.contains(key)
         });
     }
 
@@ -618,42 +564,6 @@ impl Metadata {
             Self::Asking { failures } | Self::Unknown { failures } => *failures,
             Self::Known(_) => 0,
         }
-    }
-}
-
-/// Makes a provider of an instance whose metadata is known; nothing when it offers something else.
-fn described(
-    reference: &Reference,
-    application: &str,
-    instance: &Instance,
-    info: &MetadataInfo,
-) -> Option<Provider> {
-    let service = info.find(reference)?;
-    Some(Provider {
-        host: instance.host.clone(),
-        port: instance.port,
-        application: application.to_owned(),
-        interface: service.name.clone(),
-        group: service.group.clone(),
-        version: service.version.clone(),
-        weight: weight(&service.params),
-        listed: true,
-        params: Arc::new(service.params.clone()),
-    })
-}
-
-/// Makes a provider of an instance that can't tell what it offers.
-fn taken_as_it_is(reference: &Reference, application: &str, instance: &Instance) -> Provider {
-    Provider {
-        host: instance.host.clone(),
-        port: instance.port,
-        application: application.to_owned(),
-        interface: reference.interface().to_owned(),
-        group: reference.service_group().to_owned(),
-        version: reference.service_version().to_owned(),
-        weight: DEFAULT_WEIGHT,
-        listed: true,
-        params: Arc::default(),
     }
 }
 

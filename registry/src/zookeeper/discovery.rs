@@ -147,7 +147,7 @@ impl Task {
             None
         });
         self.directory.answer(&read, found, Instant::now());
-        for (path, reason) in self.directory.malformed() {
+        for (path, reason) in self.directory.malformed_nodes() {
             warn!("{path} is skipped: {reason}");
             self.observer.malformed(&path, &reason);
         }

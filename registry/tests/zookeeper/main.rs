@@ -4,6 +4,7 @@ mod access;
 mod crowd;
 mod discovering;
 mod outages;
+mod prometheus;
 mod registering;
 mod support;
 mod tap;

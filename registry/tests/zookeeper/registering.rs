@@ -277,3 +277,50 @@ async fn withdrawing_leaves_the_node_of_a_successor() {
     .await;
     assert_ne!(owner, first_owner);
 }
+
+#[tokio::test]
+async fn a_registry_that_is_dropped_leaves_nothing_behind() {
+    let zookeeper = ZooKeeper::start().await;
+    let registry = connect(zookeeper.address());
+    announce(&registry).await;
+    drop(registry);
+    let operator = operator(&zookeeper).await;
+    eventually(LONG, "its nodes are gone", async || {
+        let instances = operator
+            .list_children("/services/my-app")
+            .await
+            .map_err(|error| error.to_string())?;
+        let members = operator
+            .list_children("/prometheus/dubbo")
+            .await
+            .map_err(|error| error.to_string())?;
+        if instances.is_empty() && members.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{instances:?} {members:?}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_provider_can_be_announced_again_after_its_withdrawal() {
+    let zookeeper = ZooKeeper::start().await;
+    let registry = connect(zookeeper.address());
+    let subscription = registry.subscribe(reference());
+    for _ in 0..5 {
+        let announcement = registry.register(registration("my-app", 20000));
+        timeout(LONG, announcement.done()).await.unwrap().unwrap();
+        eventually(LONG, "it is listed", async || {
+            subscription
+                .providers()
+                .iter()
+                .any(|provider| provider.listed)
+        })
+        .await;
+        timeout(LONG, announcement.withdraw())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}

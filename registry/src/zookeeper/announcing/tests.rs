@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    super::{mapping, node::Kind},
+    *,
+};
 use crate::ServiceInfo;
 
 const INSTANCE: &str = "/services/app/127.0.0.1:20000";
@@ -220,6 +223,31 @@ fn a_live_rival_is_met_with_pauses() {
         .collect();
     assert_eq!(pauses, [0, 1, 1, 1], "the first loss is made good at once");
     assert_eq!(server.below("/services"), [(INSTANCE, 1)]);
+}
+
+#[test]
+fn two_registrations_of_one_address_in_one_process_slow_each_other_down() {
+    let service = ServiceInfo {
+        interface: "b.B".into(),
+        ..ServiceInfo::default()
+    };
+    let other = Registration::new("app", "127.0.0.1", 20000, vec![service]).unwrap();
+    let mut server = Server::default();
+    let mut machines = [
+        Announcing::provider(&registration()),
+        Announcing::provider(&other),
+    ];
+    for machine in &mut machines {
+        begin(machine, &mut server, 1);
+    }
+    let mut pauses = 0;
+    for _ in 0..4 {
+        for machine in &mut machines {
+            machine.recheck(1);
+            pauses += settle(machine, &mut server).1;
+        }
+    }
+    assert_eq!(pauses, 6, "each makes its first loss good at once");
 }
 
 #[test]

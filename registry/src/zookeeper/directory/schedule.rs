@@ -61,6 +61,8 @@ pub(super) struct Watched {
     arming: bool,
     /// The node has changed since the read under way began.
     again: bool,
+    /// The last read has failed.
+    failed: bool,
     last_begun: Option<Instant>,
 }
 
@@ -87,7 +89,7 @@ impl Watched {
 
     /// Ends the read under way and tells whether another one has to follow.
     pub(super) fn ended(&mut self, succeeded: bool) -> bool {
-        self.reading = false;
+        (self.reading, self.failed) = (false, !succeeded);
         self.armed |= succeeded && self.arming;
         std::mem::take(&mut self.again) && succeeded
     }
@@ -102,6 +104,10 @@ impl Watched {
         self.armed &= !new_session;
         (self.planned, self.reading, self.again) = (false, false, false);
         self.last_begun = None;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Tells whether a watch stands for what was read last.

@@ -340,6 +340,8 @@ fn a_read_that_failed_is_made_again_later() {
         directory.answer(&read, None, now);
     }
     assert_eq!(directory.wakes_at().map(|at| at <= now + RETRY), Some(true));
+    assert_eq!(listed(&mut directory, now), None);
+    assert!(!directory.is_complete());
     settle(&mut directory, &mut tree, now + RETRY);
     assert_eq!(listed(&mut directory, now + RETRY), Some(vec![20001]));
 }
@@ -551,7 +553,7 @@ proptest! {
         let mapped = server.tree.mapping.is_some();
         let nodes = server.tree.instances["app"].iter().filter(|(_, (data, _))| mapped && data != b"broken");
         let expected: Vec<_> = nodes.map(|(name, _)| name.clone()).collect();
-        let shown: Vec<_> = directory.shown.iter().map(Provider::address).collect();
+        let shown: Vec<_> = directory.last_resort.shown().iter().map(Provider::address).collect();
         prop_assert_eq!(shown, expected);
     }
 }

@@ -1,0 +1,49 @@
+//! What an instance offers to a consumer.
+
+use std::sync::Arc;
+
+use crate::{
+    MetadataInfo, Provider, Reference,
+    instance::Instance,
+    provider::{DEFAULT_WEIGHT, weight},
+};
+
+/// Makes a provider of an instance whose metadata is known; nothing when it offers something else.
+pub(super) fn described(
+    reference: &Reference,
+    application: &str,
+    instance: &Instance,
+    info: &MetadataInfo,
+) -> Option<Provider> {
+    let service = info.find(reference)?;
+    Some(Provider {
+        host: instance.host.clone(),
+        port: instance.port,
+        application: application.to_owned(),
+        interface: service.name.clone(),
+        group: service.group.clone(),
+        version: service.version.clone(),
+        weight: weight(&service.params),
+        listed: true,
+        params: Arc::new(service.params.clone()),
+    })
+}
+
+/// Makes a provider of an instance that can't tell what it offers.
+pub(super) fn taken_as_it_is(
+    reference: &Reference,
+    application: &str,
+    instance: &Instance,
+) -> Provider {
+    Provider {
+        host: instance.host.clone(),
+        port: instance.port,
+        application: application.to_owned(),
+        interface: reference.interface().to_owned(),
+        group: reference.service_group().to_owned(),
+        version: reference.service_version().to_owned(),
+        weight: DEFAULT_WEIGHT,
+        listed: true,
+        params: Arc::default(),
+    }
+}
