@@ -19,9 +19,9 @@ use crate::time;
 /// and still is in a second reading right before its deletion. What was pushed as content plays no part.
 ///
 /// Every option can be given in the environment; several values of one variable are separated by commas (JOB_PREFIX) or
-/// line ends (INCLUDE, EXCLUDE, PROTECT).
+/// line ends (INCLUDE, EXCLUDE, PROTECT). Of an option that is given twice the later one counts, unless it is repeatable.
 #[derive(Clone, Debug, Parser)]
-#[command(version, after_help = exit::HELP)]
+#[command(version, after_help = exit::HELP, args_override_self = true)]
 pub struct Args {
     /// Pushgateway and basic authentication.
     #[command(flatten)]

@@ -122,12 +122,12 @@ impl Selection {
         if protect.iter().any(carries) {
             return Verdict::Protected;
         }
-        let Some(last_push) = group.last_push else {
+        let Some(last_sign) = group.last_sign(clock) else {
             return Verdict::Unreadable;
         };
         match self.ttl_of(group) {
             None => Verdict::BadTtl,
-            Some(ttl) if clock.age(last_push) > ttl => Verdict::Expired,
+            Some(ttl) if clock.age(last_sign) > ttl => Verdict::Expired,
             Some(_) => Verdict::Live,
         }
     }

@@ -14,7 +14,7 @@ use serde::de::{
 };
 
 use super::ParseError;
-use crate::group::Group;
+use crate::group::{Group, time};
 
 /// Hands every group of an answer to `each`; groups are handed over before the end has been seen.
 ///
@@ -61,16 +61,27 @@ enum GroupField {
     Other,
 }
 
-/// One of the metrics that the gateway itself adds to a group.
+/// The time of the last successful push, which the gateway writes, with the labels that it serves.
 #[derive(Deserialize)]
-struct Family {
-    metrics: Vec<Sample>,
+struct Pushes {
+    metrics: Vec<Push>,
 }
 
 #[derive(Deserialize)]
-struct Sample {
+struct Push {
     labels: BTreeMap<String, String>,
     value: String,
+}
+
+/// The time of the last failure, which a pusher may have written, in any form.
+#[derive(Deserialize)]
+struct Failures {
+    metrics: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    value: Option<Scalar>,
 }
 
 /// A string, a truth value, or anything else, whose content does not matter.
@@ -169,7 +180,7 @@ impl<'de> Visitor<'de> for GroupVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Group, A::Error> {
         let (mut labels, mut served, mut succeeded) = (None, None, None);
-        let mut pushes = Vec::with_capacity(2);
+        let (mut last_push, mut last_failure) = (None, None);
         while let Some(field) = map.next_key()? {
             match field {
                 GroupField::Labels => labels = map.next_value::<Labels>()?.0,
@@ -178,10 +189,17 @@ impl<'de> Visitor<'de> for GroupVisitor {
                         succeeded = Some(value);
                     }
                 }
-                GroupField::PushTimeSeconds | GroupField::PushFailureTimeSeconds => {
-                    for Sample { labels, value } in map.next_value::<Family>()?.metrics {
-                        pushes.push(value.parse().map_err(A::Error::custom)?);
+                GroupField::PushTimeSeconds => {
+                    for Push { labels, value } in map.next_value::<Pushes>()?.metrics {
+                        last_push = last_push.max(time(value.parse().map_err(A::Error::custom)?));
                         served = Some(labels);
+                    }
+                }
+                GroupField::PushFailureTimeSeconds => {
+                    for Failure { value } in map.next_value::<Failures>()?.metrics {
+                        if let Some(Scalar::Text(value)) = value {
+                            last_failure = last_failure.max(value.parse().ok().and_then(time));
+                        }
                     }
                 }
                 GroupField::Other => {
@@ -190,16 +208,12 @@ impl<'de> Visitor<'de> for GroupVisitor {
             }
         }
         let mut group = match (labels, served) {
-            (Some(labels), _) => Group {
-                key: labels.into_iter().collect(),
-                also: None,
-                last_push: None,
-                last_push_succeeded: None,
-            },
+            (Some(labels), _) => Group::of_labels(labels),
             (None, Some(served)) => Group::of_served_labels(served),
             (None, None) => return Err(A::Error::missing_field("labels")),
         };
-        pushes.into_iter().for_each(|at| group.saw_push(at));
+        group.last_push = last_push;
+        group.last_failure = last_failure;
         group.last_push_succeeded = succeeded;
         Ok(group)
     }

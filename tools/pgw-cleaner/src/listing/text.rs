@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
 
 use super::ParseError;
-use crate::group::Group;
+use crate::group::{Group, time};
 
 /// The text format, which an old gateway sends unless it is asked for another.
 pub(super) const ACCEPT: &str = "text/plain; version=0.0.4";
@@ -19,8 +19,9 @@ const LONGEST_LINE: u64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// When a line is not in Prometheus's text format, or no line is one of a Pushgateway.
-pub fn parse(mut reader: impl BufRead, each: impl FnMut(Group)) -> Result<(), ParseError> {
-    let mut groups: BTreeMap<BTreeMap<String, String>, Group> = BTreeMap::new();
+pub fn parse(mut reader: impl BufRead, mut each: impl FnMut(Group)) -> Result<(), ParseError> {
+    let mut pushes: BTreeMap<BTreeMap<String, String>, f64> = BTreeMap::new();
+    let mut failures = pushes.clone();
     let (mut line, mut is_pushgateway) = (Vec::new(), false);
     for number in 1.. {
         line.clear();
@@ -51,19 +52,28 @@ pub fn parse(mut reader: impl BufRead, each: impl FnMut(Group)) -> Result<(), Pa
             return Err(ParseError::Line(number));
         }
         is_pushgateway |= name == "pushgateway_build_info";
-        if matches!(name, "push_time_seconds" | "push_failure_time_seconds") {
-            let (labels, seconds) = sample(rest).ok_or(ParseError::Line(number))?;
-            let group = groups
-                .entry(labels)
-                .or_insert_with_key(|labels| Group::of_served_labels(labels.clone()));
-            group.saw_push(seconds);
-            is_pushgateway = true;
-        }
+        let times = match name {
+            "push_time_seconds" => &mut pushes,
+            "push_failure_time_seconds" => &mut failures,
+            _ => continue,
+        };
+        let (labels, seconds) = sample(rest).ok_or(ParseError::Line(number))?;
+        times.insert(labels, seconds);
+        is_pushgateway = true;
     }
     if !is_pushgateway {
         return Err(ParseError::NotAPushgateway);
     }
-    groups.into_values().for_each(each);
+    // Only the first of the two is the gateway's word alone: pushers can write the second, under labels of their own.
+    for (labels, pushed) in pushes {
+        let last_failure = failures.get(&labels).copied().and_then(time);
+        let group = Group::of_served_labels(labels);
+        each(Group {
+            last_push: time(pushed),
+            last_failure,
+            ..group
+        });
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ fn row(job: &str, age: u64, outcome: Outcome) -> Row {
         key: GroupingKey::new(job).with("instance", "host-1:42"),
         also: None,
         last_push: Some(Duration::from_secs(1_800_000_000 - age)),
+        last_failure: None,
         last_push_succeeded: Some(true),
     };
     Row {

@@ -22,6 +22,7 @@ fn group(age: u64) -> Group {
         key: GroupingKey::new("dubbo_server").with("instance", "host-1:42"),
         also: None,
         last_push: Some(Duration::from_secs(NOW - age)),
+        last_failure: None,
         last_push_succeeded: Some(true),
     }
 }
@@ -65,22 +66,46 @@ fn a_push_in_the_future_is_a_live_one() {
 }
 
 #[test]
-fn a_failed_attempt_keeps_a_group_as_a_push_does() {
-    let mut group = group(5000);
-    group.saw_push((NOW - 10) as f64);
-    assert_eq!(verdict(&selection(), &group), Verdict::Live);
-    group.saw_push(0.0);
-    assert_eq!(verdict(&selection(), &group), Verdict::Live);
+fn a_failed_push_keeps_a_group_as_a_push_does() {
+    let failed = |ago| Group {
+        last_failure: Some(Duration::from_secs(NOW - ago)),
+        ..group(5000)
+    };
+    assert_eq!(verdict(&selection(), &failed(10)), Verdict::Live);
+    assert_eq!(verdict(&selection(), &failed(601)), Verdict::Expired);
+    let never_pushed = |ago| Group {
+        last_push: None,
+        ..failed(ago)
+    };
+    assert_eq!(verdict(&selection(), &never_pushed(10)), Verdict::Live);
+    assert_eq!(verdict(&selection(), &never_pushed(601)), Verdict::Expired);
+}
+
+#[test]
+fn a_failure_in_the_future_is_somebodys_claim_and_saves_nothing() {
+    let claimed = |ahead, age| Group {
+        last_failure: Some(Duration::from_secs(NOW + ahead)),
+        ..group(age)
+    };
+    assert_eq!(
+        verdict(&selection(), &claimed(3600, 5000)),
+        Verdict::Expired
+    );
+    assert_eq!(verdict(&selection(), &claimed(3600, 10)), Verdict::Live);
+    assert_eq!(
+        verdict(&selection(), &claimed(1, 5000)),
+        Verdict::Live,
+        "within the clock's second"
+    );
 }
 
 #[test]
 fn a_group_whose_last_push_is_not_known_is_left_alone() {
     for seconds in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e300] {
-        let mut group = Group {
-            last_push: None,
+        let group = Group {
+            last_push: crate::group::time(seconds),
             ..group(0)
         };
-        group.saw_push(seconds);
         assert_eq!(
             verdict(&selection(), &group),
             Verdict::Unreadable,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::stream::FuturesOrdered;
 use http::StatusCode;
 use pushgateway::{Error, Gateway};
 use tokio::time::Instant;
@@ -115,43 +115,57 @@ impl Sweeper {
         asked: Instant,
         stop: &CancellationToken,
     ) -> Vec<Attempt> {
-        let (read, halt) = (Instant::now(), &AtomicBool::new(false));
-        let attempts = rows.iter().map(|&row| async move {
-            let group = &report.rows[row].group;
-            if stop.is_cancelled()
-                || halt.load(Ordering::Relaxed)
-                || read.elapsed() > self.deletion.max_window
-            {
-                return Attempt::NotSent;
+        let (read, halt) = (Instant::now(), AtomicBool::new(false));
+        let (mut running, mut attempts) = (FuturesOrdered::new(), Vec::with_capacity(rows.len()));
+        for &row in rows {
+            if running.len() == self.deletion.workers {
+                attempts.extend(running.next().await);
             }
-            match delete(&self.gateway, group).await {
-                Ok(()) => {
-                    self.metrics.deleted();
-                    self.progress.inc(1);
-                    Attempt::Accepted(asked.elapsed())
-                }
-                Err(error) => {
-                    // Without an answer, every further one would cost its whole deadline.
-                    if error.status().is_none() || is_denied(&error) {
-                        halt.store(true, Ordering::Relaxed);
-                    }
-                    Attempt::Failed(error)
-                }
+            let may_go = || {
+                !stop.is_cancelled()
+                    && !halt.load(Ordering::Relaxed)
+                    && read.elapsed() <= self.deletion.max_window
+            };
+            running.push_back(self.attempt(&report.rows[row].group, asked, may_go, &halt));
+        }
+        attempts.extend(running.collect::<Vec<_>>().await);
+        attempts
+    }
+
+    async fn attempt(
+        &self,
+        group: &Group,
+        asked: Instant,
+        may_go: impl Fn() -> bool,
+        halt: &AtomicBool,
+    ) -> Attempt {
+        if !may_go() {
+            return Attempt::NotSent;
+        }
+        match delete(&self.gateway, group).await {
+            Ok(()) => {
+                self.metrics.deleted();
+                self.progress.inc(1);
+                Attempt::Accepted(asked.elapsed())
             }
-        });
-        stream::iter(attempts)
-            .buffered(self.deletion.workers)
-            .collect()
-            .await
+            Err(error) => {
+                // Without an answer, every further one would cost its whole deadline.
+                if error.status().is_none() || is_denied(&error) {
+                    halt.store(true, Ordering::Relaxed);
+                }
+                Attempt::Failed(error)
+            }
+        }
     }
 }
 
 /// Deletes a group under every key that it may have.
 async fn delete(gateway: &Gateway, group: &Group) -> Result<(), Error> {
-    for key in group.keys() {
-        gateway.delete(key).await?;
+    gateway.delete(&group.key).await?;
+    match &group.also {
+        Some(also) => gateway.delete(also).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Says whether every other deletion would fail the same way: no permission, or nothing that could be sent.

@@ -138,9 +138,13 @@ impl Survey {
     fn see(&mut self, group: Group) {
         let verdict = self.selection.verdict(&group, &self.clock);
         *self.verdicts.entry(verdict).or_default() += 1;
-        match (verdict, group.last_push, self.selection.ttl_of(&group)) {
-            (Verdict::Expired, Some(last_push), Some(ttl)) => {
-                let age = self.clock.age(last_push);
+        match (
+            verdict,
+            group.last_sign(&self.clock),
+            self.selection.ttl_of(&group),
+        ) {
+            (Verdict::Expired, Some(last_sign), Some(ttl)) => {
+                let age = self.clock.age(last_sign);
                 self.rows.push(Row {
                     group,
                     age,
@@ -184,7 +188,9 @@ impl Recheck {
             let is_same = (&selected.key, &selected.also) == (&group.key, &group.also);
             self.standings[at] = if !is_same || self.standings[at] == Standing::Ambiguous {
                 Standing::Ambiguous
-            } else if selected.last_push != group.last_push {
+            } else if (selected.last_push, selected.last_failure)
+                != (group.last_push, group.last_failure)
+            {
                 Standing::Pushed
             } else if self.selection.verdict(&group, &self.clock) == Verdict::Expired {
                 Standing::Expired

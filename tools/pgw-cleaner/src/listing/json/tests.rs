@@ -40,13 +40,15 @@ fn labels_and_both_times_are_read() {
         "push_failure_time_seconds": metric(&served, "1.7000000025e+09"),
     }]));
     let key = GroupingKey::new("app").with("zone", "a/ü");
-    let last_push = Some(Duration::from_millis(1_700_000_002_500));
+    let last_push = Some(Duration::from_secs(1_700_000_000));
+    let last_failure = Some(Duration::from_millis(1_700_000_002_500));
     assert_eq!(
         groups,
         [Group {
             key,
             also: None,
             last_push,
+            last_failure,
             last_push_succeeded: Some(false)
         }]
     );
@@ -102,6 +104,36 @@ fn pushed_names_that_look_like_ours_do_not_matter() {
         groups[0].last_push,
         Some(Duration::from_secs(1_700_000_000))
     );
+}
+
+#[test]
+fn failures_that_were_pushed_as_content_are_taken_as_they_come() {
+    let served = json!({"job": "app", "instance": "host:1"});
+    let forged = json!({"job": "app", "instance": "host:2"});
+    for (content, expected) in [
+        (
+            json!([{"labels": forged, "value": "1.8e+09"}, {"labels": served, "value": "5"}]),
+            Some(1_800_000_000),
+        ),
+        (
+            json!([{"labels": served, "count": "1", "sum": "2", "buckets": {"1": "2"}}]),
+            None,
+        ),
+        (json!([{"labels": served, "value": "NaN"}]), None),
+        (json!([]), None),
+    ] {
+        let groups = read_groups(&json!([{
+            "labels": metric(&served, "1"),
+            "push_failure_time_seconds": {"type": "HISTOGRAM", "metrics": content},
+            "push_time_seconds": metric(&served, "1.7e+09"),
+        }]));
+        assert_eq!(groups[0].last_failure, expected.map(Duration::from_secs));
+        assert_eq!(
+            groups[0].key,
+            GroupingKey::new("app").with("instance", "host:1"),
+            "not the forged one"
+        );
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn both_times_of_a_group_come_together() {
     let text = br#"# HELP push_failure_time_seconds Last Unix time
 # TYPE push_failure_time_seconds gauge
 push_failure_time_seconds{instance="",job="app"} 0
+push_failure_time_seconds{instance="forged",job="app"} 9e9
 push_failure_time_seconds{instance="h:1",job="a \"b\" \\ c\nd",zone="}{,="} 1.7000000025e+09
 # TYPE push_time_seconds gauge
 push_time_seconds{instance="",job="app"} 1.7e+09
@@ -26,6 +27,11 @@ pushgateway_build_info{branch="main"} 1
 up 1
 "#;
     let groups = read(text).unwrap();
+    assert_eq!(
+        groups.len(),
+        2,
+        "only the gateway's own times make a group: {groups:?}"
+    );
     let key = GroupingKey::new("app");
     assert_eq!(groups[0].also, Some(key.clone().with("instance", "")));
     assert_eq!(
@@ -37,8 +43,11 @@ up 1
         .with("zone", "}{,=");
     assert_eq!((&groups[1].key, &groups[1].also), (&key, &None));
     assert_eq!(
-        groups[1].last_push,
-        Some(Duration::from_millis(1_700_000_002_500))
+        (groups[1].last_push, groups[1].last_failure),
+        (
+            Some(Duration::from_secs(1_700_000_000)),
+            Some(Duration::from_millis(1_700_000_002_500))
+        )
     );
 }
 

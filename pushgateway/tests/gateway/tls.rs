@@ -1,0 +1,161 @@
+//! TLS with an authority of our own, client certificates, and what is refused.
+
+use std::path::PathBuf;
+
+use pushgateway::{Access, Error, Gateway, GroupingKey, Identity, Tls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+use test_servers::Pushgateway;
+
+/// A gateway for 127.0.0.1 that asks for client certificates, with the files that open it.
+struct Guarded {
+    server: Pushgateway,
+    folder: TempDir,
+}
+
+impl Guarded {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
+        let write = |name: &str, text: String| {
+            std::fs::write(folder.path().join(name), text)
+                .expect("the temporary folder is writable");
+        };
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca =
+            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("ring makes keys"))
+                .expect("a legal authority");
+        write("ca.pem", ca.pem());
+        for (name, host) in [("server", "127.0.0.1"), ("client", "pusher")] {
+            let key = KeyPair::generate().expect("ring makes keys");
+            let params = CertificateParams::new([host.to_owned()]).expect("a legal name");
+            write(
+                &format!("{name}.pem"),
+                params
+                    .signed_by(&key, &ca)
+                    .expect("a legal certificate")
+                    .pem(),
+            );
+            write(&format!("{name}.key"), key.serialize_pem());
+        }
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let (ca, cert, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
+        write(
+            "web.yml",
+            format!(
+                "tls_server_config:\n  cert_file: {cert}\n  key_file: {key}\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {ca}\n"
+            ),
+        );
+        let argument = format!("--web.config.file={}", file("web.yml"));
+        Self {
+            server: Pushgateway::start_with(&[&argument]).await,
+            folder,
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn gateway(&self, tls: Tls) -> Result<Gateway, Error> {
+        let mut access = Access::new(
+            format!("https://{}", self.server.address())
+                .parse()
+                .expect("a URL"),
+        );
+        access.tls = tls;
+        Gateway::new(&access)
+    }
+
+    fn tls(&self) -> Tls {
+        let identity = Identity {
+            cert_file: self.file("client.pem"),
+            key_file: self.file("client.key"),
+        };
+        Tls {
+            ca_file: Some(self.file("ca.pem")),
+            identity: Some(identity),
+            insecure: false,
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_right_certificates_open_a_guarded_gateway() {
+    let guarded = Guarded::start().await;
+    let key = GroupingKey::new("app");
+    let put = async |tls: Tls| guarded.gateway(tls).unwrap().put(&key, "up 1\n").await;
+
+    put(guarded.tls()).await.unwrap();
+    put(Tls {
+        ca_file: None,
+        insecure: true,
+        ..guarded.tls()
+    })
+    .await
+    .unwrap();
+
+    let nameless = put(Tls {
+        identity: None,
+        ..guarded.tls()
+    })
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(nameless, Error::Unreachable { .. }),
+        "{nameless:?}"
+    );
+    // A certificate of somebody else, in the authority's place.
+    let stranger = put(Tls {
+        ca_file: Some(guarded.file("client.pem")),
+        ..guarded.tls()
+    })
+    .await
+    .unwrap_err();
+    assert!(
+        format!("{stranger:?}").contains("InvalidCertificate"),
+        "{stranger:?}"
+    );
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_named_at_the_start() {
+    let guarded = Guarded::start().await;
+    let refused = |tls: Tls| guarded.gateway(tls).unwrap_err();
+
+    let missing = refused(Tls {
+        ca_file: Some(guarded.file("missing.pem")),
+        ..guarded.tls()
+    });
+    assert!(
+        matches!(&missing, Error::File { path, .. } if path.ends_with("missing.pem")),
+        "{missing:?}"
+    );
+    let no_certificate = refused(Tls {
+        ca_file: Some(guarded.file("web.yml")),
+        ..guarded.tls()
+    });
+    assert!(
+        matches!(&no_certificate, Error::Certificate { path, .. } if path.ends_with("web.yml")),
+        "{no_certificate:?}"
+    );
+    let identity = Identity {
+        cert_file: guarded.file("client.pem"),
+        key_file: guarded.file("server.key"),
+    };
+    let mismatch = refused(Tls {
+        identity: Some(identity),
+        ..guarded.tls()
+    });
+    assert!(
+        matches!(&mismatch, Error::Certificate { path, .. } if path.ends_with("server.key")),
+        "{mismatch:?}"
+    );
+}
+
+#[test]
+fn an_http_gateway_needs_no_authorities_at_all() {
+    let mut access = Access::new("http://127.0.0.1:9091".parse().unwrap());
+    access.tls.ca_file = Some("/does/not/exist".into());
+    assert!(Gateway::new(&access).is_ok());
+}

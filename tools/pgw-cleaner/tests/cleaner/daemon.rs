@@ -1,0 +1,271 @@
+//! The daemon: passes, metrics, probes, faults and its stop.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use test_servers::{Process, Pushgateway, Sample, eventually, free_port, get};
+
+use crate::support::{Action, Front, LONG, instances, push_some, run, start};
+
+/// A daemon that makes a pass every 100 ms unless its options say otherwise.
+struct Daemon {
+    process: Process,
+    endpoint: String,
+}
+
+impl Daemon {
+    fn start(url: &str, options: &[&str]) -> Self {
+        let endpoint = format!("127.0.0.1:{}", free_port());
+        let common = ["--daemon", "--metrics-addr", &endpoint];
+        let interval: &[&str] = if options.contains(&"--interval") {
+            &[]
+        } else {
+            &["--interval", "100ms"]
+        };
+        let process = start(url, &[&common[..], interval, options].concat());
+        Self {
+            process,
+            endpoint: format!("http://{endpoint}"),
+        }
+    }
+
+    /// Returns the value of a series.
+    async fn value(&self, name: &str, labels: &[(&str, &str)]) -> Result<f64, String> {
+        let body = get(&format!("{}/metrics", self.endpoint)).await?.body;
+        let found = Sample::parse(&body)
+            .into_iter()
+            .find(|sample| sample.name() == name && sample.has(labels));
+        found.map(|sample| sample.value).ok_or(body)
+    }
+
+    /// Waits until a series has reached a value, and returns it.
+    async fn reaches(&self, name: &str, labels: &[(&str, &str)], value: f64) -> f64 {
+        eventually(
+            LONG,
+            &format!("{name}{labels:?} reaches {value}"),
+            async || match self.value(name, labels).await {
+                Ok(seen) if seen >= value => Ok(seen),
+                seen => Err(seen),
+            },
+        )
+        .await
+    }
+
+    async fn status(&self, path: &str) -> u16 {
+        get(&format!("{}{path}", self.endpoint))
+            .await
+            .map_or(0, |answer| answer.status)
+    }
+
+    async fn stop(mut self) -> String {
+        self.process.terminate();
+        assert_eq!(
+            self.process.wait(LONG).await,
+            0,
+            "{}",
+            self.process.stderr()
+        );
+        self.process.stderr()
+    }
+}
+
+#[tokio::test]
+async fn it_deletes_what_expires_and_tells_of_it() {
+    let server = Pushgateway::start().await;
+    push_some(&server, 3).await;
+    let daemon = Daemon::start(&server.url(), &["--ttl", "1s", "--output", "json"]);
+    daemon.reaches("pgw_cleaner_deleted_total", &[], 3.0).await;
+    eventually(LONG, "all are gone", async || {
+        instances(&server).await.is_empty()
+    })
+    .await;
+    daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "success")], 3.0)
+        .await;
+    eventually(LONG, "a pass that finds none", async || {
+        match daemon
+            .value("pgw_cleaner_groups", &[("verdict", "expired")])
+            .await
+        {
+            Ok(0.0) => Ok(()),
+            seen => Err(seen),
+        }
+    })
+    .await;
+
+    assert!(
+        daemon
+            .value("pgw_cleaner_checked_total", &[])
+            .await
+            .unwrap()
+            >= 3.0
+    );
+    assert_eq!(
+        daemon.value("pgw_cleaner_errors_total", &[]).await.unwrap(),
+        0.0
+    );
+    assert!(
+        daemon
+            .value("pgw_cleaner_last_success_timestamp_seconds", &[])
+            .await
+            .unwrap()
+            > 1.7e9
+    );
+    assert!(
+        daemon
+            .value("pgw_cleaner_pass_duration_seconds_count", &[])
+            .await
+            .unwrap()
+            >= 3.0
+    );
+    assert_eq!(
+        (daemon.status("/live").await, daemon.status("/ready").await),
+        (200, 200)
+    );
+    assert_eq!(
+        (daemon.status("/").await, daemon.status("/nothing").await),
+        (200, 404)
+    );
+    let lines = daemon.process.stdout();
+    let reports: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        reports
+            .iter()
+            .filter_map(|report| report["deleted"].as_u64())
+            .sum::<u64>(),
+        3
+    );
+    assert!(daemon.stop().await.contains("stopped"));
+}
+
+#[tokio::test]
+async fn it_lives_on_while_the_gateway_is_away_and_recovers() {
+    let mut server = Pushgateway::start().await;
+    server.kill();
+    let daemon = Daemon::start(&server.url(), &["--ttl", "1s"]);
+    daemon
+        .reaches(
+            "pgw_cleaner_failures_total",
+            &[("reason", "unreachable")],
+            1.0,
+        )
+        .await;
+    assert_eq!(
+        (daemon.status("/live").await, daemon.status("/ready").await),
+        (200, 503)
+    );
+
+    server.restart().await;
+    daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "success")], 1.0)
+        .await;
+    assert_eq!(daemon.status("/ready").await, 200);
+    push_some(&server, 2).await;
+    daemon.reaches("pgw_cleaner_deleted_total", &[], 2.0).await;
+
+    server.kill();
+    let failed = daemon
+        .value("pgw_cleaner_passes_total", &[("result", "failure")])
+        .await
+        .unwrap();
+    daemon
+        .reaches(
+            "pgw_cleaner_passes_total",
+            &[("result", "failure")],
+            failed + 1.0,
+        )
+        .await;
+    assert_eq!(
+        daemon.status("/ready").await,
+        200,
+        "it has shown that it works"
+    );
+    assert!(daemon.stop().await.contains("cannot reach the Pushgateway"));
+}
+
+#[tokio::test]
+async fn it_counts_each_kind_of_failure() {
+    let server = Pushgateway::start().await;
+    let front = Front::start(server.url(), |_, before| {
+        Box::pin(async move {
+            match before {
+                0 => Action::Answer(401),
+                1 => Action::Answer(200),
+                2 => {
+                    tokio::time::sleep(LONG).await;
+                    Action::Pass
+                }
+                3 => Action::PassAhead(Duration::from_secs(3600)),
+                _ => Action::Pass,
+            }
+        })
+    })
+    .await;
+    let daemon = Daemon::start(&front.url(), &["--list-timeout", "500ms"]);
+    // The fourth reading is ahead of the second, and the fifth is back again: that makes two.
+    for reason in ["refused", "garbage", "timeout", "clock"] {
+        daemon
+            .reaches("pgw_cleaner_failures_total", &[("reason", reason)], 1.0)
+            .await;
+    }
+    daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "success")], 2.0)
+        .await;
+    assert_eq!(
+        daemon.value("pgw_cleaner_errors_total", &[]).await.unwrap(),
+        5.0
+    );
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn it_never_makes_two_passes_at_a_time() {
+    let server = Pushgateway::start().await;
+    let front = Front::start(server.url(), |_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Action::Pass
+        })
+    })
+    .await;
+    // Each pass takes longer than the interval.
+    let daemon = Daemon::start(&front.url(), &["--interval", "1ms"]);
+    let passes = daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "success")], 5.0)
+        .await;
+    let readings = front.count(&Method::GET) as f64;
+    assert!(
+        readings <= passes + 2.0,
+        "{readings} readings in {passes} passes"
+    );
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn it_stops_in_the_middle_of_a_hanging_pass() {
+    let front = Front::start("http://127.0.0.1:1".into(), |_, _| {
+        Box::pin(std::future::pending())
+    })
+    .await;
+    let daemon = Daemon::start(&front.url(), &["--list-timeout", "1h"]);
+    eventually(LONG, "a reading is under way", async || {
+        front.count(&Method::GET) == 1
+    })
+    .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_an_error_at_the_start() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = run("127.0.0.1:1", &["--daemon", "--metrics-addr", &address]).await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.stderr.contains(&address) && ended.stderr.contains("--metrics-addr"),
+        "{ended:?}"
+    );
+}

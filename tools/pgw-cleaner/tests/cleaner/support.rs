@@ -1,0 +1,62 @@
+//! What the tests share: pushing, running the program, and a front that misbehaves.
+
+mod canned;
+mod front;
+mod program;
+
+use std::time::Duration;
+
+use pushgateway::{Access, Gateway, GroupingKey};
+use test_servers::{Pushgateway, eventually};
+
+pub(crate) use canned::canned;
+pub(crate) use front::{Action, Front};
+pub(crate) use program::{Ended, run, start};
+
+/// How long anything may take on a busy machine.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// Returns a client of a gateway.
+pub(crate) fn client(url: &str) -> Gateway {
+    Gateway::new(&Access::new(url.parse().expect("the test gives a URL")))
+        .expect("no file is involved")
+}
+
+/// Pushes something to a group.
+pub(crate) async fn push(server: &Pushgateway, key: &GroupingKey) {
+    client(&server.url())
+        .put(key, "up 1\n")
+        .await
+        .unwrap_or_else(|error| panic!("{key}: {error}"));
+}
+
+/// Pushes to `count` groups of the job `dubbo_server`, and returns their keys.
+pub(crate) async fn push_some(server: &Pushgateway, count: usize) -> Vec<GroupingKey> {
+    let keys: Vec<_> = (0..count)
+        .map(|n| GroupingKey::new("dubbo_server").with("instance", format!("host-{n:04}:1")))
+        .collect();
+    for key in &keys {
+        push(server, key).await;
+    }
+    keys
+}
+
+/// Waits until the program itself, asked without deleting anything, finds that so many groups have expired.
+pub(crate) async fn expired(server: &Pushgateway, options: &[&str], count: usize) {
+    let options: Vec<&str> = [options, &["--dry-run", "--output", "json"]].concat();
+    eventually(LONG, &format!("{count} groups expire"), async || {
+        let found = run(&server.url(), &options).await.report()["would_delete"].clone();
+        if found == count { Ok(()) } else { Err(found) }
+    })
+    .await;
+}
+
+/// Returns the instances of all groups.
+pub(crate) async fn instances(server: &Pushgateway) -> Vec<String> {
+    server
+        .groups()
+        .await
+        .into_iter()
+        .filter_map(|mut group| group.remove("instance"))
+        .collect()
+}
