@@ -1,6 +1,9 @@
-//! The queries of the dashboard.
+//! The queries of the dashboard, and their answers on a real Prometheus.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
+use test_servers::{Prometheus, Sample};
 
 use crate::json;
 
@@ -35,4 +38,72 @@ pub fn expressions() -> Vec<(String, String)> {
         ));
     }
     expressions
+}
+
+/// The queries of `grafana.json` with values in place of their variables.
+#[derive(Debug)]
+pub struct Dashboard {
+    queries: BTreeMap<String, String>,
+}
+
+impl Dashboard {
+    /// Takes everything for each variable, as the dashboard does at first, and these ranges for `$__rate_interval` and `$__range`.
+    pub fn new(rate_interval: &str, range: &str) -> Self {
+        Self::of_instance(".*", rate_interval, range)
+    }
+
+    /// Takes the instances that match, everything for each other variable, and these ranges.
+    pub fn of_instance(instance: &str, rate_interval: &str, range: &str) -> Self {
+        let queries = expressions()
+            .into_iter()
+            .map(|(place, query)| {
+                let query = query
+                    .replace("$__rate_interval", rate_interval)
+                    .replace("$__range", range)
+                    .replace("$instance", instance)
+                    .replace("$job", ".*")
+                    .replace("$application", ".*")
+                    .replace("$interface", ".*")
+                    .replace("$method", ".*");
+                assert!(
+                    !query.contains("$"),
+                    "{place} has an unknown variable: {query}"
+                );
+                (place, query)
+            })
+            .map(|(place, query)| (place, label_values(&query).unwrap_or(query)))
+            .collect();
+        Self { queries }
+    }
+
+    /// Returns where all queries stand.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        self.queries.keys().map(String::as_str)
+    }
+
+    /// Asks the query that stands at `place`.
+    pub async fn ask(&self, prometheus: &Prometheus, place: &str) -> Vec<Sample> {
+        let query = self
+            .queries
+            .get(place)
+            .unwrap_or_else(|| panic!("the dashboard has no {place}"));
+        prometheus.query(query).await
+    }
+
+    /// Asks the query that stands at `place` and answers with one value.
+    pub async fn value(&self, prometheus: &Prometheus, place: &str) -> Option<f64> {
+        let samples = self.ask(prometheus, place).await;
+        assert!(
+            samples.len() <= 1,
+            "{place} should answer with one value: {samples:?}"
+        );
+        samples.first().map(|sample| sample.value)
+    }
+}
+
+/// Returns what Grafana asks for `label_values(selector, label)`, as a query.
+fn label_values(query: &str) -> Option<String> {
+    let inside = query.strip_prefix("label_values(")?.strip_suffix(')')?;
+    let (selector, label) = inside.rsplit_once(", ")?;
+    Some(format!("count by ({label}) ({selector})"))
 }

@@ -1,7 +1,9 @@
-//! How tests read the files of the monitoring stack.
+//! The monitoring stack as tests see it: its files, its dashboard's queries, and the stack without Docker.
 
 mod dashboard;
 mod files;
+mod native;
 
-pub use dashboard::expressions;
+pub use dashboard::{Dashboard, expressions};
 pub use files::{all_yaml, json, path, text, tool, yaml};
+pub use native::Native;

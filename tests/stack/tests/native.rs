@@ -1,17 +1,15 @@
 //! `native.sh` starts the whole stack, says what runs, and leaves nothing behind.
 
-mod support;
-
 use std::time::Duration;
 
-use support::Native;
+use stack::Native;
 use test_servers::{eventually, free_port, get};
 
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_stack_comes_up_answers_and_goes_down() {
-    let native = Native::new();
+    let native = Native::default();
     let (code, before) = native.run("status");
     assert_eq!(code, 1, "{before}");
     assert_eq!(before.matches("not running").count(), 4, "{before}");
@@ -47,7 +45,7 @@ async fn the_stack_comes_up_answers_and_goes_down() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
-    let mut native = Native::new();
+    let mut native = Native::default();
     let taken = std::net::TcpListener::bind(("127.0.0.1", free_port())).expect("the port is free");
     native.pushgateway = taken.local_addr().expect("it is bound").to_string();
     let (code, output) = native.run("up");

@@ -1,0 +1,106 @@
+//! The stack of `native.sh`, for one test.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+use test_servers::free_port;
+
+use crate::{path, text};
+
+/// The stack of `native.sh` on ports of its own, taken down when this value is dropped.
+#[derive(Debug)]
+pub struct Native {
+    folder: TempDir,
+    /// ZooKeeper's address, `127.0.0.1:port`, like those of the others.
+    pub zookeeper: String,
+    /// The Pushgateway's address.
+    pub pushgateway: String,
+    /// The Alertmanager's address.
+    pub alertmanager: String,
+    /// Prometheus's address.
+    pub prometheus: String,
+    rules: PathBuf,
+}
+
+// === impl Native ===
+
+impl Default for Native {
+    fn default() -> Self {
+        let address = || format!("127.0.0.1:{}", free_port());
+        Self {
+            folder: tempfile::tempdir().expect("the temporary folder is writable"),
+            zookeeper: address(),
+            pushgateway: address(),
+            alertmanager: address(),
+            prometheus: address(),
+            rules: path("prometheus_grafana/rules")
+                .canonicalize()
+                .expect("the rules are there"),
+        }
+    }
+}
+
+impl Native {
+    /// Makes alerts fire after a second, and rates look back for 30 s: the same rules for a test that can't wait for minutes.
+    ///
+    /// # Panics
+    /// When the rules have nothing to shorten.
+    pub fn shorten_rules(&mut self) {
+        let rules = self.folder.path().join("rules");
+        std::fs::create_dir(&rules).expect("the folder is ours");
+        for file in ["recording.yml", "alerts.yml"] {
+            let original = text(&format!("prometheus_grafana/rules/{file}"));
+            let waiting = ["1m", "2m", "5m", "15m"]
+                .iter()
+                .fold(original.clone(), |rules, time| {
+                    rules.replace(&format!("for: \"{time}\""), "for: \"1s\"")
+                });
+            let short = waiting.replace("[5m]", "[30s]");
+            assert_ne!(short, original, "{file} should have changed");
+            std::fs::write(rules.join(file), short).expect("the folder is ours");
+        }
+        self.rules = rules;
+    }
+
+    /// Runs a command of `native.sh`, and returns its exit code and what it printed.
+    ///
+    /// # Panics
+    /// When the script can't be started.
+    pub fn run(&self, command: &str) -> (i32, String) {
+        let output = Command::new(path("prometheus_grafana/native.sh"))
+            .arg(command)
+            .env("STACK_DIR", self.folder.path().join("stack"))
+            .env("RULES", &self.rules)
+            .env("ZOOKEEPER", &self.zookeeper)
+            .env("PUSHGATEWAY", &self.pushgateway)
+            .env("ALERTMANAGER", &self.alertmanager)
+            .env("PROMETHEUS", &self.prometheus)
+            .output()
+            .expect("the script starts");
+        let printed =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap_or(-1), printed.into_owned())
+    }
+
+    /// Sends a signal, such as `STOP`, to one of the services.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, service: &str, signal: &str) {
+        let file = self.folder.path().join("stack").join(service).join("pid");
+        let id = std::fs::read_to_string(file).expect("the service was started");
+        let status = Command::new("kill")
+            .args(["-s", signal, id.trim()])
+            .status()
+            .expect("kill starts");
+        assert!(status.success(), "{service} does not run");
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        // A stopped process ends only by SIGKILL, which the script sends in the end.
+        self.run("down");
+    }
+}

@@ -1,0 +1,122 @@
+//! Every variable that a manifest or the compose file sets is one that the program reads, and the ports are its defaults.
+
+use std::collections::BTreeMap;
+
+use e2e::binary;
+use serde_json::Value;
+use stack::{all_yaml, tool, yaml};
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn string(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn help(program: &str) -> String {
+    tool(&binary(program).display().to_string(), program, ["--help"])
+}
+
+/// Returns the default of an option, as `--help` shows it.
+fn default(help: &str, option: &str) -> String {
+    let (_, after) = help
+        .split_once(&format!("{option} <"))
+        .unwrap_or_else(|| panic!("there is no {option}"));
+    let (_, after) = after
+        .split_once("[default: ")
+        .unwrap_or_else(|| panic!("{option} has no default"));
+    after.split(']').next().unwrap_or_default().to_owned()
+}
+
+/// Returns whether the program reads this variable; the password's is named in a text, since no option carries it.
+fn reads(help: &str, variable: &str) -> bool {
+    help.contains(&format!("[env: {variable}]"))
+        || (variable == "PUSHGATEWAY_PASS" && help.contains(variable))
+}
+
+/// Returns the containers of all manifests that run one of our programs, by the program.
+fn containers() -> Vec<(String, Value)> {
+    let resources = yaml("kubernetes/kustomization.yaml");
+    let files = list(&resources["resources"])
+        .iter()
+        .map(|file| format!("kubernetes/{}", string(file)));
+    let objects = files.flat_map(|file| all_yaml(&file));
+    let templates = objects.map(|object| match string(&object["kind"]) {
+        "CronJob" => object["spec"]["jobTemplate"]["spec"]["template"].clone(),
+        _ => object["spec"]["template"].clone(),
+    });
+    let containers = templates.flat_map(|template| list(&template["spec"]["containers"]).to_vec());
+    containers
+        .filter_map(|container| {
+            let program = ["server", "client", "pgw-cleaner"]
+                .into_iter()
+                .find(|program| string(&container["image"]).contains(program))?;
+            Some((program.to_owned(), container))
+        })
+        .collect()
+}
+
+#[test]
+fn every_variable_of_a_manifest_is_read_by_its_program() {
+    let containers = containers();
+    assert!(containers.len() >= 2, "{containers:?}");
+    for (program, container) in containers {
+        let help = help(&program);
+        for variable in list(&container["env"]) {
+            assert!(
+                reads(&help, string(&variable["name"])),
+                "{program} does not read {}",
+                variable["name"]
+            );
+        }
+    }
+}
+
+#[test]
+fn every_variable_of_the_compose_file_is_read_by_its_program() {
+    let compose = yaml("prometheus_grafana/docker-compose.yml");
+    for (service, program) in [
+        ("server", "server"),
+        ("client", "client"),
+        ("cleaner", "pgw-cleaner"),
+    ] {
+        let help = help(program);
+        let variables = compose["services"][service]["environment"]
+            .as_object()
+            .expect("variables are set");
+        for name in variables.keys() {
+            assert!(reads(&help, name), "{program} does not read {name}");
+        }
+    }
+}
+
+#[test]
+fn ports_of_manifests_and_images_are_the_defaults() {
+    let mut defaults = BTreeMap::new();
+    for program in ["server", "client"] {
+        let address = default(&help(program), "--metrics-addr");
+        let port: u64 = address
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .expect("an address has a port");
+        defaults.insert((program.to_owned(), "metrics".to_owned()), port);
+    }
+    let triple = default(&help("server"), "--port")
+        .parse()
+        .expect("a port is a number");
+    defaults.insert(("server".to_owned(), "triple".to_owned()), triple);
+    for (program, container) in containers() {
+        for port in list(&container["ports"]) {
+            let key = (program.clone(), string(&port["name"]).to_owned());
+            if let Some(default) = defaults.remove(&key) {
+                assert_eq!(port["containerPort"], default, "{key:?}");
+            }
+        }
+    }
+    assert!(
+        defaults.is_empty(),
+        "ports that no manifest names: {defaults:?}"
+    );
+}
