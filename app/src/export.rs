@@ -31,20 +31,30 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts to export, on the runtime that this is called on.
-    pub(crate) fn start(export: Export, metrics: &Metrics) -> anyhow::Result<Self> {
+    /// Prepares to export, on the runtime that this is called on: nothing leaves before `begin` is cancelled, but a port that is
+    /// in use is an error now.
+    pub(crate) fn start(
+        export: Export,
+        metrics: &Metrics,
+        begin: CancellationToken,
+    ) -> anyhow::Result<Self> {
         match export {
-            Export::Push(push) => Self::push(*push, metrics),
-            Export::Pull(address) => Self::pull(address, "--metrics-addr", metrics),
+            Export::Push(push) => Self::push(*push, metrics, begin),
+            Export::Pull(address) => Self::pull(address, "--metrics-addr", metrics, begin),
         }
     }
 
-    /// Serves the pull endpoint on this address, which `option` chose.
+    /// Serves the pull endpoint on this address, which `option` chose, once `begin` is cancelled.
     ///
     /// # Errors
     ///
     /// When the address cannot be had.
-    pub fn pull(address: SocketAddr, option: &str, metrics: &Metrics) -> anyhow::Result<Self> {
+    pub fn pull(
+        address: SocketAddr,
+        option: &str,
+        metrics: &Metrics,
+        begin: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let listener = listener::listen(address, option)?;
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -55,10 +65,10 @@ impl Exporter {
                 warn!("the metrics endpoint ended: {err}");
             }
         };
-        Ok(Self::spawn(Some(address), serve))
+        Ok(Self::spawn(Some(address), begin, serve))
     }
 
-    fn push(push: Push, metrics: &Metrics) -> anyhow::Result<Self> {
+    fn push(push: Push, metrics: &Metrics, begin: CancellationToken) -> anyhow::Result<Self> {
         let Push {
             access,
             key,
@@ -68,15 +78,23 @@ impl Exporter {
         let gateway = Gateway::new(&access).context("cannot prepare for the Pushgateway")?;
         info!(gateway = %gateway.address(), key = %key, "pushing metrics");
         let pusher = Pusher::new(metrics, gateway, key, interval).delete_at_stop(delete_on_exit);
-        Ok(Self::spawn(None, |stop| pusher.run(stop)))
+        Ok(Self::spawn(None, begin, |stop| pusher.run(stop)))
     }
 
-    fn spawn<F>(endpoint: Option<SocketAddr>, work: impl FnOnce(CancellationToken) -> F) -> Self
+    fn spawn<F>(
+        endpoint: Option<SocketAddr>,
+        begin: CancellationToken,
+        work: impl FnOnce(CancellationToken) -> F,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(work(stop.clone()));
+        let work = work(stop.clone());
+        let task = tokio::spawn(async move {
+            begin.cancelled().await;
+            work.await;
+        });
         Self {
             endpoint,
             stop,

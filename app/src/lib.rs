@@ -14,6 +14,7 @@ mod logs;
 mod measure;
 mod probes;
 mod process;
+mod run;
 
 pub use address::advertised;
 pub use args::{
@@ -26,5 +27,6 @@ pub use instance::{hostname, name as instance_name};
 pub use listener::listen;
 pub use logs::start as start_logs;
 pub use measure::measure;
-pub use process::{Discovery, Process, run};
+pub use process::{Discovery, Process};
+pub use run::run;
 pub use triple::Shape;

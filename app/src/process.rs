@@ -1,25 +1,20 @@
-//! A process of the sample from start to stop: what runs around its work, and the order in which it leaves.
+//! A process at work: what it offers to its own part, and the order in which it leaves.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+mod start;
 
-use anyhow::{Context as _, bail};
-use dubbo_registry::{Observer, Reference, Registry, ZooKeeperConfig, ZooKeeperRegistry};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use anyhow::bail;
+use dubbo_registry::{Reference, Registry};
 use metrics_core::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
-use triple::{
-    Consumer, ConsumerMetrics, ConsumerOptions, MeasuredRegistry, Provider, RpcMetadata, Runtime,
-    Serving, Signals, Workers,
-};
+use tracing::info;
+use triple::{Consumer, ConsumerMetrics, ConsumerOptions, Provider, Serving, Workers};
 
-use crate::{
-    config::{Measure, ProcessConfig},
-    export::{self, Exporter},
-    logs, measure, probes,
-};
-
-/// How long blocking work may take to finish when everything else has ended.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+use crate::export::Exporter;
 
 /// Whether a process finds others, and is found, through ZooKeeper.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,100 +35,13 @@ pub struct Process {
     exporter: Option<Exporter>,
     workers: Workers,
     readiness: Readiness,
+    /// Cancelled once every method that this process serves or calls has its series: the first scrape and the first push are
+    /// complete.
+    measurable: CancellationToken,
     stop: CancellationToken,
 }
 
-/// Runs a process: starts what all processes share, lets `work` do its own part, and leaves in order.
-///
-/// `work` ends when [`Process::stopped`] does, or earlier when it is done. At the first SIGTERM or SIGINT the process is no
-/// longer ready and `stopped` completes; when `work` has ended, the last figures are pushed, the group is deleted, and the
-/// session with the registry is closed. A second signal ends the process at once.
-///
-/// # Errors
-///
-/// When something cannot be started, or `work` fails.
-pub fn run<W>(config: ProcessConfig, discovery: Discovery, work: W) -> anyhow::Result<()>
-where
-    W: AsyncFnOnce(&Process) -> anyhow::Result<()>,
-{
-    logs::start();
-    let runtime = Runtime::new(config.runtime).context("cannot start threads")?;
-    let outcome = runtime.block_on(async {
-        let mut signals = Signals::install().context("cannot listen to signals")?;
-        let process = Process::start(config, discovery, &runtime)?;
-        let (readiness, stop) = (process.readiness.clone(), process.stop.clone());
-        let life = async {
-            let outcome = work(&process).await;
-            process.leave().await;
-            outcome
-        };
-        let signalled = async {
-            let signal = signals.next().await;
-            info!("{signal}: stopping; a second signal ends the process at once");
-            readiness.unset("stopping");
-            stop.cancel();
-            signals.next().await
-        };
-        tokio::select! {
-            outcome = life => outcome,
-            signal = signalled => {
-                warn!("{signal} again: ended at once, with whatever was unfinished");
-                Ok(())
-            }
-        }
-    });
-    runtime.shutdown(SHUTDOWN_LIMIT);
-    outcome
-}
-
 impl Process {
-    fn start(
-        config: ProcessConfig,
-        discovery: Discovery,
-        runtime: &Runtime,
-    ) -> anyhow::Result<Self> {
-        let ProcessConfig {
-            application,
-            advertise_ip,
-            zookeeper,
-            measure: measuring,
-            probe_addr,
-            runtime: _,
-            quiet: _,
-        } = config;
-        // Ports first: one that is in use ends the process before anybody has heard of it.
-        let readiness = Readiness::new();
-        if let Some(address) = probe_addr {
-            probes::serve(address, &readiness)?;
-        }
-        let (metrics, exporter) = match measuring {
-            Some(Measure { window, export }) => {
-                let metrics = measure::measure(&application, advertise_ip, window, runtime)?;
-                let exporter = Exporter::start(export, &metrics)?;
-                (Some(metrics), Some(exporter))
-            }
-            None => (None, None),
-        };
-        let registry = match discovery {
-            Discovery::ZooKeeper => Some(connect(zookeeper, metrics.as_ref())?),
-            Discovery::None => None,
-        };
-        let endpoint = exporter.as_ref().and_then(Exporter::endpoint);
-        if let (Some(registry), Some(endpoint)) = (&registry, endpoint) {
-            export::expose(&**registry, &application, endpoint, advertise_ip)?;
-        }
-        Ok(Self {
-            application,
-            advertise_ip,
-            metrics,
-            registry,
-            exporter,
-            workers: runtime.workers().clone(),
-            readiness,
-            stop: CancellationToken::new(),
-        })
-    }
-
     /// Returns the threads that serve calls.
     #[must_use]
     pub fn workers(&self) -> &Workers {
@@ -167,24 +75,30 @@ impl Process {
     ///
     /// When a name cannot be registered.
     pub fn announce(&self, serving: &mut Serving) -> anyhow::Result<()> {
+        self.measurable.cancel();
         let Some(registry) = &self.registry else {
             self.ready();
             return Ok(());
         };
-        let host = self.advertise_ip.to_string();
-        let announcement = serving.announce(&**registry, &host)?;
+        let address = SocketAddr::new(self.advertise_ip, serving.address().port());
+        let announcement = serving.announce(&**registry, &self.advertise_ip.to_string())?;
         let (readiness, stop) = (self.readiness.clone(), self.stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 Ok(()) = announcement.done() => {
-                    info!("registered");
+                    info!(%address, "registered");
                     readiness.set();
                 }
             }
         });
         Ok(())
+    }
+
+    /// Returns what tells the probes whether the process is ready.
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     /// Marks the process as ready, unless it stops already.
@@ -213,16 +127,19 @@ impl Process {
             methods: methods.iter().map(ToString::to_string).collect(),
         });
         let workers = &self.workers;
-        match (&self.registry, direct) {
-            (_, Some(address)) => Ok(Consumer::direct(address, &reference, workers, options)?),
-            (Some(registry), None) => Ok(Consumer::new(&**registry, reference, workers, options)),
+        let consumer = match (&self.registry, direct) {
+            (_, Some(address)) => Consumer::direct(address, &reference, workers, options)?,
+            (Some(registry), None) => Consumer::new(&**registry, reference, workers, options),
             (None, None) => bail!("there is neither a registry nor a provider to call"),
-        }
+        };
+        self.measurable.cancel();
+        Ok(consumer)
     }
 
     /// Leaves after the process's own work has ended.
-    async fn leave(self) {
+    pub(crate) async fn leave(self) {
         self.readiness.unset("stopping");
+        self.measurable.cancel();
         let close = async {
             if let Some(registry) = &self.registry {
                 registry.close().await;
@@ -241,17 +158,4 @@ impl Process {
         }
         info!("left in order");
     }
-}
-
-/// Begins to look for ZooKeeper, and goes on until it is found.
-fn connect(
-    config: ZooKeeperConfig,
-    metrics: Option<&Metrics>,
-) -> anyhow::Result<Arc<dyn Registry>> {
-    let observer: Arc<dyn Observer> = match metrics {
-        Some(metrics) => Arc::new(MeasuredRegistry::new(metrics)),
-        None => Arc::new(()),
-    };
-    let registry = ZooKeeperRegistry::connect(config, observer, Arc::new(RpcMetadata))?;
-    Ok(Arc::new(registry))
 }

@@ -41,7 +41,10 @@ fn run(config: Config) -> anyhow::Result<()> {
             process.stopped().await;
         };
         tokio::select! {
-            () = consumer.ready() => process.ready(),
+            () = consumer.ready() => {
+                info!("a provider is connected: calls begin");
+                process.ready();
+            }
             () = waiting => {}
         }
         let output = Output::new(quiet, process.stop().clone());

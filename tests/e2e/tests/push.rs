@@ -107,6 +107,37 @@ async fn a_batch_job_leaves_its_last_figures_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn the_first_push_already_holds_every_method_with_zeros() {
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let hourly = |mut command: Command| {
+        command.env("PUSH_INTERVAL", "1h");
+        Program::start(&command)
+    };
+    // Nobody provides in the registry's chroot where the client looks, so that it makes no call.
+    let alone = format!("{}/alone", zookeeper.address());
+    let _server = hourly(guided(Program::server(&zookeeper.address()), &gateway));
+    let _client = hourly(guided(Program::client(&alone), &gateway));
+    eventually(LONG, "two first pushes", async || {
+        gateway.requests("put", 200).await == 2
+    })
+    .await;
+    let figures = Scrape(gateway.samples().await);
+    for side in ["provider", "consumer"] {
+        for family in [
+            "requests_total",
+            "requests_failed_total",
+            "requests_processing_total",
+        ] {
+            assert_eq!(
+                figures.value(&format!("dubbo_{side}_{family}")),
+                0.0,
+                "{side} {family}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_listens_for_scrapes_in_push_mode() {
     let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
     let port = test_servers::free_port();

@@ -52,15 +52,18 @@ impl Sample {
         let provider_metrics = measuring(PROVIDER, args, runtime)?;
         let consumer_metrics = measuring(CONSUMER, args, runtime)?;
         let listener = app::listen(args.provider_addr, "--provider-addr")?;
+        let measurable = CancellationToken::new();
         let provider_endpoint = Exporter::pull(
             args.provider_metrics_addr,
             "--provider-metrics-addr",
             &provider_metrics,
+            measurable.clone(),
         )?;
         let consumer_endpoint = Exporter::pull(
             args.consumer_metrics_addr,
             "--consumer-metrics-addr",
             &consumer_metrics,
+            measurable.clone(),
         )?;
 
         let registry = MemoryRegistry::observed(Arc::new(MeasuredRegistry::new(&provider_metrics)));
@@ -89,6 +92,7 @@ impl Sample {
                 ..ConsumerOptions::default()
             },
         );
+        measurable.cancel();
         consumer.ready().await;
         Ok(Self {
             started: Instant::now(),

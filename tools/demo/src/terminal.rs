@@ -9,7 +9,7 @@ use crossterm::{
     cursor::{Hide, MoveTo, Show},
     event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
     queue,
-    style::{Attribute, Color, Print, ResetColor, SetAttribute, SetForegroundColor},
+    style::{Attribute, Color, Print, SetAttribute, SetForegroundColor},
     terminal::{
         self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate,
         EnterAlternateScreen, LeaveAlternateScreen,
@@ -78,12 +78,7 @@ impl Terminal {
                     Style::Good => queue!(self.out, SetForegroundColor(Color::Green))?,
                     Style::Bad => queue!(self.out, SetForegroundColor(Color::Red))?,
                 }
-                queue!(
-                    self.out,
-                    Print(&span.text),
-                    SetAttribute(Attribute::Reset),
-                    ResetColor
-                )?;
+                queue!(self.out, Print(&span.text), SetAttribute(Attribute::Reset))?;
             }
             queue!(self.out, Clear(ClearType::UntilNewLine))?;
         }

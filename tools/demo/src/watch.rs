@@ -47,6 +47,12 @@ pub(crate) async fn watch(
         shown = shown => shown,
         () = end => Ok(()),
     };
+    // The live view is gone with its screen; what it showed last stays.
+    let shown = if live {
+        shown.and_then(|()| write(sample, out))
+    } else {
+        shown
+    };
     match shown {
         Err(err) if err.kind() != io::ErrorKind::BrokenPipe => Err(err.into()),
         _ => Ok(()),
@@ -61,11 +67,16 @@ async fn lines(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
     let mut ticks = ticks();
     loop {
         ticks.tick().await;
-        for line in view::plain(&sample.figures()) {
-            writeln!(out, "{line}")?;
-        }
-        out.flush()?;
+        write(sample, out)?;
     }
+}
+
+/// Writes the figures as they are now.
+fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
+    for line in view::plain(&sample.figures()) {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
 }
 
 /// Draws the live view until somebody asks for the end.

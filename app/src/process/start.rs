@@ -1,0 +1,84 @@
+//! What a process starts before its own work.
+
+use std::sync::Arc;
+
+use dubbo_registry::{Observer, Registry, ZooKeeperConfig, ZooKeeperRegistry};
+use metrics_core::{Metrics, Readiness};
+use tokio_util::sync::CancellationToken;
+use triple::{MeasuredRegistry, RpcMetadata, Runtime};
+
+use super::{Discovery, Process};
+use crate::{
+    config::{Measure, ProcessConfig},
+    export::{self, Exporter},
+    measure, probes,
+};
+
+impl Process {
+    /// Starts what all processes share, on the runtime that this is called on.
+    ///
+    /// # Errors
+    ///
+    /// When a port cannot be had, or an address cannot be read.
+    pub(crate) fn start(
+        config: ProcessConfig,
+        discovery: Discovery,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
+        let ProcessConfig {
+            application,
+            advertise_ip,
+            zookeeper,
+            measure: measuring,
+            probe_addr,
+            runtime: _,
+            quiet: _,
+        } = config;
+        // Ports first: one that is in use ends the process before anybody has heard of it.
+        let readiness = Readiness::new();
+        if let Some(address) = probe_addr {
+            probes::serve(address, &readiness)?;
+        }
+        let measurable = CancellationToken::new();
+        let (metrics, exporter) = match measuring {
+            Some(Measure { window, export }) => {
+                let metrics = measure::measure(&application, advertise_ip, window, runtime)?;
+                let exporter = Exporter::start(export, &metrics, measurable.clone())?;
+                (Some(metrics), Some(exporter))
+            }
+            None => (None, None),
+        };
+        let registry = match discovery {
+            Discovery::ZooKeeper => Some(connect(zookeeper, metrics.as_ref())?),
+            Discovery::None => None,
+        };
+        let endpoint = exporter.as_ref().and_then(Exporter::endpoint);
+        if let (Some(registry), Some(endpoint)) = (&registry, endpoint) {
+            export::expose(&**registry, &application, endpoint, advertise_ip)?;
+        }
+        Ok(Self {
+            application,
+            advertise_ip,
+            metrics,
+            registry,
+            exporter,
+            workers: runtime.workers().clone(),
+            readiness,
+            measurable,
+            stop: CancellationToken::new(),
+        })
+    }
+}
+
+/// Begins to look for ZooKeeper, and goes on until it is found.
+fn connect(
+    config: ZooKeeperConfig,
+    metrics: Option<&Metrics>,
+) -> anyhow::Result<Arc<dyn Registry>> {
+    let observer: Arc<dyn Observer> = match metrics {
+        Some(metrics) => Arc::new(MeasuredRegistry::new(metrics)),
+        None => Arc::new(()),
+    };
+    let registry = ZooKeeperRegistry::connect(config, observer, Arc::new(RpcMetadata))?;
+    Ok(Arc::new(registry))
+}

@@ -1,0 +1,102 @@
+//! How processes leave: signals, a closed pipe, a count that is reached.
+
+use std::{io::Read, process::Stdio};
+
+use e2e::{LONG, Program};
+use test_servers::{Pushgateway, ZooKeeper, eventually};
+
+#[tokio::test]
+async fn ctrl_c_is_as_good_as_sigterm() {
+    let zookeeper = ZooKeeper::start().await;
+    let mut server = Program::start(Program::server(&zookeeper.address()).arg("--push=false"));
+    let mut client = Program::start(Program::client(&zookeeper.address()).arg("--push=false"));
+    client.greeted(3).await;
+    client.interrupt();
+    assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
+    assert_eq!(client.summary().failed, 0, "{}", client.summary().line);
+    server.interrupt();
+    assert_eq!(server.wait(LONG).await, 0, "{}", server.stderr());
+}
+
+#[tokio::test]
+async fn a_stopping_server_is_not_ready_and_finishes_calls_in_flight() {
+    let zookeeper = ZooKeeper::start().await;
+    let mut server = Program::start(Program::server(&zookeeper.address()).args([
+        "--push=false",
+        "--delay",
+        "2s",
+        "--probe-addr",
+        "127.0.0.1:0",
+    ]));
+    let mut client = Program::start(Program::client(&zookeeper.address()).args([
+        "--push=false",
+        "--count",
+        "4",
+        "--concurrency",
+        "4",
+        "--timeout",
+        "30s",
+        "--retries",
+        "0",
+    ]));
+    eventually(LONG, "four calls are in flight", async || {
+        let scrape = server.scrape().await;
+        scrape.sum("dubbo_provider_requests_processing_total") == Some(4.0)
+    })
+    .await;
+    let probes = server.probe_url().await;
+    server.terminate();
+    eventually(LONG, "/ready turns to 503", async || {
+        let answer = test_servers::get(&format!("{probes}/ready")).await;
+        answer.is_ok_and(|answer| answer.status == 503)
+    })
+    .await;
+    assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
+    assert_eq!(client.summary().succeeded, 4, "{}", client.summary().line);
+    assert_eq!(server.wait(LONG).await, 0, "{}", server.stderr());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let zookeeper = ZooKeeper::start().await;
+    let mut server = Program::start(Program::server(&zookeeper.address()).args([
+        "--push=false",
+        "--stop-wait",
+        "1h",
+    ]));
+    server.logged("registered").await;
+    server.terminate();
+    server.logged("SIGTERM: stopping").await;
+    server.terminate();
+    assert_eq!(server.wait(LONG).await, 0, "{}", server.stderr());
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_ends_the_client_quietly_and_in_order() {
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let _server = Program::start(Program::server(&zookeeper.address()).arg("--push=false"));
+    let mut command = Program::client(&zookeeper.address());
+    command.args(["--pushgateway-url", &gateway.address()]);
+    let mut client = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the client was built");
+    let mut stdout = client.stdout.take().expect("it is piped");
+    let mut stderr = client.stderr.take().expect("it is piped");
+    // As `client | head -c 1` does.
+    stdout.read_exact(&mut [0]).expect("there is a greeting");
+    drop(stdout);
+    let code = eventually(LONG, "the client ends", async || {
+        client.try_wait().expect("it is our child")
+    })
+    .await;
+    assert_eq!(code.code(), Some(0));
+    let mut log = String::new();
+    stderr.read_to_string(&mut log).expect("a log is text");
+    assert!(
+        !log.contains("panicked") && !log.contains("error: "),
+        "{log}"
+    );
+    assert!(gateway.groups().await.is_empty(), "the group is deleted");
+}
