@@ -56,7 +56,10 @@ fn a_busy_screen_shows_both_sides_and_errors_by_kind() {
     let course: Vec<f64> = (0..30)
         .map(|second| f64::from(second.min(20)) * 10.0)
         .collect();
-    insta::assert_snapshot!(text(&busy(), &course, 90, 40));
+    let text = text(&busy(), &course, 90, 40);
+    insta::assert_snapshot!(text);
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(&text), "the README shows this screen");
 }
 
 #[test]
