@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::Reference;
+use crate::{Reference, provider};
 
 /// The services of one revision of an application, as `MetadataServiceV2` answers and as `/dubbo/<app>/<revision>` holds
 /// (dubbo-go `metadata/info/metadata_info.go`).
@@ -71,6 +71,13 @@ pub struct MetadataRequest {
     pub version: String,
     /// The revision to ask for.
     pub revision: String,
+}
+
+impl MetadataRequest {
+    /// Returns `host:port` of the metadata service, with brackets around an IPv6 address.
+    pub fn address(&self) -> String {
+        provider::address(&self.host, self.port)
+    }
 }
 
 /// Why an instance did not tell its metadata.

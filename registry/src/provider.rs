@@ -25,7 +25,7 @@ pub struct Provider {
     /// Its share of the calls beside the others' weights, at least 1.
     pub weight: u32,
     /// Whether the registry lists it now. `false` marks a last resort: the registry's list has become empty, and this
-    /// provider was on it until then. Drop it as soon as its connections fail.
+    /// provider was on it until shortly before. Drop it as soon as its connections fail.
     pub listed: bool,
     /// The parameters that it registered for the service, such as `timestamp` and `methods`; empty when its metadata is
     /// not known.

@@ -95,9 +95,9 @@ impl Task {
         self.machine.withdraw();
         if self.begun {
             self.keep().await;
+            info!("{} is withdrawn from ZooKeeper", self.subject.name());
         }
         if let Subject::Provider(registration) = &self.subject {
-            info!(instance = registration.id(), "withdrawn from ZooKeeper");
             self.observer.withdrawn(registration);
         }
         self.announcer.ended();

@@ -256,6 +256,45 @@ async fn a_server_that_comes_back_without_its_data_gets_everything_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_pauses_for_longer_than_sessions_live_ends_with_one_registration() {
+    let mut zookeeper = ZooKeeper::start().await;
+    let registry = connect_with(short_sessions(zookeeper.address()), &Recorder::default());
+    let mut subscription = registry.subscribe(reference());
+    announce(&registry).await;
+    timeout(LONG, subscription.available())
+        .await
+        .unwrap()
+        .unwrap();
+    zookeeper.stop_process();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(
+        ports(&subscription.providers()),
+        [20000],
+        "the last known providers are kept"
+    );
+    zookeeper.continue_process();
+    let operator = eventually(LONG, "the server answers", async || {
+        Client::connect(&zookeeper.address())
+            .await
+            .map_err(|error| error.to_string())
+    })
+    .await;
+    eventually(LONG, "a living session has both nodes, once", async || {
+        let owner = owner(&operator).await?;
+        let connections = zookeeper.ask("cons").await?;
+        connections
+            .contains(&format!("sid=0x{owner:x}"))
+            .then_some(())
+            .ok_or(connections)
+    })
+    .await;
+    eventually(LONG, "the list is exact again", async || {
+        subscription.providers()[0].listed
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_registry_whose_server_is_gone_closes_in_bounded_time() {
     let mut zookeeper = ZooKeeper::start().await;
     let registry = connect(zookeeper.address());

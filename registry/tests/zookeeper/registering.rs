@@ -324,3 +324,11 @@ async fn a_provider_can_be_announced_again_after_its_withdrawal() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_dead_host_among_several_does_not_matter() {
+    let zookeeper = ZooKeeper::start().await;
+    let registry = connect(format!("127.0.0.1:{},{}", free_port(), zookeeper.address()));
+    announce(&registry).await;
+    registry.close().await;
+}
