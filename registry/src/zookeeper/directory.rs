@@ -99,6 +99,12 @@ pub(super) struct Directory {
     malformed: MalformedNodes,
 }
 
+fn list_of(application: &str) -> Read {
+    Read::Instances {
+        application: application.to_owned(),
+    }
+}
+
 #[derive(Debug, Default)]
 struct Application {
     watched: Watched,
@@ -381,12 +387,14 @@ impl Directory {
         let Some(known) = self.applications.get_mut(application) else {
             return;
         };
-        let Found::Data { data, modified } = found else {
-            known.instances.remove(name);
-            return;
-        };
         let Some(node) = known.instances.get_mut(name) else {
             return;
+        };
+        let Found::Data { data, modified } = found else {
+            // The list tells whether it is gone or has just come again.
+            node.instance = None;
+            node.watched.fired();
+            return self.plan(list_of(application), now);
         };
         node.instance = match instance::parse(application, &data) {
             Ok(instance) => instance,

@@ -123,12 +123,6 @@ fn listed(directory: &mut Directory, now: Instant) -> Option<Vec<u16>> {
     })
 }
 
-fn list_of(application: &str) -> Read {
-    Read::Instances {
-        application: application.into(),
-    }
-}
-
 #[test]
 fn instances_are_found_through_the_mapping_and_published_once() {
     let (mut directory, mut tree, now) = (directory(), Tree::default(), Instant::now());
@@ -242,6 +236,27 @@ fn a_change_during_a_read_is_followed_by_another_read() {
         listed(&mut directory, now + 2 * SPACING),
         Some(vec![20001, 20002])
     );
+}
+
+#[test]
+fn an_instance_that_was_gone_for_a_moment_is_read_again() {
+    let (mut directory, mut tree, now) = (directory(), Tree::default(), Instant::now());
+    tree.mapping = Some("app".into());
+    tree.register("app", 20001);
+    directory.start(true, now);
+    while let Some((read, watch)) = directory.next(now) {
+        let found = match &read {
+            Read::Instance { .. } if !tree.reads.contains_key(&read) => {
+                tree.read(&read, watch);
+                Some(Found::Absent)
+            }
+            _ => tree.read(&read, watch),
+        };
+        directory.answer(&read, found, now);
+    }
+    settle(&mut directory, &mut tree, now + SPACING);
+    settle(&mut directory, &mut tree, now + 2 * SPACING);
+    assert_eq!(listed(&mut directory, now + 2 * SPACING), Some(vec![20001]));
 }
 
 #[test]
@@ -445,6 +460,10 @@ enum Turn {
     Tell(usize),
     /// Some reads are made; every so many fail.
     Read(usize, usize),
+    /// One read is begun: what it finds may be old by the time it is told.
+    Begin,
+    /// One of the reads under way is told.
+    Finish(usize),
     Wait(u64),
     Publish,
 }
@@ -457,7 +476,9 @@ fn turn() -> impl Strategy<Value = Turn> {
         1 => any::<bool>().prop_map(Turn::Mapping),
         1 => any::<bool>().prop_map(|new_session| Turn::Reconnect { new_session }),
         4 => (0..4_usize).prop_map(Turn::Tell),
-        6 => (1..5_usize, 2..20_usize).prop_map(|(count, failing)| Turn::Read(count, failing)),
+        4 => (1..5_usize, 2..20_usize).prop_map(|(count, failing)| Turn::Read(count, failing)),
+        4 => Just(Turn::Begin),
+        3 => (0..8_usize).prop_map(Turn::Finish),
         3 => (0..6000_u64).prop_map(Turn::Wait),
         2 => Just(Turn::Publish),
     ]
@@ -506,6 +527,7 @@ proptest! {
         let mut server = Server::default();
         server.tree.instances.insert("app".into(), BTreeMap::new());
         let mut directory = Directory::new(Reference::new(INTERFACE).unwrap(), Duration::ZERO);
+        let mut under_way: Vec<(Read, bool, Option<Found>)> = Vec::new();
         directory.start(true, now);
         for turn in turns {
             match turn {
@@ -523,11 +545,33 @@ proptest! {
                         server.tree.watched.clear();
                         server.fired.clear();
                     }
+                    // What was under way is lost with the connection, and with it the watches that were just set.
+                    for (read, watch, _) in under_way.drain(..) {
+                        if watch {
+                            server.tree.watched.retain(|known| *known != read);
+                            server.fired.retain(|known| *known != read);
+                        }
+                    }
                     directory.start(new_session, now);
                 }
                 Turn::Tell(count) => {
-                    for _ in 0..count.min(server.fired.len()) {
-                        directory.changed(&server.fired.remove(0), now);
+                    for _ in 0..count {
+                        // A watch is told of after the read that has set it.
+                        let setting = |read: &Read| under_way.iter().any(|(known, watch, _)| *watch && known == read);
+                        let Some(at) = server.fired.iter().position(|read| !setting(read)) else { break };
+                        directory.changed(&server.fired.remove(at), now);
+                    }
+                }
+                Turn::Begin => {
+                    if let Some((read, watch)) = directory.next(now) {
+                        let found = server.tree.read(&read, watch);
+                        under_way.push((read, watch, found));
+                    }
+                }
+                Turn::Finish(number) => {
+                    if !under_way.is_empty() {
+                        let (read, _, found) = under_way.remove(number % under_way.len());
+                        directory.answer(&read, found, now);
                     }
                 }
                 Turn::Read(count, failing) => {
@@ -540,6 +584,9 @@ proptest! {
                 Turn::Wait(milliseconds) => now += Duration::from_millis(milliseconds),
                 Turn::Publish => drop(directory.publish(now)),
             }
+        }
+        for (read, _, found) in under_way {
+            directory.answer(&read, found, now);
         }
         // Quiet: everything that was planned happens.
         for _ in 0..200 {
