@@ -220,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_every_metric_and_label_value() {
+        let readme = include_str!("../README.md");
+        let text = Metrics::new().text();
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
+        let values = REASONS.into_iter().chain(Verdict::ALL.map(Verdict::name));
+        for name in names.chain(values) {
+            assert!(readme.contains(&format!("`{name}")), "{name} is missing");
+        }
+    }
+
+    #[test]
     fn a_failure_counts_under_its_reason_and_in_all() {
         let metrics = Metrics::new();
         REASONS

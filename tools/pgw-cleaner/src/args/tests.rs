@@ -39,6 +39,29 @@ fn every_option_has_its_variable_and_hides_the_value() {
 }
 
 #[test]
+fn the_readme_has_every_option_with_its_defaults() {
+    let readme = include_str!("../../README.md");
+    for argument in Args::command().get_arguments() {
+        let Some(long) = argument.get_long() else {
+            continue;
+        };
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with('|') && line.contains(&format!("`--{long}`")));
+        if matches!(long, "help" | "version") {
+            continue;
+        }
+        let row = row.unwrap_or_else(|| panic!("--{long} is missing"));
+        for default in argument.get_default_values() {
+            assert!(
+                row.contains(&default.to_string_lossy().into_owned()),
+                "--{long}: {row}"
+            );
+        }
+    }
+}
+
+#[test]
 fn booleans_take_every_common_word() {
     for (option, value) in [
         ("--dry-run", true),
