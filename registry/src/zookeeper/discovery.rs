@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage};
 
-/// How many reads are under way at once. The server answers them in order; more would only grow its queue.
+/// How many nodes are read at once. The server answers in order; more would only grow its queue. Questions for metadata don't
+/// count, since an instance may take its time to answer.
 const MAX_READS: usize = 64;
 
 /// The task behind one subscription.
@@ -80,6 +81,7 @@ impl Task {
     /// Works on one connection.
     async fn work(&mut self, nodes: &Nodes, watches: &mut JoinSet<Read>, new_session: bool) {
         let mut reads = FuturesUnordered::new();
+        let mut questions = 0;
         let mut report = Report {
             began: Instant::now(),
             failure: String::new(),
@@ -87,14 +89,17 @@ impl Task {
         };
         loop {
             let now = Instant::now();
-            while reads.len() < MAX_READS
+            while reads.len() - questions < MAX_READS
                 && let Some((read, watch)) = self.directory.next(now)
             {
                 let storage = match &read {
                     Read::Metadata {
                         application,
                         revision,
-                    } => self.directory.storage(application, revision),
+                    } => {
+                        questions += 1;
+                        self.directory.storage(application, revision)
+                    }
                     _ => None,
                 };
                 let interface = self.directory.reference().interface().to_owned();
@@ -111,9 +116,12 @@ impl Task {
             let wakes_at = self
                 .directory
                 .wakes_at()
-                .filter(|_| reads.len() < MAX_READS);
+                .filter(|_| reads.len() - questions < MAX_READS);
             tokio::select! {
-                Some(outcome) = reads.next(), if !reads.is_empty() => self.take(outcome, watches, &mut report),
+                Some(outcome) = reads.next(), if !reads.is_empty() => {
+                    questions -= usize::from(matches!(outcome.read, Read::Metadata { .. }));
+                    self.take(outcome, watches, &mut report);
+                }
                 Some(fired) = watches.join_next(), if !watches.is_empty() => match fired {
                     Ok(read) => self.directory.changed(&read, Instant::now()),
                     // The client panics in a watch whose session task is gone.

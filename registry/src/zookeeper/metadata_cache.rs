@@ -7,7 +7,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use tracing::debug;
 
 use super::{node::Nodes, path};
@@ -19,12 +22,16 @@ use crate::{
 /// How long an instance may take to tell its metadata, as dubbo-go has it.
 const RPC_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How many instances are asked at once, so that hundreds of revisions do not open hundreds of connections.
+const MAX_QUESTIONS: usize = 32;
+
 /// The metadata that some subscription uses, and the way to more.
 #[derive(Debug)]
 pub(super) struct MetadataCache {
     source: Arc<dyn MetadataSource>,
     observer: Arc<dyn Observer>,
     known: Mutex<HashMap<(String, String), Weak<MetadataInfo>>>,
+    questions: Semaphore,
 }
 
 /// What came of asking for metadata.
@@ -41,6 +48,7 @@ impl MetadataCache {
             source,
             observer,
             known: Mutex::default(),
+            questions: Semaphore::new(MAX_QUESTIONS),
         }
     }
 
@@ -115,15 +123,17 @@ impl MetadataCache {
     }
 
     async fn told(&self, request: MetadataRequest) -> Option<MetadataInfo> {
-        let (host, port) = (request.host.clone(), request.port);
+        let address = request.address();
+        // The semaphore is never closed.
+        let _permit = self.questions.acquire().await.ok()?;
         match timeout(RPC_DEADLINE, self.source.fetch(request)).await {
             Ok(Ok(info)) => Some(info),
             Ok(Err(error)) => {
-                debug!(host, port, "no metadata: {error}");
+                debug!(address, "no metadata: {error}");
                 None
             }
             Err(_) => {
-                debug!(host, port, "no metadata within {RPC_DEADLINE:?}");
+                debug!(address, "no metadata within {RPC_DEADLINE:?}");
                 None
             }
         }

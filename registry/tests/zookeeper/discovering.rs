@@ -45,6 +45,13 @@ async fn until(subscription: &Subscription, expected: &[u16]) {
     .await;
 }
 
+async fn until_listed(subscription: &Subscription, port: u16) {
+    eventually(LONG, "it is in the list", async || {
+        ports(&subscription.providers()).contains(&port)
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_dubbo_go_wrote_is_found() {
     let zookeeper = ZooKeeper::start().await;
@@ -326,7 +333,27 @@ async fn both_kinds_of_registration_are_merged_by_address() {
 struct Source {
     known: BTreeMap<String, MetadataInfo>,
     asked: Arc<Mutex<Vec<MetadataRequest>>>,
+    /// How many questions are open, and how many were at most.
+    asking: Arc<Mutex<(usize, usize)>>,
     hangs: bool,
+}
+
+/// A question that is open for as long as this lives.
+struct Open(Arc<Mutex<(usize, usize)>>);
+
+impl Open {
+    fn new(asking: &Arc<Mutex<(usize, usize)>>) -> Self {
+        let (open, most) = &mut *asking.lock();
+        *open += 1;
+        *most = (*most).max(*open);
+        Self(Arc::clone(asking))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().0 -= 1;
+    }
 }
 
 impl MetadataSource for Source {
@@ -336,7 +363,9 @@ impl MetadataSource for Source {
     ) -> BoxFuture<'_, Result<MetadataInfo, MetadataError>> {
         let answer = self.known.get(&request.revision).cloned();
         self.asked.lock().push(request);
+        let open = Open::new(&self.asking);
         Box::pin(async move {
+            let _open = open;
             if self.hangs {
                 std::future::pending::<()>().await;
             }
@@ -437,9 +466,48 @@ async fn an_instance_that_hangs_does_not_hold_up_the_others() {
         .await
         .unwrap();
     let subscription = registry.subscribe(reference());
-    until(&subscription, &[20002]).await;
+    until_listed(&subscription, 20002).await;
     // Its deadline passes, and it is taken as it is.
     until(&subscription, &[20001, 20002]).await;
+}
+
+#[tokio::test]
+async fn a_hundred_instances_that_hang_do_not_hold_up_a_change_of_the_list() {
+    let zookeeper = ZooKeeper::start().await;
+    let operator = operator(&zookeeper).await;
+    let source = Source {
+        hangs: true,
+        ..Source::default()
+    };
+    let registry = asking(&zookeeper, &source);
+    for port in 21000..21100 {
+        // Each has a revision of its own, so each has to be asked.
+        let node = versioned(port, &format!("1.0.{port}")).node();
+        put_persistent(
+            &operator,
+            &format!("/services/slow/127.0.0.1:{port}"),
+            node.as_bytes(),
+        )
+        .await;
+    }
+    put_persistent(
+        &operator,
+        "/services/fast/a",
+        &instance(20001, json!({"dubbo.endpoints": endpoint(20001)})),
+    )
+    .await;
+    put_persistent(&operator, MAPPING, b"slow,fast").await;
+    let subscription = registry.subscribe(reference());
+    until_listed(&subscription, 20001).await;
+    put_persistent(
+        &operator,
+        "/services/fast/b",
+        &instance(20002, json!({"dubbo.endpoints": endpoint(20002)})),
+    )
+    .await;
+    until_listed(&subscription, 20002).await;
+    let (_, most) = *source.asking.lock();
+    assert!((1..=32).contains(&most), "{most} were asked at once");
 }
 
 #[tokio::test]
