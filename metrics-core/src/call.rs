@@ -21,7 +21,7 @@ impl Method {
     #[inline]
     pub fn start(&self) -> Call {
         let shard = self.0.shard();
-        shard.start();
+        shard.counters.start();
         Call {
             started: shard.clock.now(),
             shard: Arc::clone(shard),

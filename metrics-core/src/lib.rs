@@ -1,10 +1,63 @@
 //! Measures gRPC calls exactly and hands the figures to Prometheus, by pull or by push.
+//!
+//! Three lines measure a tonic server: make the metrics, wrap the server in a layer, serve the figures.
+//!
+//! ```no_run
+//! use greet::greet_service_server::{GreetService, GreetServiceServer};
+//! use greet::{GreetRequest, GreetResponse};
+//! use metrics_core::{Config, Endpoint, Metrics, ProviderLayer, Service};
+//! use tonic::{Request, Response, Status, transport::Server};
+//!
+//! struct Greeter;
+//!
+//! #[tonic::async_trait]
+//! impl GreetService for Greeter {
+//!     async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
+//!         let greeting = format!("hello {}", request.into_inner().name);
+//!         Ok(Response::new(GreetResponse { greeting }))
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let metrics = Metrics::new(Config::default())?;                                                // 1
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:9099").await?;
+//!     tokio::spawn(Endpoint::new(&metrics).serve(listener, std::future::pending()));                 // 2
+//!     Server::builder()
+//!         .layer(ProviderLayer::new(&metrics, &[Service::new("greet.GreetService", ["Greet"])]))     // 3
+//!         .add_service(GreetServiceServer::new(Greeter))
+//!         .serve("127.0.0.1:20000".parse()?)
+//!         .await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `curl 127.0.0.1:9099/prometheus` shows them. `examples/` has a provider, a consumer and a pusher to run.
+//!
+//! # What is where
+//!
+//! * [`Metrics`] is the handle that everything hangs on. Its [`ticker`](Metrics::ticker) moves the sliding window; its owner spawns it.
+//! * [`ProviderLayer`] and [`ConsumerLayer`] are tower layers for servers and clients. [`Method`] and [`Call`] measure calls of any other kind.
+//! * [`Endpoint`] serves the figures, [`Pusher`] pushes them, and [`Probes`] tell whoever supervises the process how it is.
+//! * [`RegistryMetrics`] is told what happens with a registry, and [`Figures`] tell a program what a scrape tells Prometheus.
+//!
+//! # What it promises
+//!
+//! * Every call is counted, once, whatever becomes of it: answered, failed, timed out, dropped, panicked, or streamed to nobody.
+//! * In every scrape, total = succeeded + failed, calls in flight are not negative, and no counter steps back.
+//! * A call costs some tens of nanoseconds and allocates nothing; no lock is taken, and nothing that is measured can fail or wait.
+//! * The number of series is bounded, and calls beyond the bound are still counted.
+//!
+//! `docs/metrics.md` lists every family, and `docs/benchmarks.md` what measuring costs.
+
+use std::sync::atomic;
 
 mod buckets;
 mod call;
 mod clock;
 mod collector;
 mod config;
+mod counters;
 mod endpoint;
 mod exposition;
 mod families;

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::buckets::Geometry;
 use crate::clock::Clock;
+use crate::counters;
 use crate::key::{MethodKey, Side};
 use crate::outcome::{CODES, Outcome, Outcomes};
 use crate::reading::{Reading, Windowed};
@@ -141,21 +142,19 @@ impl Series {
         }
     }
 
-    /// Reads the counters: the outcomes of every shard before the starts of any, so that nothing ended that had not started.
+    /// Reads the counters of all shards.
     fn totals(&self, window: &Window) -> (Totals, [u64; CODES]) {
-        let mut codes = [0; CODES];
+        let (codes, started) = counters::read(self.shards().map(|shard| &shard.counters));
         let mut outcomes = Outcomes::default();
         for outcome in Outcome::all() {
-            let ended = self.shards().map(|shard| shard.ended(outcome)).sum();
-            codes[outcome.index()] = ended;
-            outcomes.add(outcome.kind(), ended);
+            outcomes.add(outcome.kind(), codes[outcome.index()]);
         }
-        let sum = window.drained_sum()
-            + self
-                .shards()
-                .map(|shard| u128::from(shard.sum()))
-                .sum::<u128>();
-        let started = self.shards().map(|shard| shard.started()).sum();
+        // After the ends, so that no call is counted whose time is missing.
+        let undrained = self
+            .shards()
+            .map(|shard| u128::from(shard.sum()))
+            .sum::<u128>();
+        let sum = window.drained_sum() + undrained;
         (
             Totals {
                 started,

@@ -1,7 +1,6 @@
 //! What one method records on one processor: monotone counters and a fine histogram.
 //!
-//! Hot path: atomics only. The order of reads and writes here is what makes every reading consistent; it is modelled in
-//! `tests/ordering.rs`, and its cost is measured in `tests/bench`.
+//! Hot path: atomics only; `tests/bench` measures its cost.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
@@ -10,6 +9,7 @@ use histogram::AtomicHistogram32;
 
 use crate::buckets;
 use crate::clock::{Clock, Moment};
+use crate::counters::Counters;
 use crate::outcome::{CODES, Outcome};
 
 /// The counters of one method, as the threads of one processor move them.
@@ -19,8 +19,7 @@ use crate::outcome::{CODES, Outcome};
 #[repr(align(128))]
 pub(crate) struct Shard {
     pub(crate) clock: Clock,
-    started: AtomicU64,
-    ended: [AtomicU64; CODES],
+    pub(crate) counters: Counters<CODES>,
     /// Nanoseconds since the last drain.
     sum: AtomicU64,
     last: AtomicU64,
@@ -37,8 +36,7 @@ impl Shard {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            started: AtomicU64::new(0),
-            ended: [const { AtomicU64::new(0) }; CODES],
+            counters: Counters::new(),
             sum: AtomicU64::new(0),
             last: AtomicU64::new(0),
             min: AtomicU64::new(u64::MAX),
@@ -51,14 +49,7 @@ impl Shard {
         }
     }
 
-    /// Counts a call that starts.
-    #[inline]
-    pub(crate) fn start(&self) {
-        self.started.fetch_add(1, Relaxed);
-    }
-
-    /// Counts a call that ends. The outcome comes last, with release: who reads it also sees the call's start, its time and
-    /// its bucket, whichever thread they were written on.
+    /// Counts a call that ends: its time first, its end last.
     #[inline]
     pub(crate) fn end(&self, outcome: Outcome, nanos: u64, at: Moment) {
         let in_range = self.times.increment(nanos.min(buckets::MAX_NANOS));
@@ -71,17 +62,7 @@ impl Shard {
         if nanos > self.max.load(Relaxed) {
             self.max.fetch_max(nanos, Relaxed);
         }
-        self.ended[outcome.index()].fetch_add(1, Release);
-    }
-
-    /// Returns the number of calls that ended with one outcome. Read every outcome of every shard before any [`Self::started`].
-    pub(crate) fn ended(&self, outcome: Outcome) -> u64 {
-        self.ended[outcome.index()].load(Acquire)
-    }
-
-    /// Returns the number of calls that started.
-    pub(crate) fn started(&self) -> u64 {
-        self.started.load(Relaxed)
+        self.counters.end(outcome.index());
     }
 
     /// Returns the nanoseconds of all calls since the last drain.
@@ -180,7 +161,7 @@ mod tests {
     fn a_call_of_no_time_is_a_call() {
         let (clock, _) = Clock::manual();
         let shard = Shard::new(clock.clone());
-        shard.start();
+        shard.counters.start();
         shard.end(Outcome::SUCCESS, 0, clock.now());
         assert_eq!(shard.last().map(|(_, nanos)| nanos), Some(0.0));
         assert_eq!(shard.extremes(), Some((0, 0)));

@@ -1,0 +1,35 @@
+//! A batch job that pushes its figures: `cargo run -p metrics-core --example push`, with a Pushgateway on 127.0.0.1:9091.
+//!
+//! The last figures stay on the gateway. Ctrl-C ends the job early, with its last push.
+
+use std::time::Duration;
+
+use metrics_core::{Config, DEFAULT_PUSH_INTERVAL, MethodKey, Metrics, Outcome, Pusher, Side};
+use pushgateway::{Access, Gateway, GroupingKey};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let metrics = Metrics::new(Config::default())?;
+    let gateway = Gateway::new(&Access::new("127.0.0.1:9091".parse()?))?;
+    let key = GroupingKey::new("example").with("instance", std::process::id().to_string());
+    let shutdown = CancellationToken::new();
+    let pusher = Pusher::new(&metrics, gateway, key, DEFAULT_PUSH_INTERVAL).delete_at_stop(false);
+    let pushing = tokio::spawn(pusher.run(shutdown.clone()));
+    tokio::select! {
+        () = job(&metrics) => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    shutdown.cancel();
+    Ok(pushing.await?)
+}
+
+/// Does a hundred pieces of work, each measured as a call.
+async fn job(metrics: &Metrics) {
+    let method = metrics.method(Side::Consumer, &MethodKey::new("example.Job", "work"));
+    for _ in 0..100 {
+        let call = method.start();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        call.end(Outcome::SUCCESS);
+    }
+}

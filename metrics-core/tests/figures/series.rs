@@ -1,0 +1,313 @@
+//! Which series there are: their identity, their bounds, and what they show when nobody calls.
+
+use std::time::Duration;
+
+use crate::scrape::Scrape;
+use metrics_core::{
+    Application, Clock, Config, Hand, MethodKey, Metrics, Outcome, Service, Side, UNKNOWN_METHOD,
+};
+
+fn key(interface: &str, method: &str, group: &str, version: &str) -> MethodKey {
+    MethodKey {
+        group: group.into(),
+        version: version.into(),
+        ..MethodKey::new(interface, method)
+    }
+}
+
+fn manual(window: Duration) -> (Metrics, Hand) {
+    let (clock, hand) = Clock::manual();
+    (
+        Metrics::new(Config {
+            clock,
+            window,
+            ..Config::default()
+        })
+        .expect("legal"),
+        hand,
+    )
+}
+
+fn call(metrics: &Metrics, key: &MethodKey, times: usize) {
+    let method = metrics.method(Side::Provider, key);
+    for _ in 0..times {
+        method.start().end(Outcome::SUCCESS);
+    }
+}
+
+#[test]
+fn values_that_look_alike_when_put_together_stay_apart() {
+    let metrics = Metrics::new(Config::default()).expect("legal");
+    let keys = [
+        key("x", "m", "", "1.0.0"),
+        key("x", "m", "1.0.0", ""),
+        key("ab", "c", "", ""),
+        key("a", "bc", "", ""),
+        key("x", "m", "a\"b", "\\"),
+        key("x", "m", "a", "\"b\\"),
+        key("x\n", "m", "a,b=\"c\"", "}"),
+    ];
+    for (times, key) in keys.iter().enumerate() {
+        call(&metrics, key, times + 1);
+    }
+    let figures = metrics.figures(Side::Provider);
+    let counted: Vec<_> = figures
+        .iter()
+        .map(|figures| (figures.key.clone(), figures.outcomes.total()))
+        .collect();
+    let expected: Vec<_> = keys.iter().cloned().zip(1..).collect();
+    assert_eq!(counted, expected);
+    let text = metrics.text();
+    for (labels, times) in [
+        (
+            r#"group="",hostname="",interface="x",ip="",method="m",version="1.0.0"} 1"#,
+            1,
+        ),
+        (
+            r#"group="1.0.0",hostname="",interface="x",ip="",method="m",version=""} 2"#,
+            2,
+        ),
+        (
+            r#"group="a\"b",hostname="",interface="x",ip="",method="m",version="\\"} 5"#,
+            5,
+        ),
+        (
+            r#"group="a,b=\"c\"",hostname="",interface="x\n",ip="",method="m",version="}"} 7"#,
+            7,
+        ),
+    ] {
+        let found = text.lines().filter(|line| {
+            line.starts_with("dubbo_provider_requests_total{") && line.ends_with(labels)
+        });
+        assert_eq!(found.count(), 1, "series {times}:\n{text}");
+    }
+}
+
+#[test]
+fn ten_thousand_interfaces_stay_within_the_cap_and_no_call_is_lost() {
+    let metrics = Metrics::new(Config {
+        series_cap: 100,
+        ..Config::default()
+    })
+    .expect("legal");
+    for n in 0..10_000 {
+        call(
+            &metrics,
+            &MethodKey::new(&format!("flood.Interface{n}"), "m"),
+            1,
+        );
+    }
+    let figures = metrics.figures(Side::Provider);
+    assert_eq!(
+        figures.len(),
+        101,
+        "the cap, and the one that all others share"
+    );
+    assert_eq!(
+        figures
+            .iter()
+            .map(|figures| figures.outcomes.total())
+            .sum::<u64>(),
+        10_000,
+        "the total is exact"
+    );
+    let scrape = Scrape::of(&metrics);
+    assert_eq!(scrape.value("dubbo_metrics_series_folded_total"), 9_900.0);
+    let other: f64 = scrape
+        .matching(
+            "dubbo_provider_requests_total",
+            "interface=\"other\",ip=\"\",method=\"other\"",
+        )
+        .sum();
+    assert_eq!(other, 9_900.0);
+    assert_eq!(
+        metrics
+            .method(Side::Provider, &MethodKey::new("late", "m"))
+            .key()
+            .interface
+            .as_ref(),
+        "other"
+    );
+}
+
+#[test]
+fn both_sides_fold_into_series_of_their_own() {
+    let metrics = Metrics::new(Config {
+        series_cap: 1,
+        ..Config::default()
+    })
+    .expect("legal");
+    call(&metrics, &MethodKey::new("a", "m"), 1);
+    call(&metrics, &MethodKey::new("b", "m"), 2);
+    let consumer = metrics.method(Side::Consumer, &MethodKey::new("b", "m"));
+    consumer.start().end(Outcome::SUCCESS);
+    assert_eq!(
+        (consumer.side(), &*consumer.key().interface),
+        (Side::Consumer, "other")
+    );
+    assert_eq!(
+        Scrape::of(&metrics).value("dubbo_metrics_series_folded_total"),
+        3.0
+    );
+}
+
+#[test]
+fn known_methods_stand_there_with_zeros_before_their_first_call() {
+    let metrics = Metrics::new(Config::default()).expect("legal");
+    metrics_core::ProviderLayer::new(&metrics, &[Service::new("x.Y", ["A", "B"])]);
+    let scrape = Scrape::of(&metrics);
+    for name in [
+        "requests_total",
+        "requests_failed_total",
+        "requests_timeout_total",
+        "requests_processing_total",
+        "qps_total",
+    ] {
+        let values: Vec<_> = scrape.all(&format!("dubbo_provider_{name}")).collect();
+        assert_eq!(values, [0.0, 0.0], "{name}");
+    }
+    assert_eq!(
+        scrape
+            .matching("dubbo_provider_errors_total", "error_type=\"business\"")
+            .collect::<Vec<_>>(),
+        [0.0, 0.0]
+    );
+    assert_eq!(
+        scrape
+            .matching("dubbo_provider_requests_total", UNKNOWN_METHOD)
+            .count(),
+        0,
+        "nobody called one"
+    );
+    assert!(
+        scrape
+            .all("dubbo_provider_rt_milliseconds_p99")
+            .all(f64::is_nan),
+        "no quantile of nothing"
+    );
+}
+
+#[test]
+fn when_calls_stop_the_window_runs_empty() {
+    for window in [Duration::from_secs(120), Duration::from_secs(10)] {
+        let (metrics, hand) = manual(window);
+        let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
+        for _ in 0..100 {
+            let call = method.start();
+            hand.advance(Duration::from_millis(5));
+            call.end(Outcome::SUCCESS);
+        }
+        let busy = Scrape::of(&metrics);
+        assert_eq!(busy.value("dubbo_provider_requests_total_aggregate"), 100.0);
+        assert_eq!(
+            busy.value("dubbo_provider_qps_total"),
+            200.0,
+            "over the half second that the process is old"
+        );
+        // Half the window later all is still there; a whole window after the last call nothing is.
+        for _ in 0..5 {
+            hand.advance(window / 10);
+            metrics.text();
+        }
+        let half = Scrape::of(&metrics);
+        assert_eq!(half.value("dubbo_provider_requests_total_aggregate"), 100.0);
+        for _ in 0..5 {
+            hand.advance(window / 10);
+            metrics.text();
+        }
+        let idle = Scrape::of(&metrics);
+        for name in [
+            "qps_total",
+            "requests_total_aggregate",
+            "requests_succeed_total_aggregate",
+            "rt_avg_milliseconds_aggregate",
+            "rt_min_milliseconds_aggregate",
+            "rt_max_milliseconds_aggregate",
+        ] {
+            assert_eq!(
+                idle.value(&format!("dubbo_provider_{name}")),
+                0.0,
+                "{name} after a window of {window:?}"
+            );
+        }
+        for name in ["p50", "p90", "p95", "p99"] {
+            assert!(
+                idle.value(&format!("dubbo_provider_rt_milliseconds_{name}"))
+                    .is_nan(),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            idle.value("dubbo_provider_requests_total"),
+            100.0,
+            "what is counted stays counted"
+        );
+    }
+}
+
+#[test]
+fn times_under_a_millisecond_are_not_zero() {
+    let (metrics, hand) = manual(Duration::from_secs(120));
+    let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
+    let call = method.start();
+    hand.advance(Duration::from_micros(250));
+    call.end(Outcome::SUCCESS);
+    let scrape = Scrape::of(&metrics);
+    for name in ["sum", "min", "max", "avg", "p50", "p99"] {
+        assert_eq!(
+            scrape.value(&format!("dubbo_provider_rt_milliseconds_{name}")),
+            0.25,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ticker_moves_the_window_and_ends_with_the_metrics() {
+    let metrics = Metrics::new(Config {
+        clock: Clock::tokio(),
+        window: Duration::from_secs(10),
+        ..Config::default()
+    })
+    .expect("legal");
+    let ticker = tokio::spawn(metrics.ticker());
+    call(&metrics, &MethodKey::new("x", "m"), 10);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    call(&metrics, &MethodKey::new("x", "m"), 1);
+    tokio::time::sleep(Duration::from_millis(5500)).await;
+    let scrape = Scrape::of(&metrics);
+    assert_eq!(
+        scrape.value("dubbo_provider_requests_total_aggregate"),
+        1.0,
+        "the first calls are out of the window, which nobody read until now"
+    );
+    drop(metrics);
+    tokio::time::timeout(Duration::from_secs(5), ticker)
+        .await
+        .expect("it ends")
+        .expect("it does not panic");
+}
+
+#[test]
+fn the_labels_say_who_measures() {
+    let application = Application {
+        name: "shop".into(),
+        version: "1.2".into(),
+        hostname: "h".into(),
+        ip: "10.0.0.1".into(),
+    };
+    let metrics = Metrics::new(Config {
+        application,
+        ..Config::default()
+    })
+    .expect("legal");
+    call(&metrics, &key("x.Y", "Z", "g", "v"), 1);
+    let text = metrics.text();
+    let expected = [
+        r#"dubbo_provider_requests_total{application_name="shop",application_version="1.2",group="g",hostname="h",interface="x.Y",ip="10.0.0.1",method="Z",version="v"} 1"#,
+        r#"dubbo_application_info_total{application_name="shop",application_version="1.2",git_commit_id="",hostname="h",ip="10.0.0.1"} 1"#,
+    ];
+    for line in expected {
+        assert!(text.lines().any(|l| l == line), "{line} is missing");
+    }
+}

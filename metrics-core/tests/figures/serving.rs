@@ -1,0 +1,240 @@
+//! The endpoint and the probes over real connections, and the text as Prometheus's own tools see it.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::scrape::Scrape;
+use metrics_core::{
+    Application, Config, Endpoint, MethodKey, Metrics, Outcome, Probes, Readiness, Side, families,
+};
+use test_servers::{Prometheus, eventually, get};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Metrics in which every family has a sample.
+fn full() -> Metrics {
+    let application = Application {
+        name: "shop".into(),
+        ..Application::default()
+    };
+    let metrics = Metrics::new(Config {
+        application,
+        ..Config::default()
+    })
+    .expect("legal");
+    for side in [Side::Provider, Side::Consumer] {
+        let method = metrics.method(side, &MethodKey::new("x.\"Y\"", "Z\\"));
+        for code in 0..20 {
+            method.start().end(Outcome::from_code(code));
+        }
+        method.attempts().ok();
+    }
+    let (registry, took) = (metrics.registry(), Duration::from_millis(3));
+    registry.registered(true, took);
+    registry.subscribed("x.Y", false, took);
+    registry.notified(2, took);
+    registry.metadata_pushed(true, took);
+    registry.metadata_fetched(true, took);
+    registry.metadata_stored("x.Y", true, took);
+    registry.directory("x.Y", metrics_core::Directory::default());
+    registry.session_started();
+    registry.malformed();
+    metrics
+}
+
+async fn serve(
+    metrics: &Metrics,
+) -> (
+    String,
+    oneshot::Sender<()>,
+    tokio::task::JoinHandle<std::io::Result<()>>,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async { stopped.await.unwrap_or(()) };
+    (
+        address,
+        stop,
+        tokio::spawn(Endpoint::new(metrics).serve(listener, shutdown)),
+    )
+}
+
+#[tokio::test]
+async fn the_endpoint_serves_the_text_and_a_page_and_stops() {
+    let metrics = full();
+    let (address, stop, task) = serve(&metrics).await;
+    let text = get(&format!("http://{address}/prometheus"))
+        .await
+        .expect("an answer");
+    assert_eq!(text.status, 200);
+    assert_eq!(
+        Scrape::parse(&text.body).value("dubbo_provider_requests_total"),
+        20.0
+    );
+    let page = get(&format!("http://{address}/")).await.expect("an answer");
+    assert!(
+        page.status == 200
+            && page.body.contains("href=\"/prometheus\"")
+            && page.body.contains("shop"),
+        "{}",
+        page.body
+    );
+    assert_eq!(
+        get(&format!("http://{address}/metrics"))
+            .await
+            .expect("an answer")
+            .status,
+        404
+    );
+    stop.send(()).expect("it serves");
+    task.await
+        .expect("it does not panic")
+        .expect("it does not fail");
+}
+
+#[tokio::test]
+async fn the_text_is_compressed_for_those_who_take_gzip() {
+    let metrics = full();
+    let (address, _stop, _task) = serve(&metrics).await;
+    let mut stream = TcpStream::connect(&address).await.expect("it listens");
+    let request = "GET /prometheus HTTP/1.0\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n";
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("it answers");
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("the end of the head");
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    assert!(
+        head.contains("content-encoding: gzip") && head.contains("version=0.0.4"),
+        "{head}"
+    );
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&answer[end + 4..])
+        .read_to_string(&mut text)
+        .expect("gzip");
+    assert_eq!(
+        Scrape::parse(&text).value("dubbo_consumer_requests_total"),
+        20.0
+    );
+}
+
+#[tokio::test]
+async fn prometheus_reads_every_family() {
+    let metrics = full();
+    let (address, _stop, _task) = serve(&metrics).await;
+    let config = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs: [{{targets: ['{address}']}}]\n"
+    );
+    let prometheus = Prometheus::start(&config).await;
+    eventually(DEADLINE, "Prometheus has the calls", async || {
+        let samples = prometheus
+            .query("dubbo_provider_requests_total{interface='x.\"Y\"',method='Z\\\\'}")
+            .await;
+        samples.first().is_some_and(|sample| sample.value == 20.0)
+    })
+    .await;
+    let names: BTreeSet<String> = Scrape::of(&metrics)
+        .names()
+        .filter(|name| name.starts_with("dubbo_"))
+        .collect();
+    for name in names {
+        let samples = prometheus.query(&format!("{name}{{job='dubbo'}}")).await;
+        assert!(!samples.is_empty(), "Prometheus has no {name}");
+    }
+}
+
+#[tokio::test]
+async fn the_probes_follow_the_life_of_the_process() {
+    let readiness = Readiness::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(Probes::new(&readiness).serve(listener, std::future::pending()));
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for path in ["live", "ready", "startup"] {
+            statuses.push(
+                get(&format!("http://{address}/{path}"))
+                    .await
+                    .expect("an answer")
+                    .status,
+            );
+        }
+        statuses
+    };
+    assert_eq!(statuses().await, [200, 503, 503], "starting");
+    readiness.set();
+    assert_eq!(statuses().await, [200, 200, 200], "ready");
+    assert!(readiness.is_set());
+    readiness.unset("stopping");
+    assert_eq!(statuses().await, [200, 503, 200], "stopping");
+    let ready = get(&format!("http://{address}/ready"))
+        .await
+        .expect("an answer");
+    assert_eq!(ready.body, "probe ready: stopping");
+}
+
+/// What promtool says against names that are Dubbo's, and that dashboards know: the lint's text, and why it stays.
+const KNOWN_LINTS: [(&str, &str); 3] = [
+    (
+        "non-counter metrics should not have \"_total\" suffix",
+        "Dubbo's gauges of the window and of calls in flight end in _total",
+    ),
+    (
+        "use base unit \"seconds\" instead of \"milliseconds\"",
+        "Dubbo's times are in milliseconds",
+    ),
+    (
+        "non-histogram and non-summary metrics should not have \"_sum\" suffix",
+        "Dubbo's sums of times are gauges",
+    ),
+];
+
+#[test]
+fn promtool_finds_nothing_but_the_names_that_are_dubbos() {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is installed with Prometheus");
+    let mut input = promtool.stdin.take().expect("it is piped");
+    input.write_all(full().text().as_bytes()).expect("it reads");
+    drop(input);
+    let output = promtool.wait_with_output().expect("it ends");
+    let lints = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
+    assert!(!lints.contains("error while linting"), "{lints}");
+    let ours: BTreeSet<_> = families()
+        .into_iter()
+        .filter(|family| family.remark.starts_with("Not in"))
+        .map(|family| family.name)
+        .collect();
+    for line in lints.lines().filter(|line| !line.trim().is_empty()) {
+        let (name, lint) = line.split_once(' ').unwrap_or((line, ""));
+        assert!(
+            KNOWN_LINTS.iter().any(|(known, _)| lint.contains(known)),
+            "an unknown lint: {line}"
+        );
+        assert!(
+            !ours.contains(name),
+            "a family of our own with a bad name: {line}"
+        );
+    }
+    assert!(
+        lints.contains("dubbo_provider_qps_total"),
+        "promtool looked at the text: {lints}"
+    );
+}

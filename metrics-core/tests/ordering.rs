@@ -1,0 +1,210 @@
+//! The counting protocol in the orders that the memory model allows, by loom. A plain array stands in for the histogram.
+//!
+//! loom walks through every order with up to [`PREEMPTIONS`] forced changes of the thread, and every value that a relaxed read may
+//! return in it.
+
+use loom::sync::atomic;
+
+#[path = "../src/counters.rs"]
+mod counters;
+
+use atomic::{AtomicU32, Ordering::Relaxed};
+use counters::{Counters, read};
+use loom::sync::{Arc, Mutex};
+use loom::thread;
+
+const PREEMPTIONS: usize = 3;
+
+fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(PREEMPTIONS);
+    builder.check(model);
+}
+
+/// What a series is, without what does not matter for its order: shards with a bucket for each way to end, and what was drained from them.
+struct Series<const SHARDS: usize, const WAYS: usize> {
+    shards: [Shard<WAYS>; SHARDS],
+    drained: Mutex<u64>,
+}
+
+struct Shard<const WAYS: usize> {
+    counters: Counters<WAYS>,
+    buckets: [AtomicU32; WAYS],
+}
+
+impl<const WAYS: usize> Shard<WAYS> {
+    fn new() -> Self {
+        Self {
+            counters: Counters::new(),
+            buckets: std::array::from_fn(|_| AtomicU32::new(0)),
+        }
+    }
+
+    /// Ends a call as the library does: its bucket first, its end last.
+    fn end(&self, way: usize) {
+        self.buckets[way].fetch_add(1, Relaxed);
+        self.counters.end(way);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    ended: Vec<u64>,
+    started: u64,
+    buckets: u64,
+}
+
+impl<const SHARDS: usize, const WAYS: usize> Series<SHARDS, WAYS> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            shards: std::array::from_fn(|_| Shard::new()),
+            drained: Mutex::new(0),
+        })
+    }
+
+    fn counters(&self) -> impl Iterator<Item = &Counters<WAYS>> + Clone {
+        self.shards.iter().map(|shard| &shard.counters)
+    }
+
+    fn read(&self) -> Reading {
+        let drained = self.drained.lock().expect("nobody panics");
+        let (ended, started) = read(self.counters());
+        let undrained = self.shards.iter().flat_map(|shard| &shard.buckets);
+        let undrained: u64 = undrained
+            .map(|bucket| u64::from(bucket.load(Relaxed)))
+            .sum();
+        Reading {
+            ended: ended.to_vec(),
+            started,
+            buckets: *drained + undrained,
+        }
+    }
+
+    /// Folds the 32-bit buckets into the 64-bit ones, as an edge of a pane does.
+    fn drain(&self) {
+        let mut drained = self.drained.lock().expect("nobody panics");
+        for bucket in self.shards.iter().flat_map(|shard| &shard.buckets) {
+            *drained += u64::from(bucket.swap(0, Relaxed));
+        }
+    }
+}
+
+impl Reading {
+    /// Asserts what every reading promises.
+    fn check(&self) {
+        let ended: u64 = self.ended.iter().sum();
+        assert!(
+            self.started >= ended,
+            "calls in flight are never fewer than none: {self:?}"
+        );
+        assert!(
+            self.buckets >= ended,
+            "a call that ended has its bucket: {self:?}"
+        );
+    }
+
+    /// Asserts that no counter stepped back since an earlier reading.
+    fn check_after(&self, earlier: &Self) {
+        self.check();
+        let forward = self.started >= earlier.started && self.buckets >= earlier.buckets;
+        assert!(
+            forward
+                && self
+                    .ended
+                    .iter()
+                    .zip(&earlier.ended)
+                    .all(|(now, then)| now >= then),
+            "{earlier:?} then {self:?}"
+        );
+    }
+}
+
+#[test]
+fn no_reading_shows_an_end_without_its_start_or_its_bucket() {
+    explore(|| {
+        let series = Series::<2, 2>::new();
+        let writer = {
+            let series = series.clone();
+            thread::spawn(move || {
+                for (shard, way) in [(0, 0), (1, 1)] {
+                    series.shards[shard].counters.start();
+                    series.shards[shard].end(way);
+                }
+            })
+        };
+        series.read().check();
+        writer.join().expect("the writer ends");
+        let last = series.read();
+        assert_eq!(
+            (&*last.ended, last.started, last.buckets),
+            (&[1, 1][..], 2, 2),
+            "nothing is lost"
+        );
+    });
+}
+
+#[test]
+fn no_counter_steps_back_while_threads_share_a_shard() {
+    explore(|| {
+        let series = Series::<1, 1>::new();
+        let writers = [(); 2].map(|()| {
+            let series = series.clone();
+            thread::spawn(move || {
+                series.shards[0].counters.start();
+                series.shards[0].end(0);
+            })
+        });
+        let first = series.read();
+        first.check();
+        series.read().check_after(&first);
+        for writer in writers {
+            writer.join().expect("the writer ends");
+        }
+        assert_eq!(series.read().started, 2, "nothing is lost");
+    });
+}
+
+#[test]
+fn a_call_that_ends_on_another_thread_has_started() {
+    explore(|| {
+        let series = Series::<1, 1>::new();
+        series.shards[0].counters.start();
+        let other = {
+            let series = series.clone();
+            // The call moves to this thread, and ends on the shard where it started, beside another one's start.
+            thread::spawn(move || series.shards[0].end(0))
+        };
+        let reader = {
+            let series = series.clone();
+            thread::spawn(move || series.read().check())
+        };
+        series.shards[0].counters.start();
+        other.join().expect("the call ends");
+        reader.join().expect("the reading is right");
+        assert_eq!(series.read().started, 2);
+    });
+}
+
+#[test]
+fn an_edge_between_two_readings_loses_no_bucket() {
+    explore(|| {
+        let series = Series::<1, 1>::new();
+        let writer = {
+            let series = series.clone();
+            thread::spawn(move || {
+                series.shards[0].counters.start();
+                series.shards[0].end(0);
+            })
+        };
+        let ticker = {
+            let series = series.clone();
+            thread::spawn(move || series.drain())
+        };
+        let first = series.read();
+        first.check();
+        series.read().check_after(&first);
+        writer.join().expect("the writer ends");
+        ticker.join().expect("the ticker ends");
+        assert_eq!(series.read().buckets, 1, "nothing is lost");
+    });
+}

@@ -1,0 +1,66 @@
+//! Metrics with as many series as a benchmark wants.
+
+use metrics_core::{Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, Service, Side};
+use std::time::Duration;
+
+/// The interface that benchmarks call.
+pub const SERVICE: &str = "greet.GreetService";
+/// Its methods.
+pub const METHODS: [&str; 4] = [
+    "Greet",
+    "GreetStream",
+    "GreetClientStream",
+    "GreetServerStream",
+];
+
+/// Returns metrics with the defaults and this clock.
+///
+/// # Panics
+/// Never: the defaults are legal.
+pub fn metrics(clock: Clock) -> Metrics {
+    Metrics::new(Config {
+        clock,
+        ..Config::default()
+    })
+    .expect("the defaults are legal")
+}
+
+/// Returns what a layer is given.
+pub fn services() -> Vec<Service> {
+    vec![Service::new(SERVICE, METHODS)]
+}
+
+/// Returns a bound method.
+pub fn method(metrics: &Metrics) -> Method {
+    metrics.method(Side::Provider, &MethodKey::new(SERVICE, METHODS[0]))
+}
+
+/// Calls `series` methods, each with times spread over four decades, in every pane of the window.
+pub fn populate(metrics: &Metrics, hand: &Hand, series: usize) {
+    let methods: Vec<_> = (0..series)
+        .map(|n| {
+            metrics.method(
+                Side::Provider,
+                &MethodKey::new(&format!("{SERVICE}{n}"), METHODS[0]),
+            )
+        })
+        .collect();
+    let panes = metrics_core::PANES;
+    for _ in 0..panes {
+        for nanos in times() {
+            let calls: Vec<_> = methods.iter().map(Method::start).collect();
+            hand.advance(Duration::from_nanos(nanos));
+            for call in calls {
+                call.end(Outcome::SUCCESS);
+            }
+        }
+        hand.advance(metrics.config().window / panes);
+        // A reader turns the pane where no ticker does.
+        metrics.figures(Side::Provider);
+    }
+}
+
+/// Returns 200 times from 20 µs to 200 ms, a factor of 4.7 % apart.
+fn times() -> impl Iterator<Item = u64> {
+    (0..200).map(|step| (20_000.0 * 10f64.powf(f64::from(step) * 4.0 / 199.0)) as u64)
+}
