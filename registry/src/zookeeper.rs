@@ -36,6 +36,8 @@ use crate::{
 /// Dubbo's registry on ZooKeeper: application-level registration as dubbo-go 3 and Dubbo 3 read and write it, with
 /// interface-level providers read as well.
 ///
+/// It needs ZooKeeper 3.5 or later; 3.6 lets it find a member of its own whose creation was not confirmed.
+///
 /// All the work is done by tasks on the runtime on which it was connected. Clones share one session; when the last one is
 /// dropped, it closes as by [`close`](Registry::close), only that nobody waits for it.
 #[derive(Clone)]

@@ -183,12 +183,14 @@ impl Task {
             debug!("{text}");
         } else {
             warn!(
-                "{} is not announced: {text}; trying again until it is",
+                "{}: {text}; trying again until it succeeds",
                 self.subject.name()
             );
             self.known_failure = text;
         }
-        self.subject.report(&*self.observer, Err(&error), elapsed);
+        if !self.machine.is_withdrawing() {
+            self.subject.report(&*self.observer, Err(&error), elapsed);
+        }
         self.announcer.failed(error);
     }
 }

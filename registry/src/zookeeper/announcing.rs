@@ -99,6 +99,10 @@ impl Announcing {
         self.start(self.session);
     }
 
+    pub(super) fn is_withdrawing(&self) -> bool {
+        self.withdrawing
+    }
+
     fn withdrawable(&self) -> VecDeque<usize> {
         let goals = self.goals.iter().enumerate();
         goals

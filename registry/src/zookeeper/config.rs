@@ -106,7 +106,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let refused = |reason| Error::Address {
-            address: text.to_owned(),
+            address: without_user(text),
             reason,
         };
         if text.contains("://") || text.contains('@') {
@@ -139,6 +139,14 @@ impl FromStr for Address {
     }
 }
 
+/// Leaves out what may be a user and a password.
+fn without_user(text: &str) -> String {
+    match text.rfind('@') {
+        Some(at) => format!("***{}", &text[at..]),
+        None => text.to_owned(),
+    }
+}
+
 fn check_host(host: &str) -> Result<(), &'static str> {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((name, "")) => (name, None),
@@ -166,6 +174,8 @@ fn check_host(host: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -206,6 +216,30 @@ mod tests {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("{text:?}")), "{error}");
             assert!(ZooKeeperConfig::new(text).check().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_refused_and_not_shown() {
+        for text in ["user:secret@zk:2181", "zookeeper://user:secret@zk:2181/a"] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(
+                error.contains("zk:2181") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in "\\PC{0,60}", pieces in "[a-z0-9:,/\\[\\]@.]{0,40}") {
+            let _ = text.parse::<Auth>();
+            for text in [text, pieces] {
+                if let Ok(Address { hosts, chroot }) = text.parse::<Address>() {
+                    prop_assert!(!hosts.is_empty() && !hosts.contains('/'));
+                    prop_assert!(chroot.is_none_or(|chroot| chroot.starts_with('/') && !chroot.ends_with('/')));
+                }
+            }
         }
     }
 
