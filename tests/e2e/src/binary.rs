@@ -71,8 +71,15 @@ fn build(name: &str, profile_folder: &Path) {
     };
     let output = Command::new(cargo)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "--package", name, "--profile", profile])
-        .arg("--target-dir")
+        // All of them with all features, as ./test.sh builds them: another choice would compile the dependencies once more.
+        .args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--all-features",
+            "--bins",
+        ])
+        .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .output()
         .expect("cargo, which started this test, can be started");
