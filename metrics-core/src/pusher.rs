@@ -1,5 +1,6 @@
 //! Pushes the text to a Pushgateway, for as long as the process lives.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -78,7 +79,8 @@ impl Pusher {
             match self.gateway.delete(&self.key).await {
                 Ok(()) => tracing::info!(group = %self.key, "deleted the group on the Pushgateway"),
                 Err(error) => {
-                    tracing::warn!(group = %self.key, %error, "the group stays on the Pushgateway")
+                    let error = with_causes(&error);
+                    tracing::warn!(group = %self.key, %error, "the group stays on the Pushgateway");
                 }
             }
         }
@@ -103,7 +105,7 @@ impl Pusher {
                 .gateway
                 .put(&self.key, text)
                 .await
-                .map_err(|error| error.to_string()),
+                .map_err(|error| with_causes(&error)),
             Err(error) => Err(error.to_string()),
         };
         self.metrics.pushes().count(result.is_ok());
@@ -115,6 +117,16 @@ impl Pusher {
         *failing = result.is_err();
         result.is_ok()
     }
+}
+
+/// Returns an error with what caused it, on one line.
+fn with_causes(mut error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    while let Some(cause) = error.source() {
+        text = format!("{text}: {cause}");
+        error = cause;
+    }
+    text
 }
 
 /// Returns the text with the moment at which it is made.
