@@ -112,7 +112,7 @@
                 'Nobody has pushed to job {{ $labels.job }}, instance {{ $labels.instance }}, for {{ $value | humanizeDuration }}: its process was killed, or can not reach the gateway.'),
           alert('DubboPushFailing', 'warning', '1m',
                 |||
-                  sum by (job, instance, application_name) (increase(dubbo_push_requests_total{result!="ok"}[5m])) > 0
+                  sum by (job, instance, application_name) (increase(dubbo_push_requests_total{result="failure"}[5m])) > 0
                   or
                   push_failure_time_seconds > push_time_seconds and on (job, instance) dubbo_application_info_total
                 |||,

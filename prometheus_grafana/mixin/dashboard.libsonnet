@@ -32,15 +32,13 @@ local panel = import 'panel.libsonnet';
     panel.stat(title + ' P99', '99 of 100 calls took at most this long, from the histogram of all instances. Without calls there is no figure.', 's', quantile(side, '99'), empty='no calls'),
   ],
 
-  local kinds = [['business_failed', 'business'], ['timeout', 'timeout'], ['limit', 'limit'], ['failed_service_unavailable', 'unavailable'], ['unknown_failed', 'unknown, cancelled']],
-
   local red(side, title) = [
     panel.graph(title + ' requests', 'Calls per second that ended, by method.', 'reqps',
                 [[rate(side, 'requests_total', 'interface, method'), '{{interface}}/{{method}}']]),
     panel.graph(title + ' error rate', 'Share of the calls that failed, by method; 0 without calls.', 'percentunit',
                 [[ratio(rate(side, 'requests_failed_total', 'interface, method'), rate(side, 'requests_total', 'interface, method'), 0), '{{interface}}/{{method}}']]),
     panel.graph(title + ' errors by type', 'Failed calls per second. A business error is an answer of the handler; the others are faults on the way.', 'reqps',
-                [[rate(side, 'requests_%s_total' % kind[0]), kind[1]] for kind in kinds], stack=true),
+                [[rate(side, 'errors_total', 'error_type'), '{{error_type}}']], stack=true),
     panel.graph(title + ' response time', 'From the histogram of all instances. A gap means that there were no calls.', 's',
                 [[quantile(side, percent), 'p' + percent] for percent in ['50', '90', '95', '99']]),
     panel.heatmap(title + ' response times', 'How many calls per second took how long. A gap means that there were no calls.', rate(side, 'request_duration_seconds_bucket', 'le')),
@@ -59,9 +57,9 @@ local panel = import 'panel.libsonnet';
         for side in ['provider', 'consumer']
       ]), 'p99', 's'],
     ], 12),
-    panel.table('Errors by code', 'Failed calls since the start of each process, by the code on the wire; all methods that never failed share the line without a code.', [
+    panel.table('Errors by code', 'Failed calls since the start of each process, by the code on the wire.', [
       [std.join(' or ', [
-        'label_replace(sum by (application_name, interface, method, error_type, error_code) (dubbo_%(side)s_errors_total{%(calls)s}), "side", "%(side)s", "", "") or label_replace(sum(dubbo_%(side)s_requests_failed_total{%(calls)s} == 0), "side", "%(side)s", "", "")' % { side: side, calls: calls }
+        'label_replace(sum by (application_name, interface, method, error_type, error_code) (dubbo_%s_errors_total{%s}), "side", "%s", "", "")' % [side, calls, side]
         for side in ['provider', 'consumer']
       ]), 'Failed', 'short'],
     ], 12),

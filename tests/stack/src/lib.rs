@@ -3,7 +3,9 @@
 mod dashboard;
 mod files;
 mod native;
+mod rules;
 
 pub use dashboard::{Dashboard, expressions};
 pub use files::{all_yaml, json, path, text, tool, yaml};
 pub use native::Native;
+pub use rules::rule_selectors;

@@ -1,0 +1,63 @@
+//! What the rules ask Prometheus for.
+
+use std::collections::BTreeSet;
+
+use crate::yaml;
+
+/// Returns every selector of a family in the recording rules and the alerts, such as `dubbo_push_requests_total{result="failure"}`, without its
+/// range. What the rules record themselves (names with a colon) is left out.
+///
+/// # Panics
+/// When the rules can't be read.
+pub fn rule_selectors() -> BTreeSet<String> {
+    let files =
+        ["recording", "alerts"].map(|file| yaml(&format!("prometheus_grafana/rules/{file}.yml")));
+    let groups = files
+        .iter()
+        .flat_map(|file| file["groups"].as_array().into_iter().flatten());
+    let rules = groups.flat_map(|group| group["rules"].as_array().into_iter().flatten());
+    rules
+        .flat_map(|rule| selectors(rule["expr"].as_str().expect("a rule has an expression")))
+        .collect()
+}
+
+fn selectors(expression: &str) -> Vec<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut found = Vec::new();
+    let mut rest = expression;
+    while let Some(start) = rest.find(is_name) {
+        let word = &rest[start..];
+        let length = word.find(|c| !is_name(c)).unwrap_or(word.len());
+        let (name, after) = word.split_at(length);
+        rest = after;
+        if !["dubbo_", "push_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+            || name.contains(':')
+        {
+            continue;
+        }
+        let matchers = match after.find('}') {
+            Some(end) if after.starts_with('{') => &after[..=end],
+            _ => "",
+        };
+        found.push(format!("{name}{matchers}"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_found_with_their_matchers_and_recorded_series_are_not() {
+        assert_eq!(
+            selectors(
+                "sum by (le) (rate(dubbo_x_bucket{le=\"0.25\"}[5m])) > service:dubbo_y:rate5m or push_time_seconds"
+            ),
+            ["dubbo_x_bucket{le=\"0.25\"}", "push_time_seconds"]
+        );
+        assert!(rule_selectors().len() > 15);
+    }
+}
