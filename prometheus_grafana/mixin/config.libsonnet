@@ -5,9 +5,14 @@
     serviceLabels: ['application_name', 'interface'],
     methodLabels: self.serviceLabels + ['group', 'version', 'method'],
 
+    // What Prometheus scrapes: the jobs of prometheus_pull.yml, or those that the operator makes of the PodMonitors.
+    processes: 'job=~"dubbo|.+/dubbo-pod-monitor"',
+    pushgateway: 'job=~"pushgateway|.+/pushgateway"',
+
     // Of 30 days: the share of calls that are answered, with a result or with a business error.
     availabilityObjective: 0.999,
-    // Of 30 days: the share of calls that take at most latencySeconds, which must be a bound of the histogram.
+    // Of 30 days: the share of calls that take at most latencySeconds, which must be a bound of the histogram; Prometheus 3 writes
+    // whole numbers as 1.0.
     latencyObjective: 0.99,
     latencySeconds: '0.25',
 

@@ -100,11 +100,10 @@ fn selectors_match_the_labels_of_their_pods() {
                 ),
                 "{workload}"
             );
-            assert_eq!(workload["metadata"]["namespace"], "dubbo-system");
         }
     }
     let services = of_kind(&objects, "Service");
-    assert_eq!(services.len(), 2);
+    assert_eq!(services.len(), 3);
     for service in services {
         let mut targets = workloads(&objects);
         targets.retain(|(_, template)| {
@@ -130,30 +129,43 @@ fn selectors_match_the_labels_of_their_pods() {
 }
 
 #[test]
-fn the_pod_monitor_selects_the_two_processes_and_nothing_else() {
+fn each_pod_monitor_selects_its_processes_and_nothing_else() {
     let objects = objects();
-    let monitor = named(&objects, "PodMonitor", "dubbo-pod-monitor");
-    assert_eq!(
-        list(&monitor["spec"]["namespaceSelector"]["matchNames"]),
-        ["dubbo-system"]
-    );
-    let endpoint = &monitor["spec"]["podMetricsEndpoints"][0];
-    assert_eq!(endpoint["path"], "/prometheus");
-    let mut selected = Vec::new();
-    for (name, template) in workloads(&objects) {
-        if matches(
-            &monitor["spec"]["selector"]["matchLabels"],
-            &template["metadata"]["labels"],
-        ) {
-            assert!(
-                port(template, string(&endpoint["port"])).is_some(),
-                "{name} has no port {}",
-                endpoint["port"]
-            );
-            selected.push(name);
+    for (name, namespace, path, expected) in [
+        (
+            "dubbo-pod-monitor",
+            "dubbo-system",
+            Some("/prometheus"),
+            vec!["dubbo-server", "dubbo-client"],
+        ),
+        ("pushgateway", "monitoring", None, vec!["pushgateway"]),
+    ] {
+        let monitor = named(&objects, "PodMonitor", name);
+        let named = list(&monitor["spec"]["namespaceSelector"]["matchNames"]);
+        let namespaces = if named.is_empty() {
+            std::slice::from_ref(&monitor["metadata"]["namespace"])
+        } else {
+            named
+        };
+        assert_eq!(namespaces, [namespace]);
+        let endpoint = &monitor["spec"]["podMetricsEndpoints"][0];
+        assert_eq!(endpoint["path"].as_str(), path);
+        let mut selected = Vec::new();
+        for (name, template) in workloads(&objects) {
+            if matches(
+                &monitor["spec"]["selector"]["matchLabels"],
+                &template["metadata"]["labels"],
+            ) {
+                assert!(
+                    port(template, string(&endpoint["port"])).is_some(),
+                    "{name} has no port {}",
+                    endpoint["port"]
+                );
+                selected.push(name);
+            }
         }
+        assert_eq!(selected, expected, "{name}");
     }
-    assert_eq!(selected, ["dubbo-server", "dubbo-client"]);
 }
 
 #[test]
