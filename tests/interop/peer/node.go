@@ -21,7 +21,7 @@ type node struct {
 
 func (n *node) define(flags *flag.FlagSet) {
 	flags.StringVar(&n.application, "application", "dubbo.io", "name of the application")
-	flags.StringVar(&n.zookeeper, "zookeeper", "", "host:port of ZooKeeper; empty for no registry")
+	flags.StringVar(&n.zookeeper, "zk-address", "", "host:port of ZooKeeper; empty for no registry")
 	flags.IntVar(&n.metricsPort, "metrics-port", 0, "port of /prometheus; 0 measures nothing")
 	flags.StringVar(&n.logLevel, "log-level", "warn", "debug, info, warn or error")
 }

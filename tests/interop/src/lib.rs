@@ -1,0 +1,29 @@
+//! Our server and client beside real dubbo-go ones: what the tests start, load, break and compare.
+//!
+//! The dubbo-go side is the program in `peer/`, built with Go when the first test asks for it. Everything runs on 127.0.0.1 and on
+//! a ZooKeeper that the test starts itself.
+//!
+//! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
+
+mod consumer;
+mod counts;
+mod ephemerals;
+mod language;
+mod program;
+mod provider;
+mod report;
+
+pub use consumer::{Consumer, Load};
+pub use counts::Counts;
+pub use ephemerals::Ephemerals;
+pub use language::Language;
+pub use provider::Provider;
+pub use report::Report;
+
+use std::time::Duration;
+
+/// How long a test waits for what should come soon: long enough for a loaded machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The ZooKeeper session timeout of our processes, unless a test asks for another; dubbo-go's is 5 s.
+pub(crate) const SESSION_TIMEOUT: &str = "5s";
