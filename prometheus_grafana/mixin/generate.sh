@@ -13,10 +13,11 @@ yaml() {
   jsonnet -S -e "std.manifestYamlDoc($1, indent_array_in_object=true)" | sed -E 's/^( *(- )?)"([A-Za-z_]+)":/\1\3:/'
 }
 
-mkdir -p "$top/prometheus_grafana/rules" "$top/kubernetes"
+mkdir -p "$top/prometheus_grafana/rules" "$top/kubernetes" "$top/docs"
 yaml "(import 'mixin.libsonnet').prometheusRules" >"$top/prometheus_grafana/rules/recording.yml"
 yaml "(import 'mixin.libsonnet').prometheusAlerts" >"$top/prometheus_grafana/rules/alerts.yml"
 jsonnet -e "(import 'mixin.libsonnet').grafanaDashboards['dubbo.json']" >"$top/grafana.json"
+jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
 yaml "(import 'kubernetes.libsonnet').rule" >"$top/kubernetes/dubboPrometheusRule.yaml"
 {
   yaml "(import 'kubernetes.libsonnet').dashboard"

@@ -118,6 +118,7 @@ fn the_generated_files_are_those_of_the_mixin() {
     tool(&script.display().to_string(), "jsonnet", [folder.path()]);
     for file in [
         "grafana.json",
+        "docs/dashboard.svg",
         "prometheus_grafana/rules/recording.yml",
         "prometheus_grafana/rules/alerts.yml",
         "kubernetes/dubboPrometheusRule.yaml",
