@@ -67,10 +67,11 @@ cleaner, url, workers = sys.argv[1:]
 command = [cleaner, "--pushgateway-url", url, "--ttl", "1s", "--protect", "job=dubbo_live", "--workers", workers]
 done = subprocess.run(command + ["--output", "json"], capture_output=True, text=True)
 report = json.loads(done.stdout)
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(f"cleaner, {workers} workers: {report['duration_seconds']:.2f} s, exit code {done.returncode}, "
       f"deleted {report['deleted']} of {report['seen']}, {report['readings']} readings, "
-      f"longest window {1000 * report['window_seconds']:.0f} ms, peak memory {peak:.1f} MiB")
+      f"longest window {1000 * report['window_seconds']:.0f} ms, peak memory {usage.ru_maxrss / 1024:.1f} MiB, "
+      f"{usage.ru_utime + usage.ru_stime:.2f} s of CPU")
 PYTHON
   stop_gateway
 done

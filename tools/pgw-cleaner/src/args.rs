@@ -228,14 +228,14 @@ pub struct Args {
         long,
         env,
         hide_env_values = true,
-        default_value_t = 1000,
+        default_value_t = 5000,
         value_parser = clap::value_parser!(u32).range(1..),
         value_name = "N",
         help_heading = "Deletion"
     )]
     pub batch_size: u32,
 
-    /// Age of a reading after which no further deletion rests on it
+    /// Time after a reading in which deletions may begin that rest on it
     #[arg(
         long,
         env,

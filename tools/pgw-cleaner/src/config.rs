@@ -40,7 +40,7 @@ pub struct Deletion {
     pub workers: usize,
     /// Deletions after one reading, at most.
     pub batch_size: usize,
-    /// Age of a reading after which no further deletion rests on it.
+    /// Time after a reading in which deletions may begin that rest on it.
     pub max_window: Duration,
     /// Deadline of each reading.
     pub list_timeout: Duration,
