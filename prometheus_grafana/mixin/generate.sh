@@ -18,7 +18,14 @@ yaml "(import 'mixin.libsonnet').prometheusRules" >"$top/prometheus_grafana/rule
 yaml "(import 'mixin.libsonnet').prometheusAlerts" >"$top/prometheus_grafana/rules/alerts.yml"
 jsonnet -e "(import 'mixin.libsonnet').grafanaDashboards['dubbo.json']" >"$top/grafana.json"
 jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
-yaml "(import 'kubernetes.libsonnet').rule" >"$top/kubernetes/dubboPrometheusRule.yaml"
+{
+  yaml "(import 'kubernetes.libsonnet').rule"
+  echo 'spec:'
+  echo '  groups:'
+  # The files' own groups, without their headers.
+  sed -e 1,2d -e 's/^/  /' "$top/prometheus_grafana/rules/recording.yml"
+  sed -e 1,2d -e 's/^/  /' "$top/prometheus_grafana/rules/alerts.yml"
+} >"$top/kubernetes/dubboPrometheusRule.yaml"
 {
   yaml "(import 'kubernetes.libsonnet').dashboard"
   echo 'data:'

@@ -1,5 +1,4 @@
-// The rules and the dashboard as Kubernetes objects.
-local mixin = import 'mixin.libsonnet';
+// What is around the rules and the dashboard when they are Kubernetes objects.
 {
   rule: {
     apiVersion: 'monitoring.coreos.com/v1',
@@ -10,7 +9,7 @@ local mixin = import 'mixin.libsonnet';
       // kube-prometheus's own Prometheus takes rules with these labels.
       labels: { prometheus: 'k8s', role: 'alert-rules' },
     },
-    spec: { groups: mixin.prometheusRules.groups + mixin.prometheusAlerts.groups },
+    // generate.sh appends the spec: the groups of both rule files.
   },
   dashboard: {
     apiVersion: 'v1',
