@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use test_servers::{Process, Pushgateway, eventually, free_port};
 
-use crate::{Counts, DEADLINE, Language, Report, SESSION_TIMEOUT, program};
+use crate::{Counts, DEADLINE, Language, Report, SESSION_TIMEOUT, peer};
 
 /// How much a consumer calls.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +152,7 @@ impl Consumer {
 }
 
 fn rust(gateway: &Pushgateway) -> Command {
-    let mut command = Command::new(program::ours("client"));
+    let mut command = Command::new(e2e::binary("client"));
     command.args([
         format!("--pushgateway-url={}", gateway.url()),
         "--push-interval=500ms".to_owned(),
@@ -163,7 +163,7 @@ fn rust(gateway: &Pushgateway) -> Command {
 }
 
 fn go(metrics_port: u16) -> Command {
-    let mut command = Command::new(program::peer());
+    let mut command = Command::new(peer::program());
     command.args([
         "consumer".to_owned(),
         format!("--metrics-port={metrics_port}"),

@@ -9,7 +9,7 @@ mod consumer;
 mod counts;
 mod ephemerals;
 mod language;
-mod program;
+mod peer;
 mod provider;
 mod report;
 

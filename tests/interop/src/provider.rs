@@ -5,7 +5,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use test_servers::{Process, ZooKeeper, eventually, free_port};
 
-use crate::{Counts, DEADLINE, Ephemerals, Language, SESSION_TIMEOUT, program};
+use crate::{Counts, DEADLINE, Ephemerals, Language, SESSION_TIMEOUT, peer};
 
 /// A running provider; it can be started again on the same ports.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl Provider {
 }
 
 fn rust(zookeeper: &str, metrics_port: u16) -> Command {
-    let mut command = Command::new(program::ours("server"));
+    let mut command = Command::new(e2e::binary("server"));
     command.args([
         format!("--zk-address={zookeeper}"),
         format!("--metrics-addr=127.0.0.1:{metrics_port}"),
@@ -165,7 +165,7 @@ fn rust(zookeeper: &str, metrics_port: u16) -> Command {
 }
 
 fn go(zookeeper: &str, metrics_port: u16) -> Command {
-    let mut command = Command::new(program::peer());
+    let mut command = Command::new(peer::program());
     command.args([
         "provider".to_owned(),
         format!("--zk-address={zookeeper}"),

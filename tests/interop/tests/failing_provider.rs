@@ -14,6 +14,9 @@ const LOAD: Load = Load {
     count: None,
 };
 
+/// Longer than a session, and than several attempts.
+const STOPPED: Duration = Duration::from_secs(12);
+
 #[tokio::test]
 async fn a_killed_provider_costs_our_consumer_no_call() {
     let zookeeper = ZooKeeper::start().await;
@@ -55,8 +58,7 @@ async fn a_hanging_provider_costs_our_consumer_no_call_and_is_avoided() {
 
     let before = consumer.counts().await.unwrap().total;
     hanging.process().stop_process();
-    // Longer than its session, and than several attempts.
-    sleep(Duration::from_secs(12)).await;
+    sleep(STOPPED).await;
     hanging.process().continue_process();
     hanging.wait_registered(&zookeeper).await;
     hanging.wait_called(100).await;
@@ -69,4 +71,28 @@ async fn a_hanging_provider_costs_our_consumer_no_call_and_is_avoided() {
         failed * 20 < calls,
         "after the first timeouts calls should avoid it: {failed} attempts failed in {calls} calls"
     );
+}
+
+#[tokio::test]
+async fn our_providers_that_die_or_hang_cost_a_dubbo_go_consumer_no_call() {
+    let zookeeper = ZooKeeper::start().await;
+    let mut dying = Provider::registered(Language::Rust, &zookeeper, &[]).await;
+    let mut hanging = Provider::registered(Language::Rust, &zookeeper, &[]).await;
+    let consumer = Consumer::start(Language::Go, &zookeeper.address(), LOAD).await;
+    dying.wait_called(100).await;
+
+    dying.process().kill();
+    consumer.wait_calls(1000).await;
+    dying.start_again();
+    dying.wait_registered(&zookeeper).await;
+    dying.wait_called(100).await;
+
+    hanging.process().stop_process();
+    sleep(STOPPED).await;
+    hanging.process().continue_process();
+    hanging.wait_registered(&zookeeper).await;
+    hanging.wait_called(100).await;
+
+    let (report, _) = consumer.end().await;
+    assert_eq!(report.lost(), 0, "{report:?}");
 }
