@@ -6,18 +6,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::body::{RequestBody, ResponseBody};
 use super::future::ResponseFuture;
+use super::status;
 use crate::call::Flow;
 use crate::key::Side;
 use crate::methods::Methods;
 use crate::outcome::Outcome;
 
-const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const TIMEOUT: &str = "grpc-timeout";
 
 /// Tells the outcome of a call from an error of the service that a layer wraps.
 ///
@@ -108,7 +109,7 @@ where
 ///
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
 fn deadline(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(TIMEOUT)?.as_bytes();
+    let value = status::find(headers, TIMEOUT)?.as_bytes();
     let (unit, digits) = value.split_last()?;
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -129,7 +130,7 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -150,7 +151,10 @@ mod tests {
             ("123456789S", None),
         ];
         for (text, expected) in cases {
-            let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static(text))]);
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static(TIMEOUT),
+                HeaderValue::from_static(text),
+            )]);
             assert_eq!(deadline(&headers), expected, "{text:?}");
         }
         assert_eq!(deadline(&HeaderMap::new()), None);

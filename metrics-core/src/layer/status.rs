@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::outcome::Outcome;
 
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const STATUS: &str = "grpc-status";
+const DETAILS: &str = "grpc-status-details-bin";
+const CONTENT_TYPE: &str = "content-type";
 
 /// Peers write binary headers with padding and without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -50,9 +50,7 @@ pub(super) fn of_head<B>(response: &Response<B>) -> Head {
     if let Some(outcome) = of_headers(response.headers()) {
         return Head::Likely(outcome);
     }
-    let grpc = response
-        .headers()
-        .get(CONTENT_TYPE)
+    let grpc = find(response.headers(), CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
     Head::Likely(match response.status() {
         // gRPC's rule: a response without a status is a failure, even if all messages have come.
@@ -61,15 +59,22 @@ pub(super) fn of_head<B>(response: &Response<B>) -> Head {
     })
 }
 
+/// Returns the first value of a header. Calls carry a handful of headers: looking at each costs less than the hash of a name.
+#[inline]
+pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a HeaderValue> {
+    headers
+        .iter()
+        .find(|(header, _)| header.as_str() == name)
+        .map(|(_, value)| value)
+}
+
 /// Reads headers or trailers; none when they carry no `grpc-status`.
 fn of_headers(headers: &HeaderMap) -> Option<Outcome> {
-    let status = headers.get(STATUS)?.as_bytes();
+    let status = find(headers, STATUS)?.as_bytes();
     if status == b"0" {
         return Some(Outcome::SUCCESS);
     }
-    let details = headers
-        .get(DETAILS)
-        .and_then(|value| code_of_details(value.as_bytes()));
+    let details = find(headers, DETAILS).and_then(|value| code_of_details(value.as_bytes()));
     let code = details.or_else(|| std::str::from_utf8(status).ok()?.parse().ok());
     Some(code.map_or(Outcome::UNKNOWN, Outcome::from_code))
 }
@@ -115,13 +120,16 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::HeaderName;
     use proptest::prelude::*;
 
     use super::*;
 
     fn headers(status: &'static str, details: Option<&[u8]>) -> HeaderMap {
-        let mut headers = HeaderMap::from_iter([(STATUS, HeaderValue::from_static(status))]);
+        let mut headers = HeaderMap::from_iter([(
+            HeaderName::from_static(STATUS),
+            HeaderValue::from_static(status),
+        )]);
         if let Some(details) = details {
             headers.insert(
                 DETAILS,
