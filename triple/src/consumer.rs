@@ -32,7 +32,7 @@ pub use future::{ConsumerBody, ConsumerFuture};
 pub use metadata::RpcMetadata;
 
 use balance::Balancer;
-use directory::Directory;
+use directory::{Directory, Listing};
 use endpoint::Surroundings;
 use failover::{Failover, Shared};
 use throttle::Throttle;
@@ -140,7 +140,11 @@ impl Consumer {
     ) -> Result<Self, http::Error> {
         connection::origin(address)?;
         let consumer = Self::unconnected(reference, workers, options);
-        consumer.directory().replace([(address.to_owned(), 1)]);
+        consumer.directory().replace([Listing {
+            address: address.to_owned(),
+            weight: 1,
+            listed: true,
+        }]);
         Ok(consumer)
     }
 

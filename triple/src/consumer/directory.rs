@@ -12,6 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Endpoint, Surroundings};
 
+/// A provider as the registry lists it.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// `host:port`.
+    pub(crate) address: String,
+    pub(crate) weight: u32,
+    /// False when the registry's list has become empty and this provider was on it until then: it is called as long as
+    /// its connections live.
+    pub(crate) listed: bool,
+}
+
 /// The endpoints of a consumer, shared by its clones.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -72,19 +83,23 @@ impl Directory {
         }
     }
 
-    /// Takes over a new list of addresses and weights: endpoints that stay keep their connections.
-    pub(crate) fn replace(&self, providers: impl IntoIterator<Item = (String, u32)>) {
+    /// Takes over a new list: endpoints that stay keep their connections.
+    pub(crate) fn replace(&self, listings: impl IntoIterator<Item = Listing>) {
         let before = self.endpoints();
         let mut old: HashMap<&str, &Arc<Endpoint>> =
             before.iter().map(|e| (e.address(), e)).collect();
         let mut list = Vec::new();
-        for (address, weight) in providers {
-            match old.remove(address.as_str()) {
+        for listing in listings {
+            match old.remove(listing.address.as_str()) {
                 Some(endpoint) => {
-                    endpoint.set_weight(weight);
+                    endpoint.update(listing.weight, listing.listed);
                     list.push(Arc::clone(endpoint));
                 }
-                None => list.extend(self.start(&address, weight)),
+                None if listing.listed => {
+                    list.extend(self.start(&listing.address, listing.weight));
+                }
+                // A last resort is worth the connections that live, and here is none.
+                None => {}
             }
         }
         *self.endpoints.write() = list.into();
@@ -142,7 +157,11 @@ pub(crate) async fn follow(directory: Weak<Directory>, mut subscription: Subscri
         };
         match (changed, directory.upgrade()) {
             (Ok(providers), Some(directory)) => {
-                directory.replace(providers.iter().map(|p| (p.address(), p.weight)));
+                directory.replace(providers.iter().map(|provider| Listing {
+                    address: provider.address(),
+                    weight: provider.weight,
+                    listed: provider.listed,
+                }));
             }
             _ => return,
         }

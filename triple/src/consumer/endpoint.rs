@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use http::Uri;
 use parking_lot::RwLock;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Sender;
@@ -32,6 +33,8 @@ pub(crate) struct Endpoint {
     closing: AtomicBool,
     /// A call timed out here and no sign of life came since.
     suspect: AtomicBool,
+    /// False while the registry lists nobody and this is a last resort: connections are kept, but not made again.
+    listed: watch::Sender<bool>,
     /// Ends the background work; calls in flight keep their connection to their end.
     removed: CancellationToken,
 }
@@ -69,6 +72,7 @@ impl Endpoint {
             failed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
+            listed: watch::Sender::new(true),
             removed: CancellationToken::new(),
         })
     }
@@ -85,8 +89,10 @@ impl Endpoint {
         self.weight.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_weight(&self, weight: u32) {
+    /// Takes over what the registry says of it now.
+    pub(crate) fn update(&self, weight: u32, listed: bool) {
         self.weight.store(weight, Ordering::Relaxed);
+        self.listed.send_replace(listed);
     }
 
     /// Returns the calls that are on their way: the measure of load that all balancers share.
@@ -147,7 +153,7 @@ impl Endpoint {
     /// Makes an endpoint that counts as open, with no connection behind it.
     pub(super) fn open_for_test(address: &str, weight: u32) -> Self {
         let mut endpoint = Self::closed_for_test(address);
-        endpoint.set_weight(weight);
+        endpoint.update(weight, true);
         *endpoint.open.get_mut() = 1;
         endpoint
     }

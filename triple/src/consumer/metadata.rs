@@ -27,7 +27,7 @@ impl MetadataSource for RpcMetadata {
 }
 
 async fn fetch(asked: MetadataRequest) -> Result<MetadataInfo, MetadataError> {
-    let address = format!("{}:{}", asked.host, asked.port);
+    let address = asked.address();
     let (sender, _driver) = connection::connect(&address).await?;
     let origin = connection::origin(&address)?;
     let mut request = Request::new(pb::MetadataRequest {

@@ -48,10 +48,20 @@ impl Endpoint {
     /// Keeps one connection until the endpoint is removed.
     async fn keep(self: Arc<Self>, slot: usize, surroundings: Surroundings) {
         let removed = self.removed.clone();
+        let mut listed = self.listed.subscribe();
         let mut pause = FIRST_PAUSE;
         loop {
+            if !*listed.borrow() {
+                self.failed.store(true, Ordering::Relaxed);
+                surroundings.changed.notify_waiters();
+            }
+            let live = async {
+                // The sender is this endpoint's own, so the wait cannot fail.
+                let _ = listed.wait_for(|listed| *listed).await;
+                self.live(slot, &surroundings).await
+            };
             let lived = tokio::select! {
-                lived = self.live(slot, &surroundings) => lived,
+                lived = live => lived,
                 () = removed.cancelled() => break,
             };
             match lived {
