@@ -19,8 +19,12 @@ use crate::{
     listener,
 };
 
-/// How long an exporter may take to end: a push and a deletion, each with a deadline of its own, or the last scrapes.
-const FINISH_LIMIT: Duration = Duration::from_secs(25);
+/// How long the Pushgateway may take for one request.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an exporter may take to end: a push that is under way, the last push and the deletion, each within
+/// [`REQUEST_LIMIT`], or the last scrapes.
+const FINISH_LIMIT: Duration = Duration::from_secs(20);
 
 /// What carries the figures out of the process.
 #[derive(Debug)]
@@ -70,11 +74,12 @@ impl Exporter {
 
     fn push(push: Push, metrics: &Metrics, begin: CancellationToken) -> anyhow::Result<Self> {
         let Push {
-            access,
+            mut access,
             key,
             interval,
             delete_on_exit,
         } = push;
+        access.timeout = REQUEST_LIMIT;
         let gateway = Gateway::new(&access).context("cannot prepare for the Pushgateway")?;
         info!(gateway = %gateway.address(), key = %key, "pushing metrics");
         let pusher = Pusher::new(metrics, gateway, key, interval).delete_at_stop(delete_on_exit);
