@@ -1,10 +1,20 @@
 //! What series and calls cost in memory, by an allocator that counts what this thread allocates.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::hint::black_box;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use metrics_core::{Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, PANES, Side};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use metrics_core::{
+    Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, PANES, ProviderLayer, Service, Side,
+};
+use tower_layer::Layer;
 
 const KIB: i64 = 1024;
 const SERIES: usize = 4;
@@ -105,4 +115,61 @@ fn a_call_allocates_nothing_after_the_first() {
         method.attempts().ok();
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+/// Answers with one message at once, and allocates nothing.
+#[derive(Clone)]
+struct Answer;
+
+impl<B> tower_service::Service<Request<B>> for Answer {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Ok(Response::new(Full::from(&b"\0\0\0\0\x01x"[..]))))
+    }
+}
+
+/// Calls to the end of the response; everything is there at the first poll.
+fn call<S, B>(service: &mut S, request: Request<Full<Bytes>>)
+where
+    S: tower_service::Service<Request<Full<Bytes>>, Response = Response<B>>,
+    B: Body,
+{
+    let context = &mut Context::from_waker(Waker::noop());
+    let mut answer = std::pin::pin!(service.call(request));
+    let Poll::Ready(Ok(response)) = answer.as_mut().poll(context) else {
+        panic!("the answer is not there");
+    };
+    let mut body = std::pin::pin!(response.into_body());
+    while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(context) {}
+}
+
+#[test]
+fn a_call_through_the_layer_allocates_nothing_after_the_first() {
+    let (metrics, _hand) = world();
+    let greet = Service::new("greet.GreetService", ["Greet"]);
+    let mut service = ProviderLayer::new(&metrics, &[greet]).layer(Answer);
+    let request = || {
+        Request::builder()
+            .uri("/greet.GreetService/Greet")
+            .header("grpc-timeout", "3S")
+            .body(Full::default())
+            .unwrap()
+    };
+    call(&mut service, request());
+    let requests: Vec<_> = (0..100).map(|_| request()).collect();
+    let counted = measure(|| {
+        for request in requests {
+            call(&mut service, request);
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    let figures = metrics.figures(Side::Provider).remove(0);
+    assert_eq!(figures.outcomes.total(), 101, "every call was recorded");
 }
