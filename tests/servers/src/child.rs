@@ -3,8 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::Instant;
+
+/// How long a process may take to stand still.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A running process, killed and reaped when this value is dropped.
 #[derive(Debug)]
@@ -69,6 +74,21 @@ impl Child {
             .unwrap_or_else(|err| panic!("signal {signal:?} to {pid:?}: {err}"));
     }
 
+    /// Stops the process (SIGSTOP), and returns when all of its threads stand still: the kernel stops one after the other,
+    /// and the last may still answer a request.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::STOP);
+        let end = Instant::now() + STOP_DEADLINE;
+        while self.status().is_none() && !stands_still(self.id()) {
+            assert!(
+                Instant::now() < end,
+                "process {} does not stand still within {STOP_DEADLINE:?}",
+                self.id()
+            );
+            std::thread::yield_now();
+        }
+    }
+
     /// Returns how the process ended, or `None` while it runs.
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         self.inner
@@ -88,6 +108,20 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Returns whether all threads of a process are stopped, which `stat` shows as `T` behind the name in brackets.
+fn stands_still(id: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        // A thread that has ended since has no state any more.
+        std::fs::read_to_string(thread.path().join("stat")).map_or(true, |stat| {
+            stat.rsplit_once(')')
+                .is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        })
+    })
 }
 
 /// Returns where `program` is, or `None` when no folder of `PATH` holds it.
@@ -120,6 +154,17 @@ mod tests {
 
     fn exists(id: u32) -> bool {
         Path::new(&format!("/proc/{id}")).exists()
+    }
+
+    #[test]
+    fn a_stopped_child_stands_still_when_stop_returns() {
+        let mut child = sleeper();
+        child.stop();
+        assert!(stands_still(child.id()));
+        child.signal(Signal::CONT);
+        while stands_still(child.id()) {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl<L: Launch> Daemon<L> {
         self.child.kill();
     }
 
+    /// Stops the process (SIGSTOP), and returns when it stands still.
+    pub(crate) fn stop(&mut self) {
+        self.child.stop();
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&mut self, signal: Signal) {
         self.child.signal(signal);

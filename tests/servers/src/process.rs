@@ -80,7 +80,7 @@ impl Process {
 
     /// Stops it (SIGSTOP): connections stay open, and nothing answers.
     pub fn stop_process(&mut self) {
-        self.child.signal(Signal::STOP);
+        self.child.stop();
     }
 
     /// Lets it go on after a stop (SIGCONT).

@@ -65,7 +65,7 @@ impl ZooKeeper {
 
     /// Stops the process (SIGSTOP): connections stay open, and nothing answers.
     pub fn stop_process(&mut self) {
-        self.daemon.signal(Signal::STOP);
+        self.daemon.stop();
     }
 
     /// Lets a stopped process go on (SIGCONT).
