@@ -37,10 +37,10 @@ trap finish EXIT
 
 # eventually WHAT COMMAND…: repeats the command until it succeeds, for three minutes.
 eventually() {
-  local what=$1 tries=90
+  local what=$1 deadline=$((SECONDS + 180))
   shift
   until "$@" >/dev/null 2>&1; do
-    [ $((tries -= 1)) -gt 0 ] || { echo "not within 3 minutes: $what" >&2; return 1; }
+    [ $SECONDS -lt $deadline ] || { echo "not within 3 minutes: $what" >&2; return 1; }
     sleep 2
   done
   echo "ok: $what"
