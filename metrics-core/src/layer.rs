@@ -13,7 +13,7 @@ use crate::methods::Methods;
 use crate::metrics::Metrics;
 pub use body::{RequestBody, ResponseBody};
 pub use future::ResponseFuture;
-pub use service::{AnyError, Classify, Measure};
+pub use service::{AnyError, Classify, Measure, grpc_timeout};
 
 /// Measures the calls that a server answers.
 ///

@@ -87,7 +87,7 @@ pub use families::{Family, Type, families};
 pub use key::{MethodKey, OTHER, Service, Side, UNKNOWN_METHOD};
 pub use layer::{
     AnyError, Classify, ConsumerLayer, Measure, ProviderLayer, RequestBody, ResponseBody,
-    ResponseFuture,
+    ResponseFuture, grpc_timeout,
 };
 pub use methods::Methods;
 pub use metrics::{Figures, Latency, Metrics};

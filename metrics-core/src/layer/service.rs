@@ -89,7 +89,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let call = self.methods.find(&request).map(|method| {
             let mut call = method.start();
-            if let Some(deadline) = deadline(request.headers()) {
+            if let Some(deadline) = grpc_timeout(request.headers()) {
                 call.set_deadline(deadline);
             }
             call
@@ -105,10 +105,10 @@ where
     }
 }
 
-/// Reads `grpc-timeout`: up to eight digits and a unit; none when it is absent or malformed.
+/// Reads the header `grpc-timeout`: up to eight digits and a unit; none when it is absent or malformed.
 ///
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
-fn deadline(headers: &HeaderMap) -> Option<Duration> {
+pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let value = status::find(headers, TIMEOUT)?.as_bytes();
     let (unit, digits) = value.split_last()?;
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
@@ -155,8 +155,8 @@ mod tests {
                 HeaderName::from_static(TIMEOUT),
                 HeaderValue::from_static(text),
             )]);
-            assert_eq!(deadline(&headers), expected, "{text:?}");
+            assert_eq!(grpc_timeout(&headers), expected, "{text:?}");
         }
-        assert_eq!(deadline(&HeaderMap::new()), None);
+        assert_eq!(grpc_timeout(&HeaderMap::new()), None);
     }
 }

@@ -61,9 +61,8 @@ struct Limit {
 
 impl Limit {
     fn after(limit: Duration) -> Self {
-        let now = Instant::now();
         Self {
-            at: now.checked_add(limit).unwrap_or(now + timeout::LONGEST),
+            at: Instant::now() + limit,
             timer: None,
         }
     }
