@@ -99,6 +99,7 @@ impl Default for ConsumerOptions {
 #[derive(Clone, Debug)]
 pub struct Consumer {
     calls: Calls,
+    directory: Arc<Directory>,
     group: Option<HeaderValue>,
     version: Option<HeaderValue>,
 }
@@ -107,7 +108,7 @@ pub struct Consumer {
 #[derive(Clone, Debug)]
 enum Calls {
     Plain(Failover),
-    Measured(Measure<Failover, AnyError>, Arc<Directory>),
+    Measured(Measure<Failover, AnyError>),
 }
 
 impl Consumer {
@@ -122,7 +123,7 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Self {
         let consumer = Self::unconnected(&reference, workers, options);
-        let directory = Arc::downgrade(consumer.directory());
+        let directory = Arc::downgrade(&consumer.directory);
         tokio::spawn(directory::follow(directory, registry.subscribe(reference)));
         consumer
     }
@@ -140,7 +141,7 @@ impl Consumer {
     ) -> Result<Self, http::Error> {
         connection::origin(address)?;
         let consumer = Self::unconnected(reference, workers, options);
-        consumer.directory().replace([Listing {
+        consumer.directory.replace([Listing {
             address: address.to_owned(),
             weight: 1,
             listed: true,
@@ -190,23 +191,17 @@ impl Consumer {
         Self {
             calls: match layer {
                 None => Calls::Plain(failover),
-                Some(layer) => Calls::Measured(layer.layer(failover), directory),
+                Some(layer) => Calls::Measured(layer.layer(failover)),
             },
+            directory,
             group: header(reference.service_group()),
             version: header(reference.service_version()),
         }
     }
 
-    fn directory(&self) -> &Arc<Directory> {
-        match &self.calls {
-            Calls::Plain(failover) => failover.directory(),
-            Calls::Measured(_, directory) => directory,
-        }
-    }
-
     /// Waits until a provider is known and connected.
     pub async fn ready(&self) {
-        self.directory().ready().await;
+        self.directory.ready().await;
     }
 }
 
@@ -229,7 +224,7 @@ impl Service<Request<Body>> for Consumer {
         }
         match &mut self.calls {
             Calls::Plain(failover) => ConsumerFuture::plain(failover.call(request)),
-            Calls::Measured(measure, _) => ConsumerFuture::measured(measure.call(request)),
+            Calls::Measured(measure) => ConsumerFuture::measured(measure.call(request)),
         }
     }
 }

@@ -50,11 +50,7 @@ pub(crate) async fn send<B: RequestBody>(
     let mut body = AttemptBody {
         first: None,
         rest: Some(rest),
-        call: Some(Call {
-            timer,
-            endpoint: Arc::clone(endpoint),
-            _in_flight: in_flight,
-        }),
+        call: Some(Call { timer, in_flight }),
     };
     let status = match refusal(head.status, &head.headers) {
         Some(status) => Some(status),
@@ -122,7 +118,8 @@ fn transport(endpoint: &Endpoint, error: tonic::codegen::StdError) -> Status {
 }
 
 /// The body of the response that a caller gets: it ends at the attempt's deadline, and counts as in flight until then.
-#[derive(Debug)]
+/// The default is the empty body of a response that no provider sent.
+#[derive(Debug, Default)]
 pub struct AttemptBody {
     first: Option<Frame<Bytes>>,
     rest: Option<Incoming>,
@@ -132,19 +129,7 @@ pub struct AttemptBody {
 #[derive(Debug)]
 struct Call {
     timer: Pin<Box<Sleep>>,
-    endpoint: Arc<Endpoint>,
-    _in_flight: InFlight,
-}
-
-impl Default for AttemptBody {
-    /// The empty body of a response that no provider sent.
-    fn default() -> Self {
-        Self {
-            first: None,
-            rest: None,
-            call: None,
-        }
-    }
+    in_flight: InFlight,
 }
 
 impl AttemptBody {
@@ -166,11 +151,13 @@ impl AttemptBody {
             return Poll::Ready(None);
         };
         let frame = match Pin::new(rest).poll_frame(cx) {
-            Poll::Ready(Some(Err(error))) => Some(Err(transport(&call.endpoint, error.into()))),
+            Poll::Ready(Some(Err(error))) => {
+                Some(Err(transport(call.in_flight.endpoint(), error.into())))
+            }
             Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
             Poll::Ready(None) => None,
             Poll::Pending if call.timer.as_mut().poll(cx).is_ready() => {
-                Some(Err(overdue(&call.endpoint)))
+                Some(Err(overdue(call.in_flight.endpoint())))
             }
             Poll::Pending => return Poll::Pending,
         };

@@ -168,6 +168,12 @@ impl Endpoint {
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Endpoint>);
 
+impl InFlight {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);

@@ -55,10 +55,6 @@ impl Failover {
         }
     }
 
-    pub(super) fn directory(&self) -> &Arc<Directory> {
-        &self.shared.directory
-    }
-
     /// Takes over the directory's list when it has changed; otherwise this costs one load.
     fn refresh(&mut self) {
         let version = self.shared.directory.version();
