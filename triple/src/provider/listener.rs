@@ -16,13 +16,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use crate::runtime::Workers;
 
-/// How long an HTTP/1.1 peer may take to send its headers.
+mod admission;
+mod opening;
+
+use admission::Admission;
+
+/// How long a peer may take to say which protocol it speaks, and an HTTP/1.1 peer to send the headers of each request.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often a silent HTTP/2 peer is asked for a sign of life, and how long it may take to give it.
@@ -68,7 +74,7 @@ impl Connections {
     pub(super) async fn drain(self, limit: Duration) -> bool {
         self.stop.cancel();
         self.tasks.close();
-        tokio::time::timeout(limit, self.tasks.wait()).await.is_ok()
+        timeout(limit, self.tasks.wait()).await.is_ok()
     }
 }
 
@@ -85,6 +91,8 @@ async fn accept<S, B>(
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let mut admission = Admission::new();
+    let mut exhausted = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -93,11 +101,16 @@ async fn accept<S, B>(
         // A socket belongs to the runtime that made it, so it is handed over as the operating system's own.
         match accepted.and_then(|(stream, _)| stream.into_std()) {
             Ok(stream) => {
-                let connection = serve(stream, service.clone(), stop.clone());
-                tasks.spawn_on(connection, workers.next());
+                exhausted = false;
+                if admission.admits(&tasks) {
+                    let connection = serve(stream, service.clone(), stop.clone());
+                    tasks.spawn_on(connection, workers.next());
+                }
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
+                if !std::mem::replace(&mut exhausted, true) {
+                    tracing::warn!(%error, "a connection was not accepted, trying on");
+                }
                 tokio::time::sleep(EXHAUSTED_PAUSE).await;
             }
         }
@@ -112,10 +125,18 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let stream = match adopt(stream) {
-        Ok(stream) => stream,
-        Err(error) => {
+    let opened = tokio::select! {
+        opened = timeout(HEADER_LIMIT, open(stream)) => opened,
+        () = stop.cancelled() => return,
+    };
+    let stream = match opened {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
             tracing::debug!(%error, "a connection was gone before it was served");
+            return;
+        }
+        Err(_) => {
+            tracing::debug!("a peer connected and said nothing");
             return;
         }
     };
@@ -145,8 +166,10 @@ where
     }
 }
 
-fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+/// Takes a connection over to this runtime, and waits for its first bytes.
+async fn open(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     let stream = TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
+    opening::arrived(&stream).await?;
     Ok(stream)
 }

@@ -12,15 +12,19 @@ use http_body_util::{BodyExt, Full, Limited};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::de::Deserializer;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::error;
-use crate::timeout;
+use crate::timeout as header;
 
 /// The largest body that is read, the same as tonic's limit for a gRPC message.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// How long a body may take to arrive; a JSON call has no other deadline before it is read.
+const BODY_LIMIT: Duration = Duration::from_secs(30);
 
 /// A gRPC message is preceded by a compression flag and its length.
 const PREFIX: usize = 5;
@@ -70,9 +74,9 @@ where
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut head, body) = request.into_parts();
-    let json = Limited::new(body, LARGEST_BODY)
-        .collect()
+    let json = timeout(BODY_LIMIT, Limited::new(body, LARGEST_BODY).collect())
         .await
+        .map_err(|_| Status::deadline_exceeded(format!("no whole body within {BODY_LIMIT:?}")))?
         .map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 Status::resource_exhausted(format!("the body is larger than {LARGEST_BODY} bytes"))
@@ -95,8 +99,8 @@ where
         let limit = limit.ok_or_else(|| {
             Status::invalid_argument(format!("{TIMEOUT} is no number of milliseconds"))
         })?;
-        let limit = timeout::write(Duration::from_millis(limit));
-        head.headers.insert(timeout::HEADER, limit);
+        let limit = header::write(Duration::from_millis(limit));
+        head.headers.insert(header::HEADER, limit);
     }
     head.headers.remove(CONTENT_LENGTH);
     head.headers

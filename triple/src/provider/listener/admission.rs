@@ -1,0 +1,75 @@
+//! How many connections a provider serves at a time.
+
+use rustix::process::{Resource, getrlimit};
+use tokio_util::task::TaskTracker;
+
+/// The most connections at a time. Each costs some ten kilobytes, and every consumer has a few.
+const MOST: usize = 10_000;
+
+/// The file descriptors that connections leave to the rest of the process: ZooKeeper, scrapes, pushes, probes.
+const RESERVE: usize = 64;
+
+/// Admits connections up to a limit; further ones are closed at once, so that their consumers turn to other providers.
+#[derive(Debug)]
+pub(super) struct Admission {
+    most: usize,
+    refusing: bool,
+}
+
+impl Admission {
+    /// Makes the limit fit the file descriptors that this process may open.
+    pub(super) fn new() -> Self {
+        let descriptors = getrlimit(Resource::Nofile)
+            .current
+            .map_or(usize::MAX, |most| {
+                usize::try_from(most).unwrap_or(usize::MAX)
+            });
+        Self {
+            most: fitting(descriptors),
+            refusing: false,
+        }
+    }
+
+    /// Returns whether there is room for one more, and tells the log when that changes.
+    pub(super) fn admits(&mut self, connections: &TaskTracker) -> bool {
+        let refuse = connections.len() >= self.most;
+        if refuse && !self.refusing {
+            let most = self.most;
+            tracing::warn!(most, "too many connections: further ones are refused");
+        }
+        self.refusing = refuse;
+        !refuse
+    }
+}
+
+fn fitting(descriptors: usize) -> usize {
+    descriptors
+        .saturating_sub(RESERVE)
+        .max(descriptors / 2)
+        .min(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_the_rest_of_the_process() {
+        for (descriptors, most) in [(100, 50), (256, 192), (1024, 960), (usize::MAX, MOST)] {
+            assert_eq!(fitting(descriptors), most, "of {descriptors}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_ends_makes_room_for_another() {
+        let connections = TaskTracker::new();
+        let mut admission = Admission {
+            most: 2,
+            refusing: false,
+        };
+        let (_one, two) = (connections.token(), connections.token());
+        assert!(!admission.admits(&connections), "two are served");
+        drop(two);
+        assert!(admission.admits(&connections), "one is served");
+    }
+}

@@ -1,0 +1,85 @@
+//! What a provider does with peers that hold on to what they have: connections, headers, bodies.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Behaviour, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use triple::Serving;
+
+/// Connects, sends these bytes, and returns what comes back until the provider hangs up, and how long that took.
+///
+/// The tests' clocks are paused: where nothing but time can end a connection, it passes at once.
+async fn hung_up(serving: &Serving, bytes: &[u8]) -> (String, Duration) {
+    let mut stream = TcpStream::connect(serving.address()).await.unwrap();
+    let start = Instant::now();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    // A provider that has bytes left to read resets the connection, which ends it, too.
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    (answer, start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_say_which_protocol_it_speaks_is_hung_up_on() {
+    let serving = serve(&Behaviour::default()).await;
+    for bytes in ["", "P", "PRI * HTTP/2.0\r\n\r\n"] {
+        let (answer, after) = hung_up(&serving, bytes.as_bytes()).await;
+        assert_eq!(answer, "", "to {bytes:?}");
+        assert!(after < Duration::from_secs(60), "{bytes:?}: {after:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_whose_headers_never_end_is_hung_up_on() {
+    let serving = serve(&Behaviour::default()).await;
+    let request = b"POST /greet.GreetService/Greet HTTP/1.1\r\nhost: localhost\r\nx: ";
+    let (_, after) = hung_up(&serving, request).await;
+    assert!(after < Duration::from_secs(60), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_whose_json_never_ends_is_answered_and_hung_up_on() {
+    let serving = serve(&Behaviour::default()).await;
+    let request = b"POST /greet.GreetService/Greet HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                    content-length: 100\r\n\r\n{";
+    let (answer, after) = hung_up(&serving, request).await;
+    assert!(answer.contains("deadline_exceeded"), "{answer}");
+    assert!(after < Duration::from_secs(120), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_for_its_next_request_for_long_is_hung_up_on() {
+    let serving = serve(&Behaviour::default()).await;
+    let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let (answer, after) = hung_up(&serving, request).await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(after < Duration::from_secs(120), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http_2_peer_that_gives_no_sign_of_life_is_hung_up_on() {
+    let serving = serve(&Behaviour::default()).await;
+    // The preface, and empty settings.
+    let opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let (_, after) = hung_up(&serving, opening).await;
+    assert!(after < Duration::from_secs(120), "{after:?}");
+}
+
+#[tokio::test]
+async fn headers_beyond_the_limit_are_refused() {
+    let serving = serve(&Behaviour::default()).await;
+    let large = "x".repeat(1024 * 1024);
+    let request = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {large}\r\n\r\n");
+    let (answer, _) = hung_up(&serving, request.as_bytes()).await;
+    // What was not read any more resets the connection, and the answer may be lost with it.
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
+        "{answer}"
+    );
+}
