@@ -17,6 +17,7 @@ PACKAGES=(
   prometheus-pushgateway
   prometheus-alertmanager   # and amtool
   docker-compose            # reads the compose files; needs no daemon for that
+  nghttp2-client            # h2load, the load of ./bench.sh
   jsonnet                   # generates rules and dashboard from the mixin
   python3-venv              # kubernetes-validate and Grafana's types, from PyPI
   shellcheck                # our shell scripts
@@ -140,7 +141,7 @@ step toolchain toolchain || { echo "0 passed, $failed failed"; exit 1; }
 exclude=()
 if [ -f tests/interop/Cargo.toml ] && ! command -v go >/dev/null; then
   exclude=(--exclude interop)
-  leave_out interop "tests with real dubbo-go peers need a Go toolchain (https://go.dev/dl)"
+  leave_out interop "tests with real dubbo-go peers, and dubbo-go's side of the comparison, need a Go toolchain (https://go.dev/dl)"
 fi
 
 step fmt cargo fmt --all --check

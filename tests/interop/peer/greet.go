@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 )
 
 import (
@@ -30,21 +31,31 @@ type GreetHandler interface {
 	Greet(ctx context.Context, request *GreetRequest) (*GreetResponse, error)
 }
 
-var greetProvided = common.ServiceInfo{
-	InterfaceName: greetInterface,
-	ServiceType:   (*GreetHandler)(nil),
-	Methods: []common.MethodInfo{{
-		Name:        greetMethod,
-		Type:        constant.CallUnary,
-		ReqInitFunc: func() any { return new(GreetRequest) },
-		MethodFunc: func(ctx context.Context, arguments []any, handler any) (any, error) {
-			response, err := handler.(GreetHandler).Greet(ctx, arguments[0].(*GreetRequest))
-			if err != nil {
-				return nil, err
-			}
-			return triple_protocol.NewResponse(response), nil
-		},
-	}},
+// provided describes the service with this many methods: Greet, and Greet1, Greet2, … that do the same.
+func provided(methods int) *common.ServiceInfo {
+	service := &common.ServiceInfo{
+		InterfaceName: greetInterface,
+		ServiceType:   (*GreetHandler)(nil),
+	}
+	for number := range methods {
+		name := greetMethod
+		if number > 0 {
+			name = fmt.Sprint(greetMethod, number)
+		}
+		service.Methods = append(service.Methods, common.MethodInfo{
+			Name:        name,
+			Type:        constant.CallUnary,
+			ReqInitFunc: func() any { return new(GreetRequest) },
+			MethodFunc: func(ctx context.Context, arguments []any, handler any) (any, error) {
+				response, err := handler.(GreetHandler).Greet(ctx, arguments[0].(*GreetRequest))
+				if err != nil {
+					return nil, err
+				}
+				return triple_protocol.NewResponse(response), nil
+			},
+		})
+	}
+	return service
 }
 
 var greetConsumed = client.ClientInfo{

@@ -18,6 +18,7 @@ type load struct {
 	concurrency int
 	interval    time.Duration
 	count       int64
+	warmUp      time.Duration
 	duration    time.Duration
 }
 
@@ -26,6 +27,7 @@ func (l *load) define(flags *flag.FlagSet) {
 	flags.IntVar(&l.concurrency, "concurrency", 1, "callers")
 	flags.DurationVar(&l.interval, "interval", 0, "pause of a caller between two calls")
 	flags.Int64Var(&l.count, "count", 0, "calls in all; 0 for no limit")
+	flags.DurationVar(&l.warmUp, "warm-up", 0, "time from the first call until calls are tallied")
 	flags.DurationVar(&l.duration, "duration", time.Minute, "time after which no call is begun")
 }
 
@@ -39,6 +41,9 @@ func (l *load) run(stopped context.Context, connection *client.Connection) *tall
 		callers sync.WaitGroup
 		tally   = newTally()
 	)
+	if l.warmUp > 0 {
+		defer time.AfterFunc(l.warmUp, tally.reset).Stop()
+	}
 	for range l.concurrency {
 		callers.Add(1)
 		go func() {
@@ -53,6 +58,7 @@ func (l *load) run(stopped context.Context, connection *client.Connection) *tall
 		}()
 	}
 	callers.Wait()
+	tally.close()
 	return tally
 }
 

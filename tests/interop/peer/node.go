@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"time"
 )
 
 import (
@@ -16,6 +17,8 @@ type node struct {
 	application string
 	zookeeper   string
 	metricsPort int
+	pushgateway string
+	interval    time.Duration
 	logLevel    string
 }
 
@@ -23,6 +26,8 @@ func (n *node) define(flags *flag.FlagSet) {
 	flags.StringVar(&n.application, "application", "dubbo.io", "name of the application")
 	flags.StringVar(&n.zookeeper, "zk-address", "", "host:port of ZooKeeper; empty for no registry")
 	flags.IntVar(&n.metricsPort, "metrics-port", 0, "port of /prometheus; 0 measures nothing")
+	flags.StringVar(&n.pushgateway, "pushgateway-url", "", "http://host:port of a Pushgateway to push to as well; empty for none")
+	flags.DurationVar(&n.interval, "push-interval", 10*time.Second, "time between two pushes, in whole seconds")
 	flags.StringVar(&n.logLevel, "log-level", "warn", "debug, info, warn or error")
 }
 
@@ -39,15 +44,28 @@ func (n *node) options() []dubbo.InstanceOption {
 		))
 	}
 	if n.metricsPort != 0 {
-		options = append(options, dubbo.WithMetrics(
-			metrics.WithEnabled(),
-			metrics.WithRegistryEnabled(),
-			metrics.WithMetadataEnabled(),
-			metrics.WithPrometheus(),
-			metrics.WithPrometheusExporterEnabled(),
-			metrics.WithPort(n.metricsPort),
-			metrics.WithPath("/prometheus"),
-		))
+		options = append(options, dubbo.WithMetrics(n.metrics()...))
+	}
+	return options
+}
+
+func (n *node) metrics() []metrics.Option {
+	options := []metrics.Option{
+		metrics.WithEnabled(),
+		metrics.WithRegistryEnabled(),
+		metrics.WithMetadataEnabled(),
+		metrics.WithPrometheus(),
+		metrics.WithPrometheusExporterEnabled(),
+		metrics.WithPort(n.metricsPort),
+		metrics.WithPath("/prometheus"),
+	}
+	if n.pushgateway != "" {
+		options = append(options,
+			metrics.WithPrometheusPushgatewayEnabled(),
+			metrics.WithPrometheusGatewayUrl(n.pushgateway),
+			metrics.WithPrometheusGatewayJob(n.application),
+			metrics.WithPrometheusGatewayInterval(n.interval),
+		)
 	}
 	return options
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"math"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
@@ -17,6 +18,7 @@ import (
 // Greeter answers with the name that it is sent.
 type Greeter struct {
 	delay     time.Duration
+	spread    float64
 	errorRate float64
 	calls     atomic.Uint64
 }
@@ -28,12 +30,20 @@ func (g *Greeter) Greet(ctx context.Context, request *GreetRequest) (*GreetRespo
 	if g.errorsAmong(call) > g.errorsAmong(call-1) {
 		return nil, errors.New("random error")
 	}
+	if g.delay == 0 {
+		return &GreetResponse{Value: request.Value}, nil
+	}
 	select {
-	case <-time.After(g.delay):
+	case <-time.After(g.pick()):
 		return &GreetResponse{Value: request.Value}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// pick returns a delay between the shortest and the longest one, as many between 10 and 20 ms as between 20 and 40 ms.
+func (g *Greeter) pick() time.Duration {
+	return time.Duration(float64(g.delay) * math.Pow(g.spread, rand.Float64()))
 }
 
 func (g *Greeter) errorsAmong(calls uint64) float64 {
@@ -44,12 +54,15 @@ func runProvider(arguments []string) error {
 	var (
 		self    node
 		port    int
+		methods int
 		greeter Greeter
 	)
 	flags := flag.NewFlagSet("provider", flag.ExitOnError)
 	self.define(flags)
 	flags.IntVar(&port, "port", 20000, "port of Triple")
 	flags.DurationVar(&greeter.delay, "delay", 10*time.Millisecond, "time that a successful call takes")
+	flags.Float64Var(&greeter.spread, "spread", 1, "the longest delay, in shortest ones; those between are spread evenly over their logarithm")
+	flags.IntVar(&methods, "methods", 1, "methods that do the same: Greet, Greet1, Greet2, …")
 	flags.Float64Var(&greeter.errorRate, "error-rate", 0, "share of calls that fail, evenly spread, 0 to 1")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -66,7 +79,7 @@ func runProvider(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if err := server.Register(&greeter, &greetProvided); err != nil {
+	if err := server.Register(&greeter, provided(methods)); err != nil {
 		return err
 	}
 	return server.Serve()

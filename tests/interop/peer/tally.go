@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -23,17 +24,51 @@ type tally struct {
 	Greetings map[string]uint64 `json:"greetings"`
 	Errors    map[string]uint64 `json:"errors"`
 	LongestMs int64             `json:"longest_ms"`
+	// Of all tallied calls: the time in which they were made, and what half of them and 99 of 100 did not exceed.
+	Seconds float64 `json:"seconds"`
+	P50Ms   float64 `json:"p50_ms"`
+	P99Ms   float64 `json:"p99_ms"`
+
+	start time.Time
+	times []time.Duration
 }
 
 // Errors can carry addresses and times, which would make one text of each.
 const maxTexts = 20
 
 func newTally() *tally {
-	return &tally{
-		Failed:    make(map[string]uint64),
-		Greetings: make(map[string]uint64),
-		Errors:    make(map[string]uint64),
+	tally := &tally{}
+	tally.reset()
+	return tally
+}
+
+// reset forgets all calls.
+func (t *tally) reset() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.Calls, t.Succeeded, t.LongestMs = 0, 0, 0
+	t.Failed = make(map[string]uint64)
+	t.Greetings = make(map[string]uint64)
+	t.Errors = make(map[string]uint64)
+	t.times = nil
+	t.start = time.Now()
+}
+
+// close ends the time of the tally, and finds its quantiles.
+func (t *tally) close() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.Seconds = time.Since(t.start).Seconds()
+	slices.Sort(t.times)
+	t.P50Ms, t.P99Ms = t.quantile(0.5), t.quantile(0.99)
+}
+
+func (t *tally) quantile(share float64) float64 {
+	if len(t.times) == 0 {
+		return 0
 	}
+	rank := int(share * float64(len(t.times)))
+	return float64(t.times[min(rank, len(t.times)-1)].Nanoseconds()) / 1e6
 }
 
 func (t *tally) add(greeting string, err error, elapsed time.Duration) {
@@ -41,6 +76,7 @@ func (t *tally) add(greeting string, err error, elapsed time.Duration) {
 	defer t.mutex.Unlock()
 	t.Calls++
 	t.LongestMs = max(t.LongestMs, elapsed.Milliseconds())
+	t.times = append(t.times, elapsed)
 	if err == nil {
 		t.Succeeded++
 		count(t.Greetings, greeting)

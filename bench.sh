@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Measures our release binaries beside real dubbo-go 3.3.2 and plain tonic, in turns, and writes docs/benchmarks.md.
+#
+#   ./bench.sh                       everything: some 15 minutes on a machine with nothing else to do
+#   ./bench.sh provider growth       these parts; the others' figures stay
+#   ./bench.sh --quick               a first look in a few minutes, which is not kept
+#   ./bench.sh --help                all parts and options
+#
+# Needs Rust, Go, and the packages zookeeper, prometheus-pushgateway and nghttp2-client of Debian or Ubuntu. All load stays on 127.0.0.1.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+case " $* " in
+*" --help "* | *" -h "*) ;;
+*" --without-dubbo-go "*)
+  echo "NOT BUILT: the dubbo-go peer, by --without-dubbo-go" >&2
+  ;;
+*)
+  command -v go >/dev/null || {
+    echo "bench.sh: dubbo-go needs a Go toolchain (https://go.dev/dl); --without-dubbo-go measures only the others" >&2
+    exit 1
+  }
+  (cd tests/interop/peer && go build -o ../../../target/peer .)
+  ;;
+esac
+cargo build --quiet --release -p server -p client -p comparison
+
+# A thousand connections, on both sides.
+ulimit -n 8192 2>/dev/null || ulimit -n "$(ulimit -H -n)"
+exec target/release/comparison --peer target/peer --results target/side-by-side.json --docs docs "$@"

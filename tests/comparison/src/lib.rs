@@ -1,0 +1,32 @@
+//! Our release binaries beside real dubbo-go and plain tonic, measured in turns on one machine: what `./bench.sh` runs.
+//!
+//! `docs/benchmarks.md` has the results. Two programs of this crate take part: `plain-tonic`, tonic with nothing around it, and `crowd`,
+//! our provider with as many methods or as often as wanted.
+//!
+//! Servers and programs are started through `test-servers`: what cannot be started is a panic that says what to install.
+
+mod args;
+mod bench;
+mod comparison;
+mod extent;
+mod fit;
+mod h2load;
+mod machine;
+mod part;
+mod plot;
+mod progress;
+mod quantity;
+mod report;
+mod results;
+mod running;
+mod statistics;
+mod subject;
+mod summary;
+mod targets;
+mod usage;
+
+pub use args::{Args, Output};
+pub use comparison::run;
+pub use h2load::method_names;
+pub use statistics::quantile;
+pub use summary::Report;

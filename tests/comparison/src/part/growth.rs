@@ -1,0 +1,208 @@
+//! What one more connection, provider or method costs.
+
+use anyhow::Context as _;
+use test_servers::{Process, ZooKeeper, eventually};
+use tokio::time::{Instant, sleep};
+
+use super::{consumer, costs, provider};
+use crate::bench::Bench;
+use crate::h2load::{self, Load, Until};
+use crate::results::{Added, Measured, Watched};
+use crate::running::{DEADLINE, Many, Running};
+use crate::subject::Subject;
+
+const SUBJECTS: [Subject; 3] = [Subject::PerCore, Subject::WorkStealing, Subject::DubboGo];
+
+/// Calls a second over all connections, however many there are: so that a call costs the same where connections cost nothing.
+const RATE: u32 = 2_000;
+
+pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
+    let mut measured = Measured::default();
+    for subject in bench.of(&SUBJECTS) {
+        connections(bench, subject, &mut measured)
+            .await
+            .with_context(|| subject.to_string())?;
+        providers(bench, subject, &mut measured)
+            .await
+            .with_context(|| subject.to_string())?;
+        methods(bench, subject, &mut measured)
+            .await
+            .with_context(|| subject.to_string())?;
+    }
+    Ok(measured)
+}
+
+async fn connections(
+    bench: &Bench,
+    subject: Subject,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
+    let zookeeper = ZooKeeper::start().await;
+    for &count in &bench.extent.connections {
+        let provider = bench
+            .programs
+            .provider(subject, &zookeeper.address(), Many::default())
+            .await?;
+        let usual = Load::usual(provider.port(), Until::Over(bench.extent.turn));
+        bench
+            .h2load
+            .run(Load {
+                connections: 1,
+                ..usual
+            })
+            .await?;
+        let load = Load {
+            connections: count,
+            streams: 8,
+            rate: Some((RATE / count).max(1)),
+            ..usual
+        };
+        let before = provider.cpu()?;
+        let sockets = provider.sockets()?;
+        let mut running = bench.h2load.start(load)?;
+        eventually(DEADLINE, "all connections", async || {
+            let open = provider.sockets().map_err(|err| format!("{err:#}"))?;
+            if open >= sockets + count as usize {
+                Ok(())
+            } else {
+                Err(format!("{open} of {count}"))
+            }
+        })
+        .await;
+        sleep(bench.extent.turn / 2).await;
+        let memory = provider.memory()?;
+        let loaded = ended(&mut running).await?;
+        let cpu = provider.cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / loaded;
+        let mut point = |watched, value| {
+            measured.point(
+                Added::Connections,
+                watched,
+                subject,
+                (f64::from(count), value),
+            );
+        };
+        point(Watched::Cpu, cpu);
+        point(Watched::Memory, memory * 1024.0);
+        bench.progress.say(format_args!(
+            "growth: {subject}: {count} connections: {}, {}",
+            Watched::Cpu.unit().show(cpu),
+            Watched::Memory.unit().show(memory * 1024.0),
+        ));
+    }
+    Ok(())
+}
+
+/// Waits for the end of a load, and returns its calls.
+async fn ended(load: &mut Process) -> anyhow::Result<f64> {
+    let code = load.wait(DEADLINE).await;
+    let output = load.stdout();
+    anyhow::ensure!(
+        code == 0,
+        "h2load failed ({code}):\n{output}{}",
+        load.stderr()
+    );
+    Ok(h2load::read(&output)?.calls as f64)
+}
+
+async fn providers(bench: &Bench, subject: Subject, measured: &mut Measured) -> anyhow::Result<()> {
+    let zookeeper = ZooKeeper::start().await;
+    for &count in &bench.extent.providers {
+        let many = Many {
+            providers: count,
+            ..Many::default()
+        };
+        let mut crowd = bench
+            .programs
+            .provider(Subject::PerCore, &zookeeper.address(), many)
+            .await?;
+        all_registered(&zookeeper, count as usize).await;
+        let before = crowd.answered_calls().await?;
+        let start = Instant::now();
+        let mut consumer = bench.programs.consumer(
+            subject,
+            &zookeeper.address(),
+            crowd.port(),
+            &consumer::endless(subject),
+        )?;
+        let connected = connected(&consumer, count as usize, start).await;
+        crowd.wait_called(before, 1.0).await;
+        let turn = consumer::turn(bench, &consumer, &crowd).await?;
+        consumer::end(subject, &mut consumer).await?;
+        // It takes its nodes along.
+        crowd.stop().await?;
+        let mut point = |watched, value| {
+            measured.point(
+                Added::Providers,
+                watched,
+                subject,
+                (f64::from(count), value),
+            );
+        };
+        point(Watched::Connected, connected);
+        point(Watched::Cpu, turn.cpu);
+        point(Watched::Memory, turn.memory * 1024.0);
+        bench.progress.say(format_args!(
+            "growth: {subject}: {count} providers: connected after {}, {}, {}",
+            Watched::Connected.unit().show(connected),
+            Watched::Cpu.unit().show(turn.cpu),
+            Watched::Memory.unit().show(turn.memory * 1024.0),
+        ));
+    }
+    Ok(())
+}
+
+async fn all_registered(zookeeper: &ZooKeeper, count: usize) {
+    eventually(DEADLINE, "all providers registered", async || {
+        let dump = zookeeper.ask("dump").await?;
+        let registered = dump.matches("/services/").count();
+        if registered >= count {
+            Ok(())
+        } else {
+            Err(format!("{registered} of {count}"))
+        }
+    })
+    .await;
+}
+
+/// Returns the time from a consumer's start until it has a connection for each provider, in ms.
+async fn connected(consumer: &Running, count: usize, start: Instant) -> f64 {
+    eventually(DEADLINE, "a connection to each provider", async || {
+        let open = consumer.sockets().map_err(|err| format!("{err:#}"))?;
+        if open >= count {
+            Ok(())
+        } else {
+            Err(format!("{open} of {count}"))
+        }
+    })
+    .await;
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+async fn methods(bench: &Bench, subject: Subject, measured: &mut Measured) -> anyhow::Result<()> {
+    let zookeeper = ZooKeeper::start().await;
+    for &count in &bench.extent.methods {
+        let server = costs::many(bench, subject, &zookeeper, count).await?;
+        let usual = Load::usual(server.port(), Until::Over(bench.extent.turn));
+        let load = Load {
+            methods: count as usize,
+            ..usual
+        };
+        let (_, cpu) = provider::loaded(bench, &server, load).await?;
+        let memory = server.memory()?;
+        let (scrape, size) = costs::scrape(&server).await?;
+        let mut point = |watched, value| {
+            measured.point(Added::Methods, watched, subject, (f64::from(count), value));
+        };
+        point(Watched::Cpu, cpu);
+        point(Watched::Memory, memory * 1024.0);
+        point(Watched::Scrape, scrape);
+        point(Watched::ScrapeSize, size / 1024.0);
+        bench.progress.say(format_args!(
+            "growth: {subject}: {count} methods: {}, {}, scrape {}",
+            Watched::Cpu.unit().show(cpu),
+            Watched::Memory.unit().show(memory * 1024.0),
+            Watched::Scrape.unit().show(scrape),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Tables of figures.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::fit::Growth;
+use crate::part::Part;
+use crate::quantity::Quantity;
+use crate::results::{Added, Curve, Results};
+use crate::statistics::{median, spread};
+use crate::subject::Subject;
+use crate::targets::{TARGETS, times};
+
+/// Returns the tables of a part that was measured.
+pub(super) fn of(results: &Results, part: Part) -> Vec<Table> {
+    match part {
+        Part::Growth => Added::ALL
+            .into_iter()
+            .filter_map(|added| growth(results, added))
+            .collect(),
+        _ => vec![figures(results, part)],
+    }
+}
+
+/// Writes a table as Markdown, which is easy to read on a terminal as well.
+pub(super) fn lines(mut table: Table) -> String {
+    table.load_preset(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.lines().collect::<Vec<_>>().join("\n")
+}
+
+fn figures(results: &Results, part: Part) -> Table {
+    let quantities: Vec<_> = Quantity::ALL
+        .iter()
+        .copied()
+        .filter(|quantity| quantity.part() == part)
+        .collect();
+    let subjects: Vec<_> = Subject::ALL
+        .into_iter()
+        .filter(|subject| {
+            quantities
+                .iter()
+                .any(|quantity| results.samples(*quantity, *subject).is_some())
+        })
+        .collect();
+    let mut table = Table::new();
+    let titles = |quantities: &[Quantity]| -> Vec<String> {
+        quantities
+            .iter()
+            .map(|quantity| quantity.title().to_owned())
+            .collect()
+    };
+    let names = |subjects: &[Subject]| -> Vec<String> {
+        subjects.iter().map(ToString::to_string).collect()
+    };
+    // The longer list goes down the page.
+    if quantities.len() <= subjects.len() {
+        table.set_header(headed(titles(&quantities)));
+        for (subject, name) in subjects.iter().zip(names(&subjects)) {
+            let cells = quantities
+                .iter()
+                .map(|quantity| cell(results, *quantity, *subject));
+            table.add_row(std::iter::once(name).chain(cells));
+        }
+    } else {
+        table.set_header(headed(names(&subjects)));
+        for (quantity, title) in quantities.iter().zip(titles(&quantities)) {
+            let cells = subjects
+                .iter()
+                .map(|subject| cell(results, *quantity, *subject));
+            table.add_row(std::iter::once(title).chain(cells));
+        }
+    }
+    aligned(table)
+}
+
+fn headed(columns: Vec<String>) -> Vec<String> {
+    std::iter::once(String::new()).chain(columns).collect()
+}
+
+fn aligned(mut table: Table) -> Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The median, how far the rounds lie apart, and how many times dubbo-go's it is: `151,000/s ± 2 %, 11.4 ×`.
+fn cell(results: &Results, quantity: Quantity, subject: Subject) -> String {
+    let Some(samples) = results.samples(quantity, subject) else {
+        return "–".to_owned();
+    };
+    let mut text = quantity.unit().show(median(samples));
+    if samples.len() > 1 {
+        text.push_str(&format!(" ± {:.0} %", spread(samples) * 100.0));
+    }
+    let compared = !matches!(quantity.part(), Part::Exactness);
+    if compared
+        && subject != Subject::DubboGo
+        && let Some(ratio) = results.ratio(quantity, subject, Subject::DubboGo)
+    {
+        text.push_str(&format!(", {} ×", times(ratio)));
+    }
+    text
+}
+
+fn growth(results: &Results, added: Added) -> Option<Table> {
+    let curves: Vec<&Curve> = results
+        .parts
+        .get(&Part::Growth)?
+        .curves
+        .iter()
+        .filter(|curve| curve.added == added)
+        .collect();
+    let first = curves.first()?;
+    let mut header = vec![added.title().to_owned(), String::new()];
+    header.extend(first.points.iter().map(|(units, _)| format!("{units:.0}")));
+    header.extend(["each".to_owned(), "growth".to_owned()]);
+    let mut table = Table::new();
+    table.set_header(header);
+    for curve in &curves {
+        let mut row = vec![curve.subject.to_string(), curve.watched.title().to_owned()];
+        row.extend(
+            curve
+                .points
+                .iter()
+                .map(|(_, value)| curve.watched.unit().show(*value)),
+        );
+        row.extend(fitted(curve));
+        table.add_row(row);
+    }
+    let mut table = aligned(table);
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    Some(table)
+}
+
+/// What each unit adds, and how well a line says so.
+fn fitted(curve: &Curve) -> [String; 2] {
+    let Some(fit) = curve.fit() else {
+        return ["–".to_owned(), "–".to_owned()];
+    };
+    let each = match fit.growth {
+        Growth::Flat | Growth::Falling => "–".to_owned(),
+        Growth::Linear | Growth::Neither => curve.watched.unit().show(fit.per_unit),
+    };
+    [each, format!("{} (R² {:.3})", fit.growth, fit.r_squared)]
+}
+
+/// Returns the table of targets.
+pub(super) fn targets(results: &Results) -> Table {
+    let mut table = Table::new();
+    let shapes = Subject::OURS.map(|subject| subject.runtime().to_owned());
+    table.set_header(
+        ["target".to_owned(), "bound".to_owned()]
+            .into_iter()
+            .chain(shapes),
+    );
+    for target in TARGETS {
+        let verdicts = Subject::OURS.map(|subject| target.verdict(results, subject).to_string());
+        table.add_row(
+            [target.title.to_owned(), target.bound()]
+                .into_iter()
+                .chain(verdicts),
+        );
+    }
+    aligned(table)
+}
