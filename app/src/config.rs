@@ -55,8 +55,17 @@ pub struct Measure {
 pub enum Export {
     /// Pushed to a Pushgateway.
     Push(Box<Push>),
-    /// Served on this address for Prometheus to scrape.
-    Pull(SocketAddr),
+    /// Served for Prometheus to scrape.
+    Pull(Pull),
+}
+
+/// What the pull endpoint needs.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Serves the page to watch.
+    pub page: bool,
 }
 
 /// What a pusher needs.
@@ -120,6 +129,7 @@ impl ExportArgs {
             delete_on_exit,
             metrics,
             metrics_addr,
+            no_page,
             metrics_window,
         } = self;
         if !WINDOW_RANGE.contains(&metrics_window) {
@@ -142,7 +152,10 @@ impl ExportArgs {
                 delete_on_exit,
             }))
         } else {
-            Export::Pull(metrics_addr)
+            Export::Pull(Pull {
+                address: metrics_addr,
+                page: !no_page,
+            })
         };
         Ok(Some(Measure {
             window: metrics_window,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    config::{Export, Push},
+    config::{Export, Pull, Push},
     listener,
 };
 
@@ -36,15 +36,19 @@ pub struct Exporter {
 
 impl Exporter {
     /// Prepares to export, on the runtime that this is called on: nothing leaves before `begin` is cancelled, but a port that is
-    /// in use is an error now.
+    /// in use is an error now. `probes` is where the process serves them.
     pub(crate) fn start(
         export: Export,
         metrics: &Metrics,
+        probes: Option<SocketAddr>,
         begin: CancellationToken,
     ) -> anyhow::Result<Self> {
         match export {
             Export::Push(push) => Self::push(*push, metrics, begin),
-            Export::Pull(address) => Self::pull(address, "--metrics-addr", metrics, begin),
+            Export::Pull(Pull { address, page }) => {
+                let endpoint = Endpoint::new(metrics).page(page).probes(probes);
+                Self::pull(address, "--metrics-addr", endpoint, begin)
+            }
         }
     }
 
@@ -56,14 +60,13 @@ impl Exporter {
     pub fn pull(
         address: SocketAddr,
         option: &str,
-        metrics: &Metrics,
+        endpoint: Endpoint,
         begin: CancellationToken,
     ) -> anyhow::Result<Self> {
         let listener = listener::listen(address, option)?;
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         info!(%address, "metrics endpoint listens");
-        let endpoint = Endpoint::new(metrics);
         let serve = |stop: CancellationToken| async move {
             if let Err(err) = endpoint.serve(listener, stop.cancelled_owned()).await {
                 warn!("the metrics endpoint ended: {err}");

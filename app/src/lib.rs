@@ -20,7 +20,7 @@ pub use address::advertised;
 pub use args::{
     CommandLine, Defaults, ExportArgs, ProcessArgs, RegistryArgs, command, parse, value,
 };
-pub use config::{Export, Measure, ProcessConfig, Push};
+pub use config::{Export, Measure, ProcessConfig, Pull, Push};
 pub use exit::{DONE, FAILED, USAGE, code};
 pub use export::Exporter;
 pub use instance::{hostname, name as instance_name};

@@ -7,12 +7,12 @@ use tracing::{info, warn};
 
 use crate::listener;
 
-/// Serves the probes until the process ends: while it leaves, a supervisor still wants to know.
+/// Serves the probes until the process ends: while it leaves, a supervisor still wants to know. Returns where they listen.
 ///
 /// # Errors
 ///
 /// When the address cannot be had.
-pub(crate) fn serve(address: SocketAddr, readiness: &Readiness) -> anyhow::Result<()> {
+pub(crate) fn serve(address: SocketAddr, readiness: &Readiness) -> anyhow::Result<SocketAddr> {
     let listener = listener::listen(address, "--probe-addr")?;
     let address = listener.local_addr()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -23,5 +23,5 @@ pub(crate) fn serve(address: SocketAddr, readiness: &Readiness) -> anyhow::Resul
             warn!("the probes ended: {err}");
         }
     });
-    Ok(())
+    Ok(address)
 }

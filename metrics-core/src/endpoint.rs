@@ -1,14 +1,17 @@
 //! Serves the text to Prometheus.
 //!
 //! * `GET /prometheus`: every family, compressed when the client takes gzip
-//! * `GET /`: a page that says where the text is
+//! * `GET /`: a page to watch, unless it is turned off
+
+mod page;
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -16,6 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::exposition::CONTENT_TYPE;
 use crate::metrics::Metrics;
+use page::Page;
 
 /// The path of the text.
 pub const METRICS_PATH: &str = "/prometheus";
@@ -24,22 +28,47 @@ pub const METRICS_PATH: &str = "/prometheus";
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     metrics: Metrics,
+    page: bool,
+    probes: Option<SocketAddr>,
 }
 
 impl Endpoint {
-    /// Makes an endpoint for these metrics.
+    /// Makes an endpoint for these metrics, with the page.
     pub fn new(metrics: &Metrics) -> Self {
         Self {
             metrics: metrics.clone(),
+            page: true,
+            probes: None,
         }
+    }
+
+    /// Sets whether `GET /` answers with a page to watch, which reads the text as Prometheus does.
+    #[must_use]
+    pub fn page(mut self, page: bool) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// Sets the address of the [`Probes`](crate::Probes) that the page links to.
+    #[must_use]
+    pub fn probes(mut self, address: Option<SocketAddr>) -> Self {
+        self.probes = address;
+        self
     }
 
     /// Returns the routes, for servers that have others besides.
     pub fn router(self) -> Router {
-        Router::new()
-            .route(METRICS_PATH, get(text))
-            .route("/", get(landing_page))
-            .with_state(self.metrics)
+        let Self {
+            metrics,
+            page,
+            probes,
+        } = self;
+        let mut router = Router::new().route(METRICS_PATH, get(text));
+        if page {
+            let page = Page::new(metrics.config().window, probes);
+            router = router.route("/", get(async move || page.response()));
+        }
+        router.with_state(metrics)
     }
 
     /// Serves until `shutdown` is done and the open requests are answered.
@@ -105,21 +134,6 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn landing_page(State(metrics): State<Metrics>) -> Html<String> {
-    let name = html_escaped(&metrics.config().application.name);
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name}: metrics</title></head>\
-         <body><h1>{name}</h1><p><a href=\"{METRICS_PATH}\">Metrics for Prometheus</a></p></body></html>\n"
-    ))
-}
-
-fn html_escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -142,13 +156,5 @@ mod tests {
             assert_eq!(takes_gzip(&headers), expected, "{text:?}");
         }
         assert!(!takes_gzip(&HeaderMap::new()), "nothing said");
-    }
-
-    #[test]
-    fn a_name_cannot_write_html() {
-        assert_eq!(
-            html_escaped("<a href=\"x\">&"),
-            "&lt;a href=&quot;x&quot;&gt;&amp;"
-        );
     }
 }

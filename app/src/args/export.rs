@@ -70,6 +70,19 @@ pub struct ExportArgs {
     #[arg(long, env, value_name = "IP:PORT", required = false)]
     pub metrics_addr: SocketAddr,
 
+    /// Serve no page to watch at / of the pull endpoint.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = value::boolean()
+    )]
+    pub no_page: bool,
+
     /// The sliding window of rates and quantiles, in 10 panes.
     #[arg(long, env, value_name = "DURATION", default_value = "120s", value_parser = value::positive_duration)]
     pub metrics_window: Duration,

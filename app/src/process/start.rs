@@ -36,14 +36,14 @@ impl Process {
         } = config;
         // Ports first: one that is in use ends the process before anybody has heard of it.
         let readiness = Readiness::new();
-        if let Some(address) = probe_addr {
-            probes::serve(address, &readiness)?;
-        }
+        let probes = probe_addr
+            .map(|address| probes::serve(address, &readiness))
+            .transpose()?;
         let measurable = CancellationToken::new();
         let (metrics, exporter) = match measuring {
             Some(Measure { window, export }) => {
                 let metrics = measure::measure(&application, advertise_ip, window, runtime)?;
-                let exporter = Exporter::start(export, &metrics, measurable.clone())?;
+                let exporter = Exporter::start(export, &metrics, probes, measurable.clone())?;
                 (Some(metrics), Some(exporter))
             }
             None => (None, None),

@@ -6,8 +6,10 @@ mod binary;
 mod configuration;
 mod program;
 mod scrape;
+mod terminal;
 
 pub use binary::binary;
 pub use configuration::prometheus_pull;
 pub use program::{LONG, Program, Summary};
 pub use scrape::Scrape;
+pub use terminal::Terminal;

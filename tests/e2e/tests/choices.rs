@@ -104,6 +104,39 @@ async fn without_metrics_nothing_is_served_or_pushed() {
     assert_eq!(gateway.requests("delete", 202).await, 0);
 }
 
+#[tokio::test]
+async fn the_page_is_served_and_links_to_the_probes_unless_it_is_turned_off() {
+    let zookeeper = ZooKeeper::start().await;
+    let page = async |server: &Program| {
+        let url = server.metrics_url().await.replace("/prometheus", "/");
+        server.logged("registered").await;
+        get(&url).await.expect("an answer")
+    };
+    let command = |option: &str| {
+        let mut command = Program::server(&zookeeper.address());
+        command.args(["--push=false", "--probe-addr", "127.0.0.1:0", option]);
+        command
+    };
+    let server = Program::start(command("--no-page=false").env("NO_PAGE", "true"));
+    let answer = page(&server).await;
+    assert_eq!(answer.status, 200, "the option wins over the environment");
+    let probes = server.probe_url().await.replace("http://", "");
+    assert!(answer.body.contains(&probes), "{probes}");
+    for server in [
+        Program::start(&command("--no-page")),
+        Program::start(command("--quiet").env("NO_PAGE", "yes")),
+    ] {
+        assert_eq!(page(&server).await.status, 404);
+        assert!(
+            server
+                .scrape()
+                .await
+                .sum("dubbo_provider_requests_total")
+                .is_some()
+        );
+    }
+}
+
 /// bcrypt of `1234`, made by libxcrypt with the lowest cost.
 const HASH: &str = "$2b$04$AicLlQDYmY/kLcMiGVrgwOt8KIVc2tdxL./7ZK.JB8bPHrfUTSbnq";
 

@@ -30,11 +30,11 @@ pub(crate) struct Args {
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:20000")]
     pub(crate) provider_addr: SocketAddr,
 
-    /// Where the provider's figures are served, at /prometheus.
+    /// Where the provider's figures are served: a page to watch, and /prometheus.
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:9099")]
     pub(crate) provider_metrics_addr: SocketAddr,
 
-    /// Where the consumer's figures are served, at /prometheus.
+    /// Where the consumer's figures are served: a page to watch, and /prometheus.
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:9097")]
     pub(crate) consumer_metrics_addr: SocketAddr,
 

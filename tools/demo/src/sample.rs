@@ -8,7 +8,7 @@ use greet::{
     GreetRequest, greet_service_client::GreetServiceClient,
     greet_service_server::GreetServiceServer,
 };
-use metrics_core::Metrics;
+use metrics_core::{Endpoint, Metrics};
 use server::Greeter;
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -56,13 +56,13 @@ impl Sample {
         let provider_endpoint = Exporter::pull(
             args.provider_metrics_addr,
             "--provider-metrics-addr",
-            &provider_metrics,
+            Endpoint::new(&provider_metrics),
             measurable.clone(),
         )?;
         let consumer_endpoint = Exporter::pull(
             args.consumer_metrics_addr,
             "--consumer-metrics-addr",
-            &consumer_metrics,
+            Endpoint::new(&consumer_metrics),
             measurable.clone(),
         )?;
 
@@ -129,12 +129,12 @@ impl Sample {
         }
     }
 
-    /// Returns where the provider's and the consumer's figures are served.
-    pub(crate) fn urls(&self) -> [String; 2] {
+    /// Returns the addresses of the provider's and the consumer's pages; the text is at `/prometheus` of each.
+    pub(crate) fn pages(&self) -> [String; 2] {
         [&self.provider_endpoint, &self.consumer_endpoint].map(|exporter| {
-            exporter.endpoint().map_or_else(String::new, |address| {
-                format!("http://{address}/prometheus")
-            })
+            exporter
+                .endpoint()
+                .map_or_else(String::new, |address| format!("http://{address}"))
         })
     }
 

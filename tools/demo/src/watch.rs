@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use metrics_core::METRICS_PATH;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
@@ -61,9 +62,12 @@ pub(crate) async fn watch(
 
 /// Writes plain lines; ends only with an error.
 async fn lines(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
-    let [provider, consumer] = sample.urls();
-    writeln!(out, "provider's figures for Prometheus: {provider}")?;
-    writeln!(out, "consumer's figures for Prometheus: {consumer}")?;
+    for (side, page) in ["provider", "consumer"].iter().zip(sample.pages()) {
+        writeln!(
+            out,
+            "{side}'s page to watch: {page}, and for Prometheus: {page}{METRICS_PATH}"
+        )?;
+    }
     let mut ticks = ticks();
     loop {
         ticks.tick().await;
@@ -81,10 +85,10 @@ fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
 
 /// Draws the live view until somebody asks for the end.
 async fn pictures(sample: &Sample) -> io::Result<()> {
-    let [provider_url, consumer_url] = sample.urls();
+    let [provider_page, consumer_page] = sample.pages();
     let frame = Frame {
-        provider_url,
-        consumer_url,
+        provider_page,
+        consumer_page,
         end: "q ends".to_owned(),
     };
     let mut terminal = Terminal::take()?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use metrics_core::METRICS_PATH;
+
 use super::{
     format::{bars, clock, duration, percent, rate, thousands},
     line::{Line, Style},
@@ -11,10 +13,10 @@ use crate::figures::{Figures, Side};
 /// What does not change while the demo runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
-    /// Where the provider's figures are served.
-    pub(crate) provider_url: String,
-    /// Where the consumer's figures are served.
-    pub(crate) consumer_url: String,
+    /// Where the provider can be watched in a browser.
+    pub(crate) provider_page: String,
+    /// Where the consumer can be watched in a browser.
+    pub(crate) consumer_page: String,
     /// What ends the demo, as a hint for the reader.
     pub(crate) end: String,
 }
@@ -53,9 +55,12 @@ pub(crate) fn screen(
     lines.extend(errors(figures));
     lines.extend([
         Line::default(),
-        Line::new(Style::Faint, " The same figures for Prometheus:"),
-        Line::new(Style::Plain, format!(" provider  {}", frame.provider_url)),
-        Line::new(Style::Plain, format!(" consumer  {}", frame.consumer_url)),
+        Line::new(
+            Style::Faint,
+            format!(" Pages to watch, with {METRICS_PATH} on each for Prometheus:"),
+        ),
+        Line::new(Style::Plain, format!(" provider  {}", frame.provider_page)),
+        Line::new(Style::Plain, format!(" consumer  {}", frame.consumer_page)),
     ]);
     lines.truncate(height);
     lines.into_iter().map(|line| line.cut(width)).collect()

@@ -7,8 +7,8 @@ use crate::figures::{Figures, Side};
 
 fn frame() -> Frame {
     Frame {
-        provider_url: "http://127.0.0.1:9099/prometheus".to_owned(),
-        consumer_url: "http://127.0.0.1:9097/prometheus".to_owned(),
+        provider_page: "http://127.0.0.1:9099".to_owned(),
+        consumer_page: "http://127.0.0.1:9097".to_owned(),
         end: "q ends".to_owned(),
     }
 }

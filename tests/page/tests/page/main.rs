@@ -1,0 +1,7 @@
+//! The page to watch, in a real browser, on running processes.
+
+mod crowd;
+mod demo;
+mod expected;
+mod looks;
+mod picture;
