@@ -4,6 +4,7 @@
 //! [`CommandLine`], and hands that to its run. What is said here is said once for server, client and demo.
 
 mod address;
+mod allocator;
 mod args;
 mod config;
 mod exit;

@@ -13,8 +13,8 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::header;
 use crate::runtime::Workers;
-use crate::selector;
 
 mod attempt;
 mod balance;
@@ -217,10 +217,10 @@ impl Service<Request<Body>> for Consumer {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let headers = request.headers_mut();
         if let Some(group) = &self.group {
-            headers.insert(selector::GROUP, group.clone());
+            headers.insert(header::GROUP, group.clone());
         }
         if let Some(version) = &self.version {
-            headers.insert(selector::VERSION, version.clone());
+            headers.insert(header::VERSION, version.clone());
         }
         match &mut self.calls {
             Calls::Plain(failover) => ConsumerFuture::plain(failover.call(request)),

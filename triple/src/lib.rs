@@ -6,10 +6,10 @@
 //! when to stop.
 
 mod consumer;
+mod header;
 mod observer;
 mod provider;
 mod runtime;
-mod selector;
 mod signal;
 mod status;
 mod timeout;

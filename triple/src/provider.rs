@@ -1,6 +1,5 @@
 //! The provider: tonic services on one port, with everything that Dubbo consumers expect beside them.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 
 use dubbo_registry::{Reference, ServiceInfo};
@@ -10,14 +9,12 @@ use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
-use tonic::service::RoutesBuilder;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::pb;
 use crate::pb::metadata_service_v2_server::MetadataServiceV2Server;
 use crate::runtime::Workers;
-use crate::selector::Selector;
 
 mod deadline;
 mod descriptor;
@@ -25,6 +22,7 @@ mod health;
 mod json;
 mod listener;
 mod metadata;
+mod routes;
 mod serving;
 
 pub use descriptor::DescriptorError;
@@ -35,12 +33,13 @@ use health::Health;
 use json::Json;
 use listener::Connections;
 use metadata::Metadata;
+use routes::Routes;
 
 /// A provider that is being put together.
 #[derive(Debug)]
 pub struct Provider {
     application: String,
-    routes: RoutesBuilder,
+    routes: Routes,
     services: Vec<ServiceInfo>,
     descriptors: Vec<&'static [u8]>,
     methods: json::Methods,
@@ -53,7 +52,7 @@ impl Provider {
     pub fn new(application: impl Into<String>) -> Self {
         Self {
             application: application.into(),
-            routes: RoutesBuilder::default(),
+            routes: Routes::default(),
             services: Vec::new(),
             descriptors: Vec::new(),
             methods: json::Methods::new(),
@@ -111,7 +110,8 @@ impl Provider {
         if !self.descriptors.contains(&descriptors) {
             self.descriptors.push(descriptors);
         }
-        self.routes.add_service(service);
+        let reference = Reference::new(S::NAME)?.group(group).version(version);
+        self.routes.offer(reference, service);
         Ok(self)
     }
 
@@ -134,16 +134,11 @@ impl Provider {
         workers: &Workers,
     ) -> Result<Serving, ServeError> {
         let address = listener.local_addr()?;
-        let references = self.references()?;
         let metadata = Metadata::default();
-        let health = Health::serving(references.iter().map(Reference::to_string).collect()).await;
+        let names = self.routes.references().map(Reference::to_string).collect();
+        let health = Health::serving(names).await;
         self.add_companions(&health, &metadata)?;
-        let table: HashMap<_, _> = references
-            .into_iter()
-            .map(|reference| (reference.interface().to_owned(), reference))
-            .collect();
-        let routes = self.routes.routes().prepare();
-        let service = Deadline::new(Selector::new(routes, table));
+        let service = Deadline::new(self.routes);
         let workers = workers.clone();
         let connections = match &self.metrics {
             Some(metrics) => {
@@ -164,16 +159,6 @@ impl Provider {
         })
     }
 
-    fn references(&self) -> Result<Vec<Reference>, dubbo_registry::Error> {
-        self.services
-            .iter()
-            .map(|service| {
-                let reference = Reference::new(&service.interface)?;
-                Ok(reference.group(&service.group).version(&service.version))
-            })
-            .collect()
-    }
-
     /// Adds what Dubbo and gRPC tools ask for beside the services: metadata, health, reflection in both versions.
     fn add_companions(&mut self, health: &Health, metadata: &Metadata) -> Result<(), ServeError> {
         let metadata = MetadataServiceV2Server::new(metadata.clone())
@@ -191,11 +176,10 @@ impl Provider {
                 )
         };
         let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
-        self.routes
-            .add_service(metadata)
-            .add_service(health.service())
-            .add_service(v1)
-            .add_service(v1alpha);
+        self.routes.companion(metadata);
+        self.routes.companion(health.service());
+        self.routes.companion(v1);
+        self.routes.companion(v1alpha);
         Ok(())
     }
 }

@@ -9,9 +9,9 @@ use tonic::Request;
 use tonic::metadata::MetadataMap;
 
 use super::connection;
+use crate::header;
 use crate::pb;
 use crate::pb::metadata_service_v2_client::MetadataServiceV2Client;
-use crate::selector;
 
 /// Fetches metadata with `MetadataServiceV2/GetMetadataInfo`, on a connection of its own for each question.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,8 +34,8 @@ async fn fetch(asked: MetadataRequest) -> Result<MetadataInfo, MetadataError> {
         revision: asked.revision,
     });
     let headers = HeaderMap::from_iter([
-        (selector::GROUP, asked.application.parse()?),
-        (selector::VERSION, asked.version.parse()?),
+        (header::GROUP, asked.application.parse()?),
+        (header::VERSION, asked.version.parse()?),
     ]);
     *request.metadata_mut() = MetadataMap::from_headers(headers);
     let answer = MetadataServiceV2Client::with_origin(sender, origin)

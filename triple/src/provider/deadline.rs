@@ -35,7 +35,7 @@ impl<S, B> Service<Request<B>> for Deadline<S>
 where
     S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
 {
-    type Response = Response<Body>;
+    type Response = Response<DeadlineBody>;
     type Error = Infallible;
     type Future = DeadlineFuture<S::Future>;
 
@@ -95,35 +95,31 @@ impl<F> Future for DeadlineFuture<F>
 where
     F: Future<Output = Result<Response<Body>, Infallible>>,
 {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = Result<Response<DeadlineBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if let Poll::Ready(Ok(response)) = this.call.poll(cx) {
-            return Poll::Ready(Ok(match this.limit.take() {
-                Some(limit) if !response.body().is_end_stream() => response.map(|body| {
-                    Body::new(DeadlineBody {
-                        body,
-                        limit,
-                        over: false,
-                    })
-                }),
-                _ => response,
-            }));
-        }
-        let Some(limit) = this.limit else {
-            return Poll::Pending;
+        let response = match this.call.poll(cx) {
+            Poll::Ready(Ok(response)) => response,
+            Poll::Pending => {
+                let Some(limit) = this.limit else {
+                    return Poll::Pending;
+                };
+                ready!(limit.poll_passed(cx));
+                exceeded().into_http()
+            }
         };
-        ready!(limit.poll_passed(cx));
-        Poll::Ready(Ok(exceeded().into_http()))
+        let limit = this.limit.take();
+        Poll::Ready(Ok(response.map(|body| DeadlineBody { body, limit })))
     }
 }
 
 /// A response body that ends with DEADLINE_EXCEEDED in its trailers when the deadline passes before its own end.
-struct DeadlineBody {
+#[derive(Debug)]
+pub(crate) struct DeadlineBody {
     body: Body,
-    limit: Limit,
-    over: bool,
+    /// None when there is no deadline, and when it has passed.
+    limit: Option<Limit>,
 }
 
 impl HttpBody for DeadlineBody {
@@ -134,20 +130,20 @@ impl HttpBody for DeadlineBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        ready!(self.limit.poll_passed(cx));
-        self.over = true;
+        let Some(limit) = &mut self.limit else {
+            return Poll::Pending;
+        };
+        ready!(limit.poll_passed(cx));
+        self.limit = None;
         self.body = Body::empty();
         Poll::Ready(Some(Ok(Frame::trailers(trailers(&exceeded())))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || self.body.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -17,6 +17,9 @@ pub enum DescriptorError {
     /// The set has no such service.
     #[error("the file descriptor set has no service named {0}")]
     Missing(String),
+    /// The service's name cannot be registered.
+    #[error(transparent)]
+    Name(#[from] dubbo_registry::Error),
 }
 
 /// Returns the methods of the service with this full name, in the order of its definition.

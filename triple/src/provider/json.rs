@@ -19,7 +19,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::{Either as EitherBody, Full};
 use prost_reflect::MethodDescriptor;
-use tonic::body::Body;
 use tower_service::Service;
 
 mod error;
@@ -107,11 +106,15 @@ fn refused(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
+/// The body of a request that was gRPC when it came, or was made so here.
+type RequestBody<Q> = EitherBody<Q, Full<Bytes>>;
+
 type Answer<B> = Result<Response<EitherBody<B, Full<Bytes>>>, Infallible>;
 
 impl<S, Q, B> Service<Request<Q>> for Json<S>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
     S::Future: Send + 'static,
     Q: HttpBody<Data = Bytes> + Send + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -132,7 +135,7 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         match self.kind(&request) {
             Kind::Grpc => Either::Left(GrpcAnswer {
-                call: self.inner.call(request.map(Body::new)),
+                call: self.inner.call(request.map(EitherBody::Left)),
             }),
             Kind::Json(method) => {
                 let inner = self.inner.clone();

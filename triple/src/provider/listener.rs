@@ -3,6 +3,7 @@
 //! One listener, not one for each core with `SO_REUSEPORT`: the kernel would hash few connections unevenly, and a port
 //! that is in use would go unnoticed.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -12,9 +13,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +104,8 @@ async fn accept<S, B>(
             Ok(stream) => {
                 exhausted = false;
                 if admission.admits(&tasks) {
-                    let connection = serve(stream, service.clone(), stop.clone());
+                    // A token of its own: connections that share one also share its lock, on each of their polls.
+                    let connection = serve(stream, service.clone(), stop.child_token());
                     tasks.spawn_on(connection, workers.next());
                 }
             }
@@ -151,8 +153,10 @@ where
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_LIMIT)
         .max_concurrent_streams(STREAMS);
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    // The connection's own copy serves each of its calls: to copy it for a call is to move counts that all cores share.
+    let service = RefCell::new(service);
+    let service = service_fn(move |request| service.borrow_mut().call(request));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -93,9 +93,6 @@ pub enum ServeError {
     /// The listener's socket cannot be used.
     #[error("cannot listen")]
     Listen(#[from] io::Error),
-    /// A service's name cannot be registered.
-    #[error(transparent)]
-    Name(#[from] dubbo_registry::Error),
     /// The descriptors of a service cannot be used for reflection.
     #[error("reflection cannot be offered")]
     Reflection(#[from] tonic_reflection::server::Error),

@@ -8,16 +8,15 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TE};
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body as HttpBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either as EitherBody, Full, Limited};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::de::Deserializer;
 use tokio::time::timeout;
-use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use super::error;
+use super::{RequestBody, error};
 use crate::timeout as header;
 
 /// The largest body that is read, the same as tonic's limit for a gRPC message.
@@ -39,7 +38,7 @@ pub(super) async fn call<S, Q, B>(
     request: Request<Q>,
 ) -> Response<Full<Bytes>>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
     Q: HttpBody<Data = Bytes>,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
     B: HttpBody<Data = Bytes>,
@@ -47,7 +46,7 @@ where
 {
     let outcome = async {
         let request = to_grpc(&method, request).await?;
-        let response = match inner.call(request).await {
+        let response = match inner.call(request.map(EitherBody::Right)).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
@@ -68,7 +67,10 @@ where
     response
 }
 
-async fn to_grpc<Q>(method: &MethodDescriptor, request: Request<Q>) -> Result<Request<Body>, Status>
+async fn to_grpc<Q>(
+    method: &MethodDescriptor,
+    request: Request<Q>,
+) -> Result<Request<Full<Bytes>>, Status>
 where
     Q: HttpBody<Data = Bytes>,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -107,10 +109,7 @@ where
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     head.headers
         .insert(TE, HeaderValue::from_static("trailers"));
-    Ok(Request::from_parts(
-        head,
-        Body::new(Full::from(frame(&message))),
-    ))
+    Ok(Request::from_parts(head, Full::from(frame(&message))))
 }
 
 fn frame(message: &DynamicMessage) -> Bytes {
