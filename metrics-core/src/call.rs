@@ -68,19 +68,29 @@ impl Call {
     /// Ends the call.
     #[inline]
     pub fn end(mut self, outcome: Outcome) {
-        let at = self.shard.clock.now();
-        self.close(outcome, at);
+        self.close(outcome);
+    }
+
+    /// Ends the call where it is. What is closed stays closed: the first end counts.
+    #[inline]
+    pub(crate) fn close(&mut self, outcome: Outcome) {
+        if self.open {
+            let at = self.shard.clock.now();
+            self.close_at(at, outcome);
+        }
     }
 
     /// Ends the call with an outcome that holds unless its deadline has passed.
-    pub(crate) fn end_or_timeout(mut self, outcome: Outcome) {
-        let at = self.shard.clock.now();
-        let outcome = if self.late(at) {
-            Outcome::TIMEOUT
-        } else {
-            outcome
-        };
-        self.close(outcome, at);
+    pub(crate) fn close_or_timeout(&mut self, outcome: Outcome) {
+        if self.open {
+            let at = self.shard.clock.now();
+            let outcome = if self.late(at) {
+                Outcome::TIMEOUT
+            } else {
+                outcome
+            };
+            self.close_at(at, outcome);
+        }
     }
 
     /// Counts messages of the call's stream.
@@ -98,7 +108,7 @@ impl Call {
     }
 
     #[inline]
-    fn close(&mut self, outcome: Outcome, at: Moment) {
+    fn close_at(&mut self, at: Moment, outcome: Outcome) {
         self.open = false;
         self.shard.end(
             outcome,
@@ -110,18 +120,14 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if !self.open {
-            return;
+        if self.open {
+            let outcome = if std::thread::panicking() {
+                Outcome::INTERNAL
+            } else {
+                Outcome::CANCELLED
+            };
+            self.close_or_timeout(outcome);
         }
-        let at = self.shard.clock.now();
-        let outcome = if self.late(at) {
-            Outcome::TIMEOUT
-        } else if std::thread::panicking() {
-            Outcome::INTERNAL
-        } else {
-            Outcome::CANCELLED
-        };
-        self.close(outcome, at);
     }
 }
 

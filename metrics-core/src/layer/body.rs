@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -45,13 +45,14 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        if let (Some(Ok(frame)), Some(shard)) = (&frame, this.shard)
-            && let Some(data) = frame.data_ref()
+        // A frame is large: it is looked at where it is, and never moved.
+        let polled = this.inner.poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let (Some(data), Some(shard)) = (frame.data_ref(), this.shard)
         {
             shard.count(*this.flow, this.frames.follow(data));
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -76,8 +77,8 @@ pin_project_lite::pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // A reader need not ask again when the body says that nothing more comes.
             let this = this.project();
-            if this.inner.is_end_stream() && let Some(measured) = this.measured.take() {
-                measured.end();
+            if let Some(measured) = this.measured && this.inner.is_end_stream() {
+                measured.call.close(measured.head.at_the_end());
             }
         }
     }
@@ -89,12 +90,6 @@ struct Measured {
     head: Head,
     flow: Flow,
     frames: Frames,
-}
-
-impl Measured {
-    fn end(self) {
-        self.call.end(self.head.at_the_end());
-    }
 }
 
 impl<B: Body> ResponseBody<B> {
@@ -127,34 +122,23 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
-        let Some(measured) = this.measured else {
-            return Poll::Ready(frame);
+        let polled = this.inner.poll_frame(cx);
+        let (Poll::Ready(frame), Some(measured)) = (&polled, this.measured.as_mut()) else {
+            return polled;
         };
-        match &frame {
+        match frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     let messages = measured.frames.follow(data);
                     measured.call.count(measured.flow, messages);
-                } else if let (Some(trailers), Some(measured)) =
-                    (frame.trailers_ref(), this.measured.take())
-                {
-                    let outcome = measured.head.with_trailers(trailers);
-                    measured.call.end(outcome);
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    measured.call.close(measured.head.with_trailers(trailers));
                 }
             }
-            Some(Err(_)) => {
-                if let Some(measured) = this.measured.take() {
-                    measured.call.end_or_timeout(Outcome::UNKNOWN);
-                }
-            }
-            None => {
-                if let Some(measured) = this.measured.take() {
-                    measured.end();
-                }
-            }
+            Some(Err(_)) => measured.call.close_or_timeout(Outcome::UNKNOWN),
+            None => measured.call.close(measured.head.at_the_end()),
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -50,8 +50,8 @@ where
         Poll::Ready(match result {
             Ok(response) => Ok(measure(response, call, *this.flow)),
             Err(error) => {
-                if let Some(call) = call {
-                    call.end_or_timeout(this.classify.outcome(&error));
+                if let Some(mut call) = call {
+                    call.close_or_timeout(this.classify.outcome(&error));
                 }
                 Err(error)
             }
