@@ -1,0 +1,67 @@
+//! Links lead somewhere.
+
+use docs::Document;
+use regex::Regex;
+
+#[test]
+fn every_link_leads_to_a_file_a_heading_or_has_the_form_of_an_address() {
+    let address =
+        Regex::new(r"^https?://[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{2,5})?(/[^\s<>]*)?$").unwrap();
+    let mut links = 0;
+    for document in Document::all() {
+        for link in document.links() {
+            links += 1;
+            let target = link.target.as_str();
+            // ./bench.sh draws it.
+            if target == "side-by-side.svg" {
+                continue;
+            }
+            if target.starts_with("http") {
+                assert!(address.is_match(target), "{}: {target}", document.path);
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = document.relative(file);
+            assert!(
+                file.is_empty() || path.exists(),
+                "{}: there is no {target}",
+                document.path
+            );
+            if !anchor.is_empty() {
+                let of = if file.is_empty() {
+                    document.clone()
+                } else {
+                    Document {
+                        path: file.to_owned(),
+                        text: std::fs::read_to_string(&path).unwrap(),
+                    }
+                };
+                assert!(
+                    of.anchors().contains(anchor),
+                    "{}: no heading for {target}: {:?}",
+                    document.path,
+                    of.anchors()
+                );
+            }
+        }
+    }
+    assert!(links > 30, "{links} links");
+}
+
+#[test]
+fn every_document_in_docs_is_linked_from_the_readme() {
+    let readme: Vec<String> = Document::read("README.md")
+        .links()
+        .into_iter()
+        .map(|link| link.target)
+        .collect();
+    for document in Document::all() {
+        if document.path.starts_with("docs/") {
+            assert!(
+                readme.contains(&document.path),
+                "the README has no link to {}",
+                document.path
+            );
+        }
+    }
+}

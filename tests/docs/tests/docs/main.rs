@@ -1,0 +1,6 @@
+//! What the documents say is so.
+
+mod commands;
+mod links;
+mod names;
+mod tables;
