@@ -7,7 +7,6 @@
 
 mod consumer;
 mod counts;
-mod ephemerals;
 mod language;
 mod peer;
 mod provider;
@@ -15,7 +14,6 @@ mod report;
 
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
-pub use ephemerals::Ephemerals;
 pub use language::Language;
 pub use provider::Provider;
 pub use report::Report;

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use tempfile::TempDir;
-use test_servers::{Process, ZooKeeper, eventually, free_port};
+use test_servers::{Ephemerals, Process, ZooKeeper, eventually, free_port};
 
-use crate::{Counts, DEADLINE, Ephemerals, Language, SESSION_TIMEOUT, peer};
+use crate::{Counts, DEADLINE, Language, SESSION_TIMEOUT, peer};
 
 /// A running provider; it can be started again on the same ports.
 #[derive(Debug)]

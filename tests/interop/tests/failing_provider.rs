@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use interop::{Consumer, Ephemerals, Language, Load, Provider};
-use test_servers::ZooKeeper;
+use interop::{Consumer, Language, Load, Provider};
+use test_servers::{Ephemerals, ZooKeeper};
 use tokio::time::sleep;
 
 const CALLERS: u32 = 8;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use interop::{Consumer, DEADLINE, Ephemerals, Language, Load, Provider, Report};
-use test_servers::{ZooKeeper, eventually};
+use interop::{Consumer, DEADLINE, Language, Load, Provider, Report};
+use test_servers::{Ephemerals, ZooKeeper, eventually};
 use tokio::time::sleep;
 
 const LOAD: Load = Load {

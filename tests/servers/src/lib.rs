@@ -9,6 +9,7 @@
 
 mod child;
 mod daemon;
+mod ephemerals;
 mod eventually;
 mod http;
 mod port;
@@ -16,9 +17,11 @@ mod process;
 mod prometheus;
 mod proxy;
 mod pushgateway;
+mod refusing;
 mod sample;
 mod zookeeper;
 
+pub use ephemerals::Ephemerals;
 pub use eventually::{Probe, eventually};
 pub use http::{Response, get, post};
 pub use port::free_port;
@@ -26,5 +29,6 @@ pub use process::Process;
 pub use prometheus::{Prometheus, Target, prometheus_pull};
 pub use proxy::TcpProxy;
 pub use pushgateway::Pushgateway;
+pub use refusing::refusing;
 pub use sample::Sample;
 pub use zookeeper::ZooKeeper;

@@ -1,7 +1,8 @@
 //! A TCP proxy that misbehaves on request.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// A listener on a port of 127.0.0.1 that passes every connection on to a target, for as long as this value lives.
+/// A listener on a port of this machine that passes every connection on to a target, for as long as this value lives.
 #[derive(Debug)]
 pub struct TcpProxy {
     address: SocketAddr,
@@ -19,8 +20,9 @@ pub struct TcpProxy {
     acceptor: JoinHandle<()>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct State {
+    target: Arc<str>,
     mode: Mode,
     /// How often all connections were cut: a connection that misses a short [`Mode::Cut`] still sees that it was one.
     cuts: u64,
@@ -32,30 +34,40 @@ enum Mode {
     Block,
     Cut,
     Delay(Duration),
+    Corrupt,
 }
 
 // === impl TcpProxy ===
 
 impl TcpProxy {
-    /// Starts a proxy in front of `target`, written `host:port`; it passes everything on.
+    /// Starts a proxy on 127.0.0.1 in front of `target`, written `host:port`; it passes everything on.
     ///
     /// # Panics
     /// When no port can be bound.
     pub async fn start(target: impl Into<String>) -> Self {
-        let target = target.into();
-        let listener = TcpListener::bind("127.0.0.1:0")
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), target).await
+    }
+
+    /// Starts a proxy on another address of this machine.
+    ///
+    /// # Panics
+    /// When it is no address of this machine.
+    pub async fn start_on(address: IpAddr, target: impl Into<String>) -> Self {
+        let target: String = target.into();
+        let listener = TcpListener::bind((address, 0))
             .await
             .expect("port 0 can be bound");
         let address = listener
             .local_addr()
             .expect("a bound listener has an address");
         let (state, states) = watch::channel(State {
+            target: target.into(),
             mode: Mode::Pass,
             cuts: 0,
         });
         let acceptor = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, target.clone(), states.clone()));
+                tokio::spawn(serve(client, states.clone()));
             }
         });
         Self {
@@ -65,7 +77,7 @@ impl TcpProxy {
         }
     }
 
-    /// Returns `127.0.0.1:port`.
+    /// Returns the address that it listens on, such as `127.0.0.1:port`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
@@ -89,6 +101,20 @@ impl TcpProxy {
             .send_modify(|state| state.mode = Mode::Delay(delay));
     }
 
+    /// Flips a bit in every piece of data, in each direction.
+    pub fn corrupt(&self) {
+        self.state.send_modify(|state| state.mode = Mode::Corrupt);
+    }
+
+    /// Closes all connections, and passes new ones on to another target.
+    pub fn redirect(&self, target: impl Into<String>) {
+        let target: String = target.into();
+        self.state.send_modify(|state| {
+            state.target = target.into();
+            state.cuts += 1;
+        });
+    }
+
     /// Passes everything on again, what a block held first; connections that were cut stay closed.
     pub fn restore(&self) {
         self.state.send_modify(|state| state.mode = Mode::Pass);
@@ -102,8 +128,8 @@ impl Drop for TcpProxy {
     }
 }
 
-async fn serve(client: TcpStream, target: String, mut states: watch::Receiver<State>) {
-    let cuts = states.borrow_and_update().cuts;
+async fn serve(client: TcpStream, mut states: watch::Receiver<State>) {
+    let State { target, cuts, .. } = states.borrow_and_update().clone();
     let pass = pass(client, target, states.clone());
     // Dropping the streams closes both sides; a failed peer has done so already, and there is nobody to tell.
     tokio::select! {
@@ -114,11 +140,11 @@ async fn serve(client: TcpStream, target: String, mut states: watch::Receiver<St
 
 async fn pass(
     client: TcpStream,
-    target: String,
+    target: Arc<str>,
     mut states: watch::Receiver<State>,
 ) -> io::Result<()> {
     gate(&mut states).await?;
-    let server = TcpStream::connect(&target).await?;
+    let server = TcpStream::connect(&*target).await?;
     // Small pieces, as they come: a proxy must not add delays of its own.
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -139,22 +165,25 @@ async fn pump(
     let mut chunk = vec![0; 16 * 1024];
     loop {
         let length = from.read(&mut chunk).await?;
-        gate(&mut states).await?;
+        let mode = gate(&mut states).await?;
         if length == 0 {
             return to.shutdown().await;
+        }
+        if mode == Mode::Corrupt {
+            chunk[fastrand::usize(..length)] ^= 1 << fastrand::u8(..8);
         }
         to.write_all(&chunk[..length]).await?;
     }
 }
 
-/// Waits as long as the mode asks for.
-async fn gate(states: &mut watch::Receiver<State>) -> io::Result<()> {
+/// Waits as long as the mode asks for, and returns it.
+async fn gate(states: &mut watch::Receiver<State>) -> io::Result<Mode> {
     let state = states.wait_for(|state| state.mode != Mode::Block).await;
     let mode = state.map_err(|_| io::ErrorKind::NotConnected)?.mode;
     if let Mode::Delay(delay) = mode {
         sleep(delay).await;
     }
-    Ok(())
+    Ok(mode)
 }
 
 #[cfg(test)]
@@ -252,6 +281,39 @@ mod tests {
         let start = Instant::now();
         say(&mut stream, b"slow").await.unwrap();
         assert!(start.elapsed() >= 2 * MOMENT, "there and back");
+    }
+
+    #[tokio::test]
+    async fn a_corrupted_piece_differs_in_one_bit() {
+        let proxy = TcpProxy::start(echo().await).await;
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        say(&mut stream, b"before").await.unwrap();
+        proxy.corrupt();
+        // There and back: the second bit may undo the first, but not each time.
+        let mut flipped = Vec::new();
+        while flipped.is_empty() || flipped.iter().all(|bits| *bits == 0) {
+            let answer = say(&mut stream, b"0123456789").await.unwrap();
+            let bits: u32 = answer
+                .iter()
+                .zip(b"0123456789")
+                .map(|(a, b)| (a ^ b).count_ones())
+                .sum();
+            assert!(bits <= 2, "{bits} bits differ");
+            flipped.push(bits);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirected_proxy_passes_new_connections_on_to_its_new_target() {
+        let proxy = TcpProxy::start("127.0.0.1:1").await;
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        timeout(LONG, say(&mut stream, b"nobody"))
+            .await
+            .unwrap()
+            .expect_err("nobody listens there");
+        proxy.redirect(echo().await);
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(say(&mut stream, b"hello").await.unwrap(), b"hello");
     }
 
     #[tokio::test]

@@ -16,9 +16,22 @@ pub struct Pushgateway {
     daemon: Daemon<Gateway>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Gateway {
     arguments: Vec<String>,
+    disk: Disk,
+}
+
+/// Where a gateway writes what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Disk {
+    /// Nowhere.
+    #[default]
+    None,
+    /// To a file system of one page, that nobody else sees and that is gone with the gateway.
+    Tiny,
+    /// To a folder that does not exist.
+    Missing,
 }
 
 // === impl Pushgateway ===
@@ -38,9 +51,41 @@ impl Pushgateway {
     /// When it is not installed, or does not answer.
     pub async fn start_with(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(ToString::to_string).collect();
+        let gateway = Gateway {
+            arguments,
+            ..Gateway::default()
+        };
         Self {
-            daemon: Daemon::start(Gateway { arguments }).await,
+            daemon: Daemon::start(gateway).await,
         }
+    }
+
+    /// Starts a gateway that writes what it holds to a disk on which there is no room. Returns also what stands for the disk:
+    /// a file system of one page where this user may mount one, else a folder that does not exist.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not answer.
+    pub async fn start_on_full_disk() -> (Self, &'static str) {
+        let may_mount = Command::new("unshare")
+            .args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
+            .output()
+            .is_ok_and(|output| output.status.success());
+        let (disk, name) = if may_mount {
+            (Disk::Tiny, "a file system of 4 KiB")
+        } else {
+            (Disk::Missing, "a folder that does not exist")
+        };
+        let gateway = Gateway {
+            arguments: vec!["--persistence.interval=100ms".to_owned()],
+            disk,
+        };
+        let daemon = Daemon::start(gateway).await;
+        (Self { daemon }, name)
+    }
+
+    /// Returns what the gateway has written to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.daemon.folder().join("log")).unwrap_or_default()
     }
 
     /// Returns `http://127.0.0.1:port`.
@@ -133,16 +178,32 @@ impl Launch for Gateway {
     const PROGRAM: (&str, &str) = ("prometheus-pushgateway", "prometheus-pushgateway");
 
     fn command(&self, port: u16, folder: &Path) -> Command {
-        let mut command = Command::new(Self::PROGRAM.0);
+        let data = folder.join("data");
+        let mut command = match self.disk {
+            Disk::None | Disk::Missing => Command::new(Self::PROGRAM.0),
+            Disk::Tiny => {
+                std::fs::create_dir_all(&data).expect("the folder is ours");
+                let mut command = Command::new("unshare");
+                command
+                    .args(["--mount", "sh", "-c"])
+                    .arg("mount -t tmpfs -o size=4k tmpfs \"$0\" && exec \"$@\"")
+                    .args([data.as_os_str(), Self::PROGRAM.0.as_ref()]);
+                command
+            }
+        };
+        if self.disk != Disk::None {
+            command.arg(format!("--persistence.file={}/groups", data.display()));
+        }
         command
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .args(&self.arguments)
             .current_dir(folder);
         // Debian's gateway persists into one place for the whole machine, and would begin with what another one held.
-        if !self
-            .arguments
-            .iter()
-            .any(|argument| argument.starts_with("--persistence.file"))
+        if self.disk == Disk::None
+            && !self
+                .arguments
+                .iter()
+                .any(|argument| argument.starts_with("--persistence.file"))
         {
             command.arg("--persistence.file=");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use test_servers::ZooKeeper;
+use crate::zookeeper::ZooKeeper;
 
 /// The ephemeral nodes of a server, and the sessions that are connected to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,11 @@ impl Ephemerals {
             .map(String::as_str)
             .filter(|path| path.starts_with("/services/"))
             .collect()
+    }
+
+    /// Returns the session that holds `path`, as `0x…`.
+    pub fn owner(&self, path: &str) -> Option<&str> {
+        self.owners.get(path).map(String::as_str)
     }
 
     /// Returns whether the session that holds `path` has a connection now: nobody's leftover.
