@@ -17,11 +17,13 @@ PACKAGES=(
   prometheus-pushgateway
   prometheus-alertmanager   # and amtool
   docker-compose            # reads the compose files; needs no daemon for that
-  nghttp2-client            # h2load, the load of ./bench.sh
+  iproute2                  # a host of its own for a provider, to cut off
   jsonnet                   # generates rules and dashboard from the mixin
+  libfaketime               # a wall clock that jumps
+  nghttp2-client            # h2load, the load of ./bench.sh
   python3-venv              # kubernetes-validate and Grafana's types, from PyPI
   shellcheck                # our shell scripts
-  util-linux                # setpriv, which ends servers with their test
+  util-linux                # setpriv, which ends servers with their test; prlimit, unshare
   valgrind                  # memory checks
 )
 # Looks at the page to watch, unless a Chrome is there already.

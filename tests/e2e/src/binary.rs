@@ -29,14 +29,19 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// Returns the folder of this test's profile: the test itself lies in its `deps`.
+/// Returns the folder of this program's profile: a test lies in its `deps`, a program beside the others.
 fn profile_folder() -> PathBuf {
-    let test = env::current_exe().expect("a test knows its own program");
-    test.ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
-        .and_then(Path::parent)
-        .expect("cargo puts a test into the folder deps of its profile")
-        .to_owned()
+    let program = env::current_exe().expect("a program knows where it is");
+    let folder = program
+        .parent()
+        .expect("cargo puts a program into the folder of its profile");
+    if folder.file_name().is_some_and(|name| name == "deps") {
+        return folder
+            .parent()
+            .expect("the folder deps lies in the folder of its profile")
+            .to_owned();
+    }
+    folder.to_owned()
 }
 
 /// Compares the program with the sources that cargo has listed beside it.

@@ -37,34 +37,3 @@ async fn a_client_that_is_first_waits_for_its_provider_and_shares_calls_with_a_s
     })
     .await;
 }
-
-#[tokio::test]
-async fn stopping_one_of_two_servers_under_load_loses_no_call() {
-    let zookeeper = ZooKeeper::start().await;
-    let mut first = server(&zookeeper);
-    let second = server(&zookeeper);
-    let mut client = Program::start(Program::client(&zookeeper.address()).args([
-        "--push=false",
-        "--interval",
-        "1ms",
-        "--concurrency",
-        "8",
-        "--quiet",
-    ]));
-    for server in [&first, &second] {
-        eventually(LONG, "both servers get calls", async || {
-            answered(server).await >= 100.0
-        })
-        .await;
-    }
-    first.stop().await;
-    let after = answered(&second).await;
-    eventually(LONG, "the other server carries on", async || {
-        answered(&second).await >= after + 200.0
-    })
-    .await;
-    client.stop().await;
-    let summary = client.summary();
-    assert_eq!(summary.failed, 0, "{}\n{}", summary.line, client.stderr());
-    assert!(summary.calls >= 400, "{}", summary.line);
-}

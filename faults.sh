@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Makes faults happen to servers and clients, each on real servers of its own, and prints what they cost.
+#
+#   ./faults.sh              all of them, one after the other; some 15 minutes
+#   ./faults.sh --short      the same as ./test.sh does
+#   ./faults.sh --list       which there are; name some to make only those happen
+#   ./faults.sh --soak 30m   breaks nothing: what grows under load?
+#
+# Needs what ./test.sh needs. Exits with 1 when a promise of docs/reliability.md is broken.
+set -euo pipefail
+cd "$(dirname "$0")"
+exec cargo run --quiet --package faults -- "$@"

@@ -1,0 +1,110 @@
+//! The table of all faults.
+
+use std::pin::Pin;
+use std::thread;
+use std::time::Duration;
+
+use crate::report::Report;
+use crate::{collection, gateway, machine, network, peers, process, registry};
+
+/// How long a fault lasts, and how much it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// As long as it must to be noticed: for tests.
+    Short,
+    /// Longer than anything that is waited for: for the runner.
+    Full,
+}
+
+impl Length {
+    /// Returns the one or the other.
+    pub(crate) fn of<T>(self, short: T, full: T) -> T {
+        match self {
+            Self::Short => short,
+            Self::Full => full,
+        }
+    }
+
+    /// Returns the one or the other number of seconds.
+    pub(crate) fn seconds(self, short: u64, full: u64) -> Duration {
+        Duration::from_secs(self.of(short, full))
+    }
+}
+
+type Running = Pin<Box<dyn Future<Output = Report>>>;
+
+/// Something that goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is promised when it happens, beside that no observation is ever lost.
+    pub promise: &'static str,
+    run: fn(Length) -> Running,
+}
+
+impl Fault {
+    /// Returns the fault of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FAULTS.iter().find(|fault| fault.name == name)
+    }
+
+    /// Makes it happen, in a thread of its own: what panics in there is a broken promise.
+    #[must_use]
+    pub fn happen(&self, length: Length) -> Report {
+        let run = self.run;
+        let running = thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("the operating system has an event queue left")
+                .block_on(run(length))
+        });
+        running.join().unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Report::panicked(text.unwrap_or("a panic without a text"))
+        })
+    }
+}
+
+macro_rules! faults {
+    ($($name:literal, $function:path, $promise:literal;)*) => {
+        /// All faults, in the order in which they are run.
+        pub const FAULTS: &[Fault] = &[
+            $(Fault { name: $name, promise: $promise, run: |length| Box::pin($function(length)) },)*
+        ];
+    };
+}
+
+faults! {
+    "zookeeper-killed", registry::killed, "no call fails; everybody registers again when it is back";
+    "zookeeper-emptied", registry::emptied, "no call fails; everything is written again, and newcomers find it";
+    "zookeeper-stopped", registry::stopped, "no call fails while it hangs; everybody is registered afterwards";
+    "zookeeper-cut-off", registry::cut_off, "a broken connection of one provider costs no call and no session";
+    "session-expired", registry::expired, "a provider that lost its session registers again; no call fails";
+    "pushgateway-down", gateway::down, "no call fails; one line in the log; pushing goes on when it is back";
+    "pushgateway-stopped", gateway::stopped, "no call fails while it hangs; each push has a deadline";
+    "pushgateway-401", gateway::unauthorized, "no call fails; one line in the log, without the password";
+    "pushgateway-500", gateway::failing, "no call fails; one line in the log; pushing goes on when it works again";
+    "pushgateway-disk-full", gateway::disk_full, "no call fails, and pushing goes on";
+    "pushgateway-emptied", gateway::emptied, "the next push brings everything back, counted from the start";
+    "prometheus-away", collection::away, "no call fails; the counters that it reads afterwards are exact";
+    "scrape-storm", collection::storm, "no call fails; every scrape is whole, and no counter steps back";
+    "provider-killed", process::killed, "no call fails: those in flight are made again elsewhere";
+    "provider-stopped", process::stopped, "no call fails: each is made again elsewhere at its deadline, and calls come back later";
+    "provider-terminated", process::terminated, "no call fails, even without retries";
+    "consumer-killed", process::consumer_killed, "the provider's calls in flight end, and are counted";
+    "provider-cut-off", network::cut_off, "no call fails while a consumer can't reach one of its providers";
+    "host-cut-off", network::host_cut_off, "no call fails while a provider's host reaches nobody";
+    "network-slow", network::slow, "no call fails while every packet takes its time";
+    "network-corrupted", network::corrupted, "nobody crashes, all calls are counted, and calls succeed again";
+    "clock-jumps", machine::clock_jumps, "no call fails, and no figure but a timestamp moves with the wall clock";
+    "descriptors-exhausted", machine::descriptors_exhausted, "calls on open connections go on; new ones are served when there is room";
+    "connections-hoarded", peers::hoarded, "whoever is connected is served; the scrape works; the rest is refused";
+    "slow-peers", peers::slow, "whoever says nothing, or too slowly, is hung up on; no call fails";
+    "oversized-requests", peers::oversized, "what is too large is refused; memory stays; no call fails";
+    "http2-abuse", peers::abuse, "floods of resets and of headers end their own connection; no call fails";
+    "garbage", peers::garbage, "no port minds what is sent to it; no call fails";
+}

@@ -1,0 +1,34 @@
+//! Faults, made to happen to whole processes on real servers, and what each costs.
+//!
+//! A [`Fault`] is a function that returns a [`Report`]: one row of the table that `./faults.sh` prints. The tests in `tests/` run
+//! the same functions in their short form and assert on the row. `docs/reliability.md` names the promise behind each.
+//!
+//! | module | what it breaks |
+//! |---|---|
+//! | `registry` | ZooKeeper, and the way to it |
+//! | `gateway` | the Pushgateway |
+//! | `collection` | Prometheus, and the scrapes |
+//! | `process` | providers and consumers |
+//! | `network` | the way between a consumer and a provider |
+//! | `machine` | the clock, file descriptors |
+//! | `peers` | whoever connects and means no good |
+//! | [`Soak`] | nothing for long: what grows? |
+
+mod collection;
+mod fault;
+mod gateway;
+mod http2;
+mod line;
+mod machine;
+mod namespace;
+mod network;
+mod peers;
+mod process;
+mod registry;
+mod report;
+mod soak;
+mod stage;
+
+pub use fault::{FAULTS, Fault, Length};
+pub use report::Report;
+pub use soak::{Growth, Soak, SoakReport};

@@ -1,0 +1,103 @@
+//! The way between a consumer and one of its providers is cut, slow, or not to be trusted.
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::Program;
+use tokio::time::{Instant, sleep};
+
+use crate::fault::Length;
+use crate::line::{Front, Line};
+use crate::report::Report;
+use crate::stage::{Stage, Surroundings, is_called};
+
+/// Returns a client's command that gives up on an attempt soon.
+fn impatient(surroundings: &Surroundings) -> Command {
+    let mut client = surroundings.client();
+    client.args(["--timeout", "500ms"]);
+    client
+}
+
+/// Two servers, the first of which the client reaches through a proxy only.
+async fn behind_front() -> (Stage, Front) {
+    let surroundings = Surroundings::start().await;
+    let zookeeper = surroundings.zookeeper.address();
+    let (first, front) = Front::start(&surroundings, &zookeeper).await;
+    let second = Program::start(&surroundings.server());
+    let client = impatient(&surroundings);
+    let stage = surroundings.called_by(&client, vec![first, second]).await;
+    (stage, front)
+}
+
+pub(crate) async fn cut_off(length: Length) -> Report {
+    let (stage, front) = behind_front().await;
+    let outage = length.seconds(3, 20);
+    let mut report = Report::new(format!(
+        "silence for {outage:?}, then cut connections for {outage:?}"
+    ));
+    for cut in [
+        |front: &Front| front.proxy.block(),
+        |front: &Front| front.proxy.cut(),
+    ] {
+        cut(&front);
+        sleep(outage).await;
+        stage.calls_go_on().await;
+        front.proxy.restore();
+        let back = Instant::now();
+        is_called(&stage.servers[0]).await;
+        report.recovered = report.recovered.max(back.elapsed());
+    }
+    stage.unharmed(report).await
+}
+
+pub(crate) async fn host_cut_off(length: Length) -> Report {
+    let surroundings = Surroundings::start().await;
+    let (first, line) = Line::start(&surroundings).await;
+    let second = Program::start(&surroundings.server());
+    let client = impatient(&surroundings);
+    let stage = surroundings.called_by(&client, vec![first, second]).await;
+    // Longer than a session, so that the provider is forgotten as well.
+    let outage = length.seconds(4, 30);
+    let mut report = Report::new(format!("{} dead for {outage:?}", line.what()));
+    line.cut();
+    sleep(outage).await;
+    stage.calls_go_on().await;
+    line.restore();
+    let back = Instant::now();
+    is_called(&stage.servers[0]).await;
+    report.recovered = back.elapsed();
+    stage.unharmed(report).await
+}
+
+pub(crate) async fn slow(length: Length) -> Report {
+    let (stage, front) = behind_front().await;
+    let (outage, delay) = (length.seconds(3, 20), Duration::from_millis(50));
+    let mut report = Report::new(format!("each packet {delay:?} late, for {outage:?}"));
+    front.proxy.delay(delay);
+    sleep(outage).await;
+    stage.everybody_is_called().await;
+    front.proxy.restore();
+    let back = Instant::now();
+    stage.calls_go_on().await;
+    report.recovered = back.elapsed();
+    stage.unharmed(report).await
+}
+
+pub(crate) async fn corrupted(length: Length) -> Report {
+    let (mut stage, front) = behind_front().await;
+    let outage = length.seconds(3, 20);
+    let mut report = Report::new(format!("a bit flipped in each packet, for {outage:?}"));
+    front.proxy.corrupt();
+    sleep(outage).await;
+    stage.calls_go_on().await;
+    front.proxy.restore();
+    let back = Instant::now();
+    is_called(&stage.servers[0]).await;
+    report.recovered = back.elapsed();
+    for server in &mut stage.servers {
+        report.promise(server.is_running(), "no server crashes");
+    }
+    // A greeting with a flipped bit is a greeting, and an error with one is an error: only the counts can be held to something.
+    stage.settle(&mut report).await;
+    report
+}

@@ -1,0 +1,404 @@
+//! Nothing is broken, for long: calls, scrapes, pushes, and providers that are replaced one after the other. What grows?
+
+use std::fmt;
+use std::time::Duration;
+
+use e2e::{LONG, Program, Scrape, prometheus_pull};
+use serde::Serialize;
+use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually};
+use tokio::time::{Instant, sleep_until};
+
+mod trend;
+mod usage;
+
+pub(crate) use usage::Usage;
+
+use crate::stage::{client, server};
+use trend::Trend;
+
+/// Between two looks at the processes.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The share of the time after which memory is measured: a process fills its buffers and its window first.
+const WARM_UP: f64 = 1.0 / 3.0;
+
+/// The window of the metrics, short, so that all its panes are in use when measuring begins.
+const WINDOW: &str = "10s";
+
+/// How much memory a process may gain over the measured time of a short soak: what an allocator takes in one piece.
+const GROWTH_KIB: f64 = 1024.0;
+
+/// How steep memory may rise in a soak that is long enough to tell a slope from an allocator's steps, in KiB a minute: at some
+/// 300 calls a second, less than half a byte for each.
+const SLOPE_KIB_PER_MINUTE: f64 = 8.0;
+
+/// How long that is.
+const LONG_ENOUGH: Duration = Duration::from_secs(20 * 60);
+
+/// A soak, and how long it lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Soak {
+    /// The time under load.
+    pub length: Duration,
+    /// From one restart of a provider to the next.
+    pub restart: Duration,
+}
+
+impl Soak {
+    /// Makes a soak of this length with a restart every minute, or more often when it is short.
+    #[must_use]
+    pub fn lasting(length: Duration) -> Self {
+        Self {
+            length,
+            restart: (length / 5).min(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// What one process held.
+#[derive(Clone, Debug, Serialize)]
+pub struct Growth {
+    /// Which process.
+    pub process: &'static str,
+    /// Its memory when measuring began, in KiB.
+    pub memory_kib: f64,
+    /// How steep its memory rose after that, in KiB a minute.
+    pub slope_kib_per_minute: f64,
+    /// Its descriptors, sockets and threads when measuring began and at the end, under the same load.
+    pub descriptors: (f64, f64),
+    /// The same of its sockets.
+    pub sockets: (f64, f64),
+    /// The same of its threads.
+    pub threads: (f64, f64),
+}
+
+/// What a soak showed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SoakReport {
+    /// All calls.
+    pub calls: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Observations that are missing at the end.
+    pub lost: u64,
+    /// Providers that were replaced.
+    pub restarts: u64,
+    /// Scrapes of the lasting provider by Prometheus.
+    pub scrapes: u64,
+    /// Pushes that the gateway has answered.
+    pub pushes: u64,
+    /// The processes that lasted.
+    pub growth: Vec<Growth>,
+    /// What was promised and did not hold.
+    pub broken: Vec<String>,
+}
+
+/// What lasts as long as the soak.
+struct Scene {
+    zookeeper: ZooKeeper,
+    gateway: Pushgateway,
+    prometheus: Prometheus,
+    /// Is scraped.
+    lasting: Program,
+    /// Are replaced in turn, and push.
+    replaced: Vec<Program>,
+    client: Program,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+        let config = prometheus_pull(&zookeeper.address(), &gateway.address());
+        let prometheus = Prometheus::start(&config).await;
+        let mut command = server(&zookeeper.address());
+        let lasting = Program::start(command.args(["--metrics-window", WINDOW]));
+        let replaced = (0..2)
+            .map(|_| Program::start(&pushing(&zookeeper, &gateway)))
+            .collect();
+        let mut command = client(&zookeeper.address());
+        command.args(["--quiet", "--metrics-window", WINDOW]);
+        command.args([
+            "--pushgateway-url",
+            &gateway.address(),
+            "--push-interval=1s",
+        ]);
+        let client = Program::start(&command);
+        let scene = Self {
+            zookeeper,
+            gateway,
+            prometheus,
+            lasting,
+            replaced,
+            client,
+        };
+        eventually(
+            LONG,
+            "the lasting provider is scraped under load",
+            async || {
+                let answered = "dubbo_provider_requests_succeed_total{job=\"dubbo\"} > 100";
+                scene.prometheus.query(answered).await.len() == 1
+            },
+        )
+        .await;
+        scene
+    }
+
+    /// Replaces the provider that has lasted longest of those that don't.
+    async fn replace(&mut self) {
+        self.replaced
+            .push(Program::start(&pushing(&self.zookeeper, &self.gateway)));
+        self.replaced
+            .last()
+            .expect("it was pushed just now")
+            .logged("registered")
+            .await;
+        self.replaced.remove(0).stop().await;
+    }
+}
+
+/// Returns the command of a provider whose last figures stay on the gateway.
+fn pushing(zookeeper: &ZooKeeper, gateway: &Pushgateway) -> std::process::Command {
+    let mut command = server(&zookeeper.address());
+    command.args([
+        "--push=true",
+        "--push-interval=1s",
+        "--delete-on-exit=false",
+    ]);
+    command.args(["--pushgateway-url", &gateway.address()]);
+    command
+}
+
+impl Soak {
+    /// Carries it out. `progress` is told once a minute, or at each restart, what there is to say.
+    pub async fn run(self, mut progress: impl FnMut(String)) -> SoakReport {
+        let Self { length, restart } = self;
+        let mut scene = Scene::start().await;
+        let mut processes = [
+            Process::new("provider", &scene.lasting),
+            Process::new("consumer", &scene.client),
+        ];
+        let mut report = SoakReport::default();
+        let begin = Instant::now();
+        let warm = begin + length.mul_f64(WARM_UP);
+        let (mut next_look, mut next_restart) = (begin + LOOK, begin + restart);
+        // The last third of a period belongs to those who have just come.
+        let end = begin + length;
+        while next_look < end {
+            sleep_until(next_look).await;
+            next_look += LOOK;
+            if Instant::now() >= warm {
+                let minutes = begin.elapsed().as_secs_f64() / 60.0;
+                processes
+                    .iter_mut()
+                    .for_each(|process| process.look(minutes));
+            }
+            if Instant::now() >= next_restart && next_restart + restart / 2 < end {
+                scene.replace().await;
+                report.restarts += 1;
+                next_restart += restart;
+                next_look = next_look.max(Instant::now());
+                let memory: Vec<String> = processes
+                    .iter()
+                    .map(|process| format!("{} {} KiB", process.name, process.now().memory_kib))
+                    .collect();
+                let elapsed = begin.elapsed().as_secs();
+                progress(format!(
+                    "{elapsed} s: {} restarts, {}",
+                    report.restarts,
+                    memory.join(", ")
+                ));
+            }
+        }
+        report.growth = processes.iter().map(Process::growth).collect();
+        report.judge(&processes, length);
+        settle(&mut scene, &mut report).await;
+        report
+    }
+}
+
+/// A process that lasts, and what it held over the measured time.
+struct Process {
+    name: &'static str,
+    id: u32,
+    memory: Trend,
+    descriptors: Trend,
+    sockets: Trend,
+    threads: Trend,
+}
+
+impl Process {
+    fn new(name: &'static str, program: &Program) -> Self {
+        Self {
+            name,
+            id: program.id(),
+            memory: Trend::default(),
+            descriptors: Trend::default(),
+            sockets: Trend::default(),
+            threads: Trend::default(),
+        }
+    }
+
+    fn now(&self) -> Usage {
+        Usage::of(self.id)
+    }
+
+    fn look(&mut self, minutes: f64) {
+        let usage = self.now();
+        for (trend, value) in [
+            (&mut self.memory, usage.memory_kib),
+            (&mut self.descriptors, usage.descriptors),
+            (&mut self.sockets, usage.sockets),
+            (&mut self.threads, usage.threads),
+        ] {
+            trend.add(minutes, value as f64);
+        }
+    }
+
+    fn growth(&self) -> Growth {
+        let ends = |trend: &Trend| (trend.first(), trend.last());
+        Growth {
+            process: self.name,
+            memory_kib: self.memory.first(),
+            slope_kib_per_minute: self.memory.slope(),
+            descriptors: ends(&self.descriptors),
+            sockets: ends(&self.sockets),
+            threads: ends(&self.threads),
+        }
+    }
+}
+
+/// What may come and go with a restart or a scrape: connections of the old and the new provider, blocking threads.
+const FLUCTUATION: f64 = 8.0;
+
+impl SoakReport {
+    fn promise(&mut self, kept: bool, promise: String) {
+        if !kept {
+            self.broken.push(promise);
+        }
+    }
+
+    fn judge(&mut self, processes: &[Process], length: Duration) {
+        let minutes = length.as_secs_f64() * (1.0 - WARM_UP) / 60.0;
+        for process in processes {
+            let (name, slope) = (process.name, process.memory.slope());
+            let most = if length >= LONG_ENOUGH {
+                SLOPE_KIB_PER_MINUTE
+            } else {
+                GROWTH_KIB / minutes
+            };
+            self.promise(
+                slope <= most,
+                format!("memory of the {name} is flat: it rises by {slope:.1} KiB a minute, {most:.1} are allowed"),
+            );
+            for (what, trend) in [
+                ("descriptors", &process.descriptors),
+                ("sockets", &process.sockets),
+                ("threads", &process.threads),
+            ] {
+                let (first, most, rise) = (trend.first(), trend.most(), trend.slope() * minutes);
+                self.promise(
+                    rise < FLUCTUATION / 2.0 && most <= first + FLUCTUATION,
+                    format!(
+                        "no {what} of the {name} leak: {first}, at most {most}, rising by {rise:.1}"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Ends the calls, and compares what everybody has counted.
+async fn settle(scene: &mut Scene, report: &mut SoakReport) {
+    scene.client.stop().await;
+    let summary = scene.client.summary();
+    let scrape = scene.lasting.scrape().await;
+    for provider in &mut scene.replaced {
+        provider.stop().await;
+    }
+    let pushed = Scrape(scene.gateway.samples().await);
+    let figures = pushed.of(&[("job", "dubbo_client")]);
+    report.calls = summary.calls;
+    report.failed = summary.failed;
+    report.promise(
+        summary.failed == 0,
+        format!("no call fails: {}", summary.line),
+    );
+    let counted = figures.value("dubbo_consumer_requests_total") as u64;
+    let answered = pushed
+        .of(&[("job", "dubbo_server")])
+        .value("dubbo_provider_requests_succeed_total")
+        + scrape.value("dubbo_provider_requests_succeed_total");
+    let answered = answered as u64;
+    report.lost = summary.calls.abs_diff(counted) + summary.succeeded.abs_diff(answered);
+    report.promise(
+        report.lost == 0,
+        format!(
+            "counts are exact: {}; the consumer counted {counted}, the providers answered {answered}",
+            summary.line
+        ),
+    );
+    let providers = pushed
+        .of(&[("job", "dubbo_server")])
+        .0
+        .iter()
+        .filter(|sample| sample.name() == "dubbo_provider_requests_succeed_total")
+        .count() as u64;
+    report.promise(
+        providers == report.restarts + 2,
+        format!(
+            "every provider has left its figures: {providers} for {} restarts",
+            report.restarts
+        ),
+    );
+    report.pushes = scene.gateway.requests("put", 200).await;
+    let scrapes = "count_over_time(up{job=\"dubbo\"}[1h])";
+    report.scrapes = scene
+        .prometheus
+        .query(scrapes)
+        .await
+        .first()
+        .map_or(0, |sample| sample.value as u64);
+    report.promise(
+        report.scrapes > 0,
+        "the lasting provider is scraped".to_owned(),
+    );
+}
+
+impl fmt::Display for SoakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            calls,
+            failed,
+            lost,
+            restarts,
+            scrapes,
+            pushes,
+            growth,
+            broken,
+        } = self;
+        writeln!(
+            f,
+            "{calls} calls, {failed} failed, {lost} observations lost; {restarts} restarts, {scrapes} scrapes, {pushes} pushes"
+        )?;
+        for growth in growth {
+            let Growth {
+                process,
+                memory_kib,
+                slope_kib_per_minute,
+                descriptors,
+                sockets,
+                threads,
+            } = growth;
+            writeln!(
+                f,
+                "{process}: {memory_kib} KiB, rising by {slope_kib_per_minute:.2} KiB a minute; descriptors {} to {}, sockets {} to {}, \
+                 threads {} to {}",
+                descriptors.0, descriptors.1, sockets.0, sockets.1, threads.0, threads.1
+            )?;
+        }
+        for promise in broken {
+            writeln!(f, "broken: {promise}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! What `docs/reliability.md` promises, each in a form that is short enough for a test.
+
+mod faults;
+mod soak;
