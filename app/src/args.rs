@@ -62,6 +62,7 @@ const AFTER_HELP: &str = "\
 Secrets are read from the environment or from files only:
   ZK_AUTH           ZooKeeper's credentials, scheme:credentials, such as digest:user:password
   PUSHGATEWAY_PASS  the Pushgateway's password
+  METRICS_PASS      the password that the pull endpoint asks for
 RUST_LOG sets what is logged, such as debug or info,triple=debug [default: info]
 
 Exit codes: 0 done, or stopped by a signal; 1 a failure at work; 2 a wrong option";

@@ -1,14 +1,14 @@
 //! What a process runs on: the command line, checked and in real types.
 
 use std::{
-    env, fs,
     net::{IpAddr, SocketAddr},
-    path::Path,
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
+use credentials::{Secret, SecretSource};
 use dubbo_registry::{Auth, ZooKeeperConfig};
+use guarded_http::Guard;
 use metrics_core::WINDOW_RANGE;
 use pushgateway::{Access, GroupingKey};
 use triple::Shape;
@@ -19,8 +19,11 @@ use crate::{
     instance,
 };
 
-/// The environment variable that carries ZooKeeper's credentials; no option does, since options are visible to others.
-const ZK_AUTH: &str = "ZK_AUTH";
+/// Where ZooKeeper's credentials come from; no option carries them, since options are visible to others.
+const ZK_AUTH: SecretSource = SecretSource {
+    variable: "ZK_AUTH",
+    option: "--zk-auth-file",
+};
 
 /// What every process of the sample needs.
 #[derive(Clone, Debug)]
@@ -66,6 +69,8 @@ pub struct Pull {
     pub address: SocketAddr,
     /// Serves the page to watch.
     pub page: bool,
+    /// What stands before it.
+    pub guard: Guard,
 }
 
 /// What a pusher needs.
@@ -104,7 +109,7 @@ impl ProcessArgs {
         } = self;
         let mut zookeeper = ZooKeeperConfig::new(zk_address);
         zookeeper.session_timeout = zk_session_timeout;
-        zookeeper.auth = credentials(env::var(ZK_AUTH).ok(), zk_auth_file.as_deref())?;
+        zookeeper.auth = zookeeper_auth(ZK_AUTH.find(zk_auth_file.as_deref())?)?;
         zookeeper.check().context("--zk-address")?;
         Ok(ProcessConfig {
             application,
@@ -130,6 +135,7 @@ impl ExportArgs {
             metrics,
             metrics_addr,
             no_page,
+            guard,
             metrics_window,
         } = self;
         if !WINDOW_RANGE.contains(&metrics_window) {
@@ -155,6 +161,7 @@ impl ExportArgs {
             Export::Pull(Pull {
                 address: metrics_addr,
                 page: !no_page,
+                guard: guard.guard()?,
             })
         };
         Ok(Some(Measure {
@@ -164,22 +171,13 @@ impl ExportArgs {
     }
 }
 
-/// Reads ZooKeeper's credentials; empty ones count as not given.
-fn credentials(variable: Option<String>, file: Option<&Path>) -> anyhow::Result<Option<Auth>> {
-    let variable = variable.filter(|text| !text.is_empty());
-    let file = file.filter(|path| !path.as_os_str().is_empty());
-    let (source, text) = match (variable, file) {
-        (Some(_), Some(_)) => bail!("{ZK_AUTH} and --zk-auth-file are both set: keep one of them"),
-        (Some(text), None) => (ZK_AUTH, text),
-        (None, Some(path)) => {
-            let text = fs::read_to_string(path)
-                .with_context(|| format!("--zk-auth-file: cannot read {}", path.display()))?;
-            ("--zk-auth-file", text)
-        }
-        (None, None) => return Ok(None),
-    };
-    let auth = text.parse().context(source)?;
-    Ok(Some(auth))
+fn zookeeper_auth(given: Option<Secret>) -> anyhow::Result<Option<Auth>> {
+    given
+        .map(|secret| {
+            let auth = secret.read_now()?.parse();
+            auth.with_context(|| format!("{} or {}", ZK_AUTH.variable, ZK_AUTH.option))
+        })
+        .transpose()
 }
 
 #[cfg(test)]
@@ -187,35 +185,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_come_from_the_variable_or_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("auth");
-        fs::write(&file, "digest:user:secret\n").unwrap();
-        assert!(credentials(None, None).unwrap().is_none());
-        assert!(
-            credentials(Some(String::new()), Some(Path::new("")))
-                .unwrap()
-                .is_none()
-        );
-        let variable = credentials(Some("digest:user:secret".to_owned()), None).unwrap();
-        assert!(variable.is_some());
-        assert_eq!(credentials(None, Some(&file)).unwrap(), variable);
+    fn credentials_are_read_when_there_are_some() {
+        assert!(zookeeper_auth(None).unwrap().is_none());
+        let auth = zookeeper_auth(Some(Secret::text("digest:user:secret"))).unwrap();
+        assert!(auth.is_some());
     }
 
     #[test]
     fn wrong_credentials_are_refused_and_not_repeated() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("auth");
-        fs::write(&file, "hunter2").unwrap();
-        for (variable, file) in [
-            (Some("hunter2"), None),
-            (Some("digest:hunter2"), None),
-            (None, Some(file.as_path())),
-            (None, Some(Path::new("/no/such/file"))),
-            (Some("digest:user:hunter2"), Some(file.as_path())),
-        ] {
-            let err = credentials(variable.map(str::to_owned), file).unwrap_err();
-            assert!(!format!("{err:#} {err:?}").contains("hunter2"), "{err:#}");
+        for text in ["hunter2", "digest:hunter2"] {
+            let err = zookeeper_auth(Some(Secret::text(text))).unwrap_err();
+            let shown = format!("{err:#} {err:?}");
+            assert!(shown.contains("ZK_AUTH or --zk-auth-file"), "{shown}");
+            assert!(!shown.contains("hunter2"), "{shown}");
         }
     }
 }

@@ -45,14 +45,23 @@ impl Exporter {
     ) -> anyhow::Result<Self> {
         match export {
             Export::Push(push) => Self::push(*push, metrics, begin),
-            Export::Pull(Pull { address, page }) => {
+            Export::Pull(Pull {
+                address,
+                page,
+                guard,
+            }) => {
+                if guard.login.is_some() && guard.tls.is_none() {
+                    warn!(
+                        "the metrics endpoint's password crosses the network as plain text: add --metrics-tls-cert"
+                    );
+                }
                 let endpoint = Endpoint::new(metrics).page(page).probes(probes);
-                Self::pull(address, "--metrics-addr", endpoint, begin)
+                Self::pull(address, "--metrics-addr", endpoint.guard(guard), begin)
             }
         }
     }
 
-    /// Serves the pull endpoint on this address, which `option` chose, once `begin` is cancelled.
+    /// Serves the pull endpoint on its address, which `option` chose, once `begin` is cancelled.
     ///
     /// # Errors
     ///
@@ -67,11 +76,7 @@ impl Exporter {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         info!(%address, "metrics endpoint listens");
-        let serve = |stop: CancellationToken| async move {
-            if let Err(err) = endpoint.serve(listener, stop.cancelled_owned()).await {
-                warn!("the metrics endpoint ended: {err}");
-            }
-        };
+        let serve = |stop: CancellationToken| endpoint.serve(listener, stop.cancelled_owned());
         Ok(Self::spawn(Some(address), begin, serve))
     }
 

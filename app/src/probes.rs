@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use metrics_core::{Probes, Readiness};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::listener;
 
@@ -17,11 +17,6 @@ pub(crate) fn serve(address: SocketAddr, readiness: &Readiness) -> anyhow::Resul
     let address = listener.local_addr()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     info!(%address, "probes listen");
-    let probes = Probes::new(readiness);
-    tokio::spawn(async move {
-        if let Err(err) = probes.serve(listener, std::future::pending()).await {
-            warn!("the probes ended: {err}");
-        }
-    });
+    tokio::spawn(Probes::new(readiness).serve(listener, std::future::pending()));
     Ok(address)
 }

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use guarded_http::{Guard, Server};
 use tokio::net::TcpListener;
 
 use crate::exposition::CONTENT_TYPE;
@@ -30,6 +31,7 @@ pub struct Endpoint {
     metrics: Metrics,
     page: bool,
     probes: Option<SocketAddr>,
+    guard: Guard,
 }
 
 impl Endpoint {
@@ -39,6 +41,7 @@ impl Endpoint {
             metrics: metrics.clone(),
             page: true,
             probes: None,
+            guard: Guard::default(),
         }
     }
 
@@ -56,33 +59,34 @@ impl Endpoint {
         self
     }
 
-    /// Returns the routes, for servers that have others besides.
+    /// Sets what stands before the endpoint; nothing does unless it is set.
+    #[must_use]
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// Returns the routes, behind the login if there is one, for servers that have others besides.
     pub fn router(self) -> Router {
         let Self {
             metrics,
             page,
             probes,
+            guard,
         } = self;
         let mut router = Router::new().route(METRICS_PATH, get(text));
         if page {
             let page = Page::new(metrics.config().window, probes);
             router = router.route("/", get(async move || page.response()));
         }
-        router.with_state(metrics)
+        guard.protect(router.with_state(metrics))
     }
 
-    /// Serves until `shutdown` is done and the open requests are answered.
-    ///
-    /// # Errors
-    /// The listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(shutdown)
-            .await
+    /// Serves until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let tls = self.guard.tls.clone();
+        let server = Server::new(self.router()).tls(tls);
+        server.serve(listener, shutdown).await;
     }
 }
 

@@ -7,6 +7,10 @@ pub const UNKNOWN_METHOD: &str = "unknown";
 /// The label value of interface and method that all series beyond the cap share.
 pub const OTHER: &str = "other";
 
+/// The most bytes of a name that becomes a label's value. Names of methods are far shorter; whoever makes up longer ones shares
+/// the series of those beyond the cap.
+pub const MAX_NAME: usize = 256;
+
 /// The two sides of a call, as Dubbo names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Side {
@@ -48,6 +52,13 @@ impl MethodKey {
             group: "".into(),
             version: "".into(),
         }
+    }
+
+    /// Tells whether a part is longer than [`MAX_NAME`].
+    pub(crate) fn is_oversized(&self) -> bool {
+        [&self.interface, &self.method, &self.group, &self.version]
+            .iter()
+            .any(|part| part.len() > MAX_NAME)
     }
 
     /// Returns the key that stands for every method beyond the cap.

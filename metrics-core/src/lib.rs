@@ -84,7 +84,7 @@ pub use config::{
 pub use endpoint::{Endpoint, METRICS_PATH};
 pub use exposition::CONTENT_TYPE;
 pub use families::{Family, Type, families};
-pub use key::{MethodKey, OTHER, Service, Side, UNKNOWN_METHOD};
+pub use key::{MAX_NAME, MethodKey, OTHER, Service, Side, UNKNOWN_METHOD};
 pub use layer::{
     AnyError, Classify, ConsumerLayer, Measure, ProviderLayer, RequestBody, ResponseBody,
     ResponseFuture, grpc_timeout,

@@ -4,12 +4,12 @@
 //! * `GET /ready`: 200 while it can do its work, 503 with the reason otherwise
 //! * `GET /startup`: 200 once it has been ready for the first time
 
-use std::io;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use guarded_http::Server;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
@@ -107,17 +107,8 @@ impl Probes {
             .route("/startup", get(async move || started.started()))
     }
 
-    /// Serves until `shutdown` is done and the open requests are answered.
-    ///
-    /// # Errors
-    /// The listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        axum::serve(listener, self.router())
-            .with_graceful_shutdown(shutdown)
-            .await
+    /// Serves until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        Server::new(self.router()).serve(listener, shutdown).await;
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use credentials::{Identity, Secret};
+
 use crate::address::Address;
-use crate::error::Error;
 
 /// How long one request may take: more only delays the notice that a gateway hangs, less gives up on a busy one.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,18 +42,6 @@ pub enum Credentials {
     Bearer(Secret),
 }
 
-/// A password or token, given as text or as a file; `Debug` never shows it.
-///
-/// A file is read for each request, so that a rotated secret is used at once; white space at its end is dropped.
-#[derive(Clone)]
-pub struct Secret(Source);
-
-#[derive(Clone)]
-enum Source {
-    Text(String),
-    File(PathBuf),
-}
-
 /// Whom to trust, and how to be trusted, over TLS.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
@@ -62,15 +51,6 @@ pub struct Tls {
     pub identity: Option<Identity>,
     /// Accepts any certificate of any host: the connection can be read and changed by whoever stands between.
     pub insecure: bool,
-}
-
-/// A client certificate with its key.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// A PEM file of the certificate and what leads from it to its authority.
-    pub cert_file: PathBuf,
-    /// A PEM file of the certificate's private key.
-    pub key_file: PathBuf,
 }
 
 impl Access {
@@ -92,35 +72,6 @@ impl Access {
     }
 }
 
-impl Secret {
-    /// Makes a secret of a text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self(Source::Text(text.into()))
-    }
-
-    /// Makes a secret that is read from a file when it is needed.
-    pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Source::File(path.into()))
-    }
-
-    /// Returns the secret.
-    ///
-    /// # Errors
-    /// When its file cannot be read as UTF-8 text.
-    pub(crate) async fn read(&self) -> Result<String, Error> {
-        match &self.0 {
-            Source::Text(text) => Ok(text.clone()),
-            Source::File(path) => match tokio::fs::read_to_string(path).await {
-                Ok(text) => Ok(text.trim_end().to_owned()),
-                Err(source) => Err(Error::File {
-                    path: path.clone(),
-                    source,
-                }),
-            },
-        }
-    }
-}
-
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -128,11 +79,5 @@ impl fmt::Debug for Credentials {
             Self::Basic { .. } => "Basic { .. }",
             Self::Bearer(_) => "Bearer(..)",
         })
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
     }
 }

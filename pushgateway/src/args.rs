@@ -1,16 +1,20 @@
 //! The command-line options that lead to a gateway, the same for every program that uses one.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
+use credentials::{Secret, SecretSource};
 
-use crate::access::{Access, Credentials, Secret};
+use crate::access::{Access, Credentials};
 use crate::address::{Address, AddressError, DEFAULT_ADDRESS};
 
-/// The environment variable that carries the password; no option does, since options are visible to other users.
-pub const PASSWORD_VARIABLE: &str = "PUSHGATEWAY_PASS";
+/// Where the password comes from; no option carries it, since options are visible to other users.
+pub const PASSWORD: SecretSource = SecretSource {
+    variable: "PUSHGATEWAY_PASS",
+    option: "--pushgateway-pass-file",
+};
 
 /// Where the Pushgateway is and how to get in.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,27 +70,16 @@ pub struct GatewayArgs {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgsError {
-    /// Two passwords were given.
-    #[error("{PASSWORD_VARIABLE} and --pushgateway-pass-file are both set: keep one of them")]
-    TwoPasswords,
+    /// Two passwords were given, or one that cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
     /// A password was given, but nobody whose it is.
     #[error("a password is set, but no user: add --pushgateway-user")]
     NoUser,
-    /// The password is not UTF-8.
-    #[error("{PASSWORD_VARIABLE} is not UTF-8 text")]
-    Encoding,
-    /// The password's file cannot be read.
-    #[error("cannot read the password's file {}", path.display())]
-    PasswordFile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
 }
 
 impl GatewayArgs {
-    /// Returns the access that the options and [`PASSWORD_VARIABLE`] describe; empty values count as not given.
+    /// Returns the access that the options and [`PASSWORD`] describe; empty values count as not given.
     ///
     /// # Errors
     /// When the password is given twice, without a user, or cannot be read.
@@ -109,18 +102,12 @@ impl GatewayArgs {
             pushgateway_ca_file,
         } = self;
         let mut access = Access::new(pushgateway_url.clone());
-        access.tls.ca_file = given(pushgateway_ca_file.as_deref()).map(Path::to_owned);
+        access.tls.ca_file = pushgateway_ca_file
+            .clone()
+            .filter(|path| !path.as_os_str().is_empty());
 
         let user = pushgateway_user.as_ref().filter(|user| !user.is_empty());
-        let variable = environment(PASSWORD_VARIABLE).filter(|password| !password.is_empty());
-        let password = match (variable, given(pushgateway_pass_file.as_deref())) {
-            (Some(_), Some(_)) => return Err(ArgsError::TwoPasswords),
-            (Some(text), None) => Some(Secret::text(
-                text.into_string().map_err(|_| ArgsError::Encoding)?,
-            )),
-            (None, Some(path)) => Some(password_file(path)?),
-            (None, None) => None,
-        };
+        let password = PASSWORD.find_in(environment, pushgateway_pass_file.as_deref())?;
         let from_url = pushgateway_url.user();
         let Some(user) = user.map(String::as_str).or(from_url.map(|(user, _)| user)) else {
             return if password.is_some() {
@@ -136,21 +123,6 @@ impl GatewayArgs {
             password,
         };
         Ok(access)
-    }
-}
-
-fn given(path: Option<&Path>) -> Option<&Path> {
-    path.filter(|path| !path.as_os_str().is_empty())
-}
-
-/// Makes a secret of a file, after one reading to find a wrong name at the start rather than at the first request.
-fn password_file(path: &Path) -> Result<Secret, ArgsError> {
-    match std::fs::read_to_string(path) {
-        Ok(_) => Ok(Secret::file(path)),
-        Err(source) => Err(ArgsError::PasswordFile {
-            path: path.to_owned(),
-            source,
-        }),
     }
 }
 

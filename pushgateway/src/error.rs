@@ -1,6 +1,5 @@
 //! What can go wrong between us and a Pushgateway.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -9,22 +8,9 @@ use http::StatusCode;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file of a password, token, certificate or key cannot be read.
-    #[error("cannot read {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A file of certificates or a key holds none, or broken ones.
-    #[error("cannot use {}: {reason}", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A password, token, certificate or key cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
     /// The system has no certificate authorities to trust.
     #[error(
         "no certificate authorities are installed on this system: name a file of them (--pushgateway-ca-file)"

@@ -24,10 +24,11 @@ mod gateway;
 mod grouping_key;
 mod tls;
 
-pub use access::{Access, Credentials, DEFAULT_TIMEOUT, Identity, Secret, Tls};
+pub use access::{Access, Credentials, DEFAULT_TIMEOUT, Tls};
 pub use address::{Address, AddressError, DEFAULT_ADDRESS};
 #[cfg(feature = "clap")]
-pub use args::{ArgsError, GatewayArgs, PASSWORD_VARIABLE};
+pub use args::{ArgsError, GatewayArgs, PASSWORD};
+pub use credentials::{Identity, Secret};
 pub use error::Error;
 pub use gateway::{Answer, Gateway};
 pub use grouping_key::GroupingKey;

@@ -6,14 +6,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use credentials::{Identity, certificates};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::access::{Identity, Tls};
+use crate::access::Tls;
 use crate::error::Error;
 
 /// Returns the configuration for an `https` gateway, or an empty one that trusts nobody for an `http` gateway.
@@ -48,28 +48,20 @@ pub(crate) fn config(tls: &Tls, https: bool) -> Result<ClientConfig, Error> {
 
 fn with_identity(
     builder: rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>,
-    Identity {
-        cert_file,
-        key_file,
-    }: &Identity,
+    identity: &Identity,
 ) -> Result<ClientConfig, Error> {
-    let chain = certificates(cert_file)?;
-    let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| unusable(key_file, error))?;
-    builder
+    let (chain, key) = (identity.chain()?, identity.key()?);
+    Ok(builder
         .with_client_auth_cert(chain, key)
-        .map_err(|error| Error::Certificate {
-            path: key_file.clone(),
-            reason: error.to_string(),
-        })
+        .map_err(|error| unusable(&identity.key_file, &error))?)
 }
 
 fn authorities_of(path: &Path) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| Error::Certificate {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(path, &error))?;
     }
     Ok(roots)
 }
@@ -86,30 +78,10 @@ fn authorities_of_the_system() -> Result<RootCertStore, Error> {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| unusable(path, error))?;
-    if certificates.is_empty() {
-        let reason = "it holds no certificate in PEM form".to_owned();
-        return Err(Error::Certificate {
-            path: path.to_owned(),
-            reason,
-        });
-    }
-    Ok(certificates)
-}
-
-fn unusable(path: &Path, error: pem::Error) -> Error {
-    match error {
-        pem::Error::Io(source) => Error::File {
-            path: path.to_owned(),
-            source,
-        },
-        error => Error::Certificate {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
+fn unusable(path: &Path, error: &rustls::Error) -> credentials::Error {
+    credentials::Error::Unusable {
+        path: path.to_owned(),
+        reason: error.to_string(),
     }
 }
 

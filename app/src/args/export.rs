@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
+use guarded_http::GuardArgs;
 use pushgateway::GatewayArgs;
 
 use super::value;
@@ -82,6 +83,10 @@ pub struct ExportArgs {
         value_parser = value::boolean()
     )]
     pub no_page: bool,
+
+    /// TLS and a login before the pull endpoint.
+    #[command(flatten)]
+    pub guard: GuardArgs,
 
     /// The sliding window of rates and quantiles, in 10 panes.
     #[arg(long, env, value_name = "DURATION", default_value = "120s", value_parser = value::positive_duration)]

@@ -133,7 +133,7 @@ fn the_last_of_several_values_counts() {
 
 #[test]
 fn no_option_carries_a_secret() {
-    for option in ["--zk-auth", "--pushgateway-pass"] {
+    for option in ["--zk-auth", "--pushgateway-pass", "--metrics-pass"] {
         let message = refused(&[&format!("{option}=digest:user:hunter2")]);
         assert!(!message.contains("hunter2"), "{message}");
     }

@@ -31,7 +31,7 @@ impl SeriesSet {
         self.index.get(&(side, key.clone())).cloned()
     }
 
-    /// Returns the series of a key, a new one while the cap allows it, and the one for all others beyond.
+    /// Returns the series of a key, a new one while the cap allows it, and the one for all others beyond and for names without measure.
     pub(super) fn find_or_add(
         &mut self,
         side: Side,
@@ -42,7 +42,7 @@ impl SeriesSet {
         if let Some(series) = self.find(side, key) {
             return series;
         }
-        if self.index.len() >= self.cap {
+        if self.index.len() >= self.cap || key.is_oversized() {
             return self.other(side, make);
         }
         let series = make(key.clone(), shared);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::scrape::Scrape;
 use metrics_core::{
-    Application, Clock, Config, Hand, MethodKey, Metrics, Outcome, Service, Side, UNKNOWN_METHOD,
+    Application, Clock, Config, Hand, MAX_NAME, MethodKey, Metrics, Outcome, Service, Side,
+    UNKNOWN_METHOD,
 };
 
 fn key(interface: &str, method: &str, group: &str, version: &str) -> MethodKey {
@@ -128,6 +129,30 @@ fn ten_thousand_interfaces_stay_within_the_cap_and_no_call_is_lost() {
             .as_ref(),
         "other"
     );
+}
+
+#[test]
+fn names_without_measure_share_the_series_of_all_others() {
+    let metrics = Metrics::new(Config::default()).expect("legal");
+    let longest = "x".repeat(MAX_NAME);
+    call(&metrics, &MethodKey::new("a", &longest), 1);
+    let oversized = "x".repeat(MAX_NAME + 1);
+    let mut keys = vec![
+        MethodKey::new(&oversized, "m"),
+        MethodKey::new("a", &oversized),
+    ];
+    keys.push(Service::new("a", []).group(&oversized).key("m"));
+    keys.push(Service::new("a", []).version(&oversized).key("m"));
+    for key in &keys {
+        call(&metrics, key, 1);
+    }
+    let folded = Scrape::of(&metrics).value("dubbo_metrics_series_folded_total");
+    assert_eq!(folded, 4.0);
+    let figures = metrics.figures(Side::Provider);
+    let calls: u64 = figures.iter().map(|figures| figures.outcomes.total()).sum();
+    assert_eq!(calls, 5, "the total is exact");
+    let text = metrics.text();
+    assert!(text.contains(&longest) && !text.contains(&oversized));
 }
 
 #[test]

@@ -47,13 +47,7 @@ fn full() -> Metrics {
     metrics
 }
 
-async fn serve(
-    metrics: &Metrics,
-) -> (
-    String,
-    oneshot::Sender<()>,
-    tokio::task::JoinHandle<std::io::Result<()>>,
-) {
+async fn serve(metrics: &Metrics) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
     let (stop, stopped) = oneshot::channel();
@@ -91,9 +85,7 @@ async fn the_endpoint_serves_the_text_and_a_page_and_stops() {
         404
     );
     stop.send(()).expect("it serves");
-    task.await
-        .expect("it does not panic")
-        .expect("it does not fail");
+    task.await.expect("it does not panic");
 }
 
 /// Sends a request, and returns the answer's head in small letters, and its body.

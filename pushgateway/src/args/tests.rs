@@ -17,7 +17,7 @@ fn parse(options: &[&str]) -> Result<GatewayArgs, clap::Error> {
 
 fn access(options: &[&str], password: Option<&str>) -> Result<Access, ArgsError> {
     parse(options).unwrap().access_in(|name| {
-        assert_eq!(name, PASSWORD_VARIABLE);
+        assert_eq!(name, PASSWORD.variable);
         password.map(OsString::from)
     })
 }
@@ -85,11 +85,11 @@ fn contradictions_are_refused() {
     ];
     assert!(matches!(
         access(&file, None),
-        Err(ArgsError::PasswordFile { .. })
+        Err(ArgsError::Credentials(credentials::Error::Option { .. }))
     ));
     assert!(matches!(
         access(&file, Some("secret")),
-        Err(ArgsError::TwoPasswords)
+        Err(ArgsError::Credentials(credentials::Error::Twice { .. }))
     ));
     assert!(matches!(
         access(&[], Some("secret")),

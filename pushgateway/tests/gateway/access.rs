@@ -45,7 +45,7 @@ async fn basic_authentication_opens_the_door() {
     let mut access = Access::new(server.url().parse().unwrap());
     access.credentials = Credentials::Basic {
         user: "alice".into(),
-        password: Secret::file(&file),
+        password: Secret::file(&file).unwrap(),
     };
     let gateway = Gateway::new(&access).unwrap();
     assert_eq!(
@@ -63,7 +63,7 @@ async fn basic_authentication_opens_the_door() {
     std::fs::remove_file(&file).unwrap();
     assert!(matches!(
         gateway.put(&key(), "up 1\n").await,
-        Err(Error::File { .. })
+        Err(Error::Credentials(_))
     ));
 }
 

@@ -127,16 +127,13 @@ async fn files_that_cannot_be_used_are_named_at_the_start() {
         ca_file: Some(guarded.file("missing.pem")),
         ..guarded.tls()
     });
-    assert!(
-        matches!(&missing, Error::File { path, .. } if path.ends_with("missing.pem")),
-        "{missing:?}"
-    );
+    assert!(missing.to_string().contains("missing.pem"), "{missing:?}");
     let no_certificate = refused(Tls {
         ca_file: Some(guarded.file("web.yml")),
         ..guarded.tls()
     });
     assert!(
-        matches!(&no_certificate, Error::Certificate { path, .. } if path.ends_with("web.yml")),
+        no_certificate.to_string().contains("web.yml"),
         "{no_certificate:?}"
     );
     let identity = Identity {
@@ -147,10 +144,7 @@ async fn files_that_cannot_be_used_are_named_at_the_start() {
         identity: Some(identity),
         ..guarded.tls()
     });
-    assert!(
-        matches!(&mismatch, Error::Certificate { path, .. } if path.ends_with("server.key")),
-        "{mismatch:?}"
-    );
+    assert!(mismatch.to_string().contains("server.key"), "{mismatch:?}");
 }
 
 #[test]

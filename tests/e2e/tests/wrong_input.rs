@@ -60,14 +60,19 @@ fn a_wrong_value_in_the_environment_is_refused_like_an_option() {
         ("client", "INTERVAL", "often"),
         ("client", "DUBBO_IP_TO_REGISTRY", "not-an-ip"),
         ("server", "ZK_AUTH", "no-scheme"),
+        ("server", "METRICS_TLS_CERT", "/no/such/file"),
+        ("client", "METRICS_USER", "nobody"),
+        ("client", "METRICS_PASS", "hunter2"),
+        ("server", "METRICS_PASS_FILE", "/no/such/file"),
     ] {
-        let output = run(program, &[], &[(variable, value)]);
+        let output = run(program, &[], &[("PUSH", "false"), (variable, value)]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(
             output.status.code(),
             Some(2),
             "{variable}={value}: {stderr}"
         );
+        assert!(!stderr.contains("hunter2"), "{variable}: {stderr}");
     }
 }
 
@@ -86,6 +91,9 @@ fn help_names_variables_and_defaults_but_no_value_of_the_environment() {
         ("PUSHGATEWAY_USER", "hunter2"),
         ("PUSHGATEWAY_PASS", "hunter2"),
         ("ZK_AUTH", "digest:user:hunter2"),
+        ("METRICS_USER", "hunter2"),
+        ("METRICS_PASS", "hunter2"),
+        ("METRICS_PASS_FILE", "hunter2"),
         ("JOB_NAME", "hunter2"),
     ];
     for program in ["server", "client"] {

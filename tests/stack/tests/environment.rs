@@ -29,10 +29,10 @@ fn default(help: &str, option: &str) -> String {
     after.split(']').next().unwrap_or_default().to_owned()
 }
 
-/// Returns whether the program reads this variable; the password's is named in a text, since no option carries it.
+/// Returns whether the program reads this variable; a password's is named in a text, since no option carries it.
 fn reads(help: &str, variable: &str) -> bool {
     help.contains(&format!("[env: {variable}]"))
-        || (variable == "PUSHGATEWAY_PASS" && help.contains(variable))
+        || (["PUSHGATEWAY_PASS", "METRICS_PASS"].contains(&variable) && help.contains(variable))
 }
 
 /// Returns the containers of all manifests that run one of our programs, by the program.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser as _};
 use clap::{ArgAction, Parser, ValueEnum};
+use guarded_http::GuardArgs;
 use pushgateway::GatewayArgs;
 use regex::Regex;
 
@@ -285,6 +286,10 @@ pub struct Args {
         help_heading = "Daemon"
     )]
     pub metrics_addr: SocketAddr,
+
+    /// TLS and a login before what the daemon serves
+    #[command(flatten)]
+    pub guard: GuardArgs,
 
     /// Form of the report on stdout
     #[arg(

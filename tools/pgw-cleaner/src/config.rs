@@ -1,9 +1,10 @@
 //! What the program runs on, made of what was typed, in one place.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use guarded_http::{Guard, GuardError};
 use pushgateway::{Access, ArgsError, Credentials, Gateway, Identity, Secret};
 use regex::Regex;
 
@@ -53,6 +54,8 @@ pub struct Daemon {
     pub interval: Duration,
     /// Where metrics and probes are served.
     pub metrics_addr: SocketAddr,
+    /// What stands before the metrics.
+    pub guard: Guard,
 }
 
 /// Why the options cannot be used.
@@ -65,20 +68,15 @@ pub enum ConfigError {
     /// A user and a token.
     #[error("basic authentication and --bearer-token-file are both set: keep one of them")]
     TwoCredentials,
-    /// Half of a certificate.
-    #[error("--client-cert-file and --client-key-file belong together: set both")]
-    HalfAnIdentity,
     /// A file cannot be read or used.
     #[error(transparent)]
     Access(#[from] pushgateway::Error),
-    /// The token's file cannot be read.
-    #[error("cannot read the token's file {}", path.display())]
-    TokenFile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    /// A file cannot be read, or half of a certificate is missing.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
+    /// The options of the endpoint contradict each other.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 impl TryFrom<Args> for Config {
@@ -108,13 +106,15 @@ impl TryFrom<Args> for Config {
             daemon,
             interval,
             metrics_addr,
+            guard,
             output,
         } = args;
         let mut access = gateway.access()?;
         access.timeout = timeout;
         access.tls.insecure = insecure;
-        access.tls.identity = identity(given(client_cert_file), given(client_key_file))?;
-        if let Some(path) = given(bearer_token_file) {
+        let identity_options = ["--client-cert-file", "--client-key-file"];
+        access.tls.identity = Identity::given(client_cert_file, client_key_file, identity_options)?;
+        if let Some(path) = bearer_token_file.filter(|path| !path.as_os_str().is_empty()) {
             access.credentials = bearer(&access, &path)?;
         }
         Ok(Self {
@@ -137,18 +137,18 @@ impl TryFrom<Args> for Config {
                 max_window,
                 list_timeout,
             },
-            daemon: daemon.then_some(Daemon {
-                interval,
-                metrics_addr,
-            }),
+            daemon: if daemon {
+                Some(Daemon {
+                    interval,
+                    metrics_addr,
+                    guard: guard.guard()?,
+                })
+            } else {
+                None
+            },
             output,
         })
     }
-}
-
-/// Takes an empty path for none, as an unset variable may look like it.
-fn given(path: Option<PathBuf>) -> Option<PathBuf> {
-    path.filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Leaves out empty patterns, which would match everything: lists in the environment often end with an empty line.
@@ -157,29 +157,9 @@ fn patterns(mut patterns: Vec<Regex>) -> Vec<Regex> {
     patterns
 }
 
-fn identity(
-    cert_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
-) -> Result<Option<Identity>, ConfigError> {
-    match (cert_file, key_file) {
-        (Some(cert_file), Some(key_file)) => Ok(Some(Identity {
-            cert_file,
-            key_file,
-        })),
-        (None, None) => Ok(None),
-        _ => Err(ConfigError::HalfAnIdentity),
-    }
-}
-
 fn bearer(access: &Access, path: &Path) -> Result<Credentials, ConfigError> {
     if !matches!(access.credentials, Credentials::None) {
         return Err(ConfigError::TwoCredentials);
     }
-    match std::fs::read_to_string(path) {
-        Ok(_) => Ok(Credentials::Bearer(Secret::file(path))),
-        Err(source) => Err(ConfigError::TokenFile {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+    Ok(Credentials::Bearer(Secret::file(path)?))
 }

@@ -33,6 +33,7 @@ pub async fn run(
     let Daemon {
         interval,
         metrics_addr,
+        guard,
     } = config;
     let listener = TcpListener::bind(metrics_addr).await.with_context(|| {
         format!("cannot listen on {metrics_addr}: choose another --metrics-addr")
@@ -43,6 +44,7 @@ pub async fn run(
         listener,
         metrics,
         health.clone(),
+        guard.clone(),
         stop.clone(),
     ));
     while !stop.is_cancelled() {
@@ -62,10 +64,7 @@ pub async fn run(
             .await;
     }
     tracing::info!("stopped");
-    server
-        .await
-        .context("the endpoint for metrics failed")?
-        .context("the endpoint for metrics failed")
+    server.await.context("the endpoint for metrics failed")
 }
 
 fn log(report: &Report) {

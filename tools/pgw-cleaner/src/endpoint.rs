@@ -1,8 +1,8 @@
 //! What the daemon serves:
 //!
 //! * `/metrics`: for Prometheus
-//! * `/live`: 200 while passes are being made, 503 when none has ended for far too long
-//! * `/ready`: 200 once a pass has come to its end without failure, 503 before
+//! * `/live`, with no login: 200 while passes are being made, 503 when none has ended for far too long
+//! * `/ready`, with no login: 200 once a pass has come to its end without failure, 503 before
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
+use guarded_http::{Guard, Server};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -53,22 +54,21 @@ impl Health {
     }
 }
 
-/// Serves until the stop.
-///
-/// # Errors
-/// When the listener fails.
+/// Serves until the stop, behind the guard and within the limits of [`guarded_http`].
 pub async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     health: Health,
+    guard: Guard,
     stop: CancellationToken,
-) -> std::io::Result<()> {
-    axum::serve(listener, router(metrics, health))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+) {
+    Server::new(router(metrics, health, &guard))
+        .tls(guard.tls)
+        .serve(listener, stop.cancelled_owned())
+        .await;
 }
 
-fn router(metrics: Metrics, health: Health) -> Router {
+fn router(metrics: Metrics, health: Health, guard: &Guard) -> Router {
     let scrape = async |State((metrics, _)): State<(Metrics, Health)>| {
         (
             [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)],
@@ -84,11 +84,14 @@ fn router(metrics: Metrics, health: Health) -> Router {
             "<title>pgw-cleaner</title><h1>pgw-cleaner</h1><a href=metrics>metrics</a> <a href=live>live</a> <a href=ready>ready</a>",
         )
     };
-    Router::new()
+    let figures = Router::new()
         .route("/", get(landing))
-        .route("/metrics", get(scrape))
+        .route("/metrics", get(scrape));
+    // A supervisor knows no password, and learns nothing here.
+    Router::new()
         .route("/live", get(live))
         .route("/ready", get(ready))
+        .merge(guard.protect(figures))
         .with_state((metrics, health))
 }
 

@@ -1,0 +1,105 @@
+//! A password or token.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// A password or token, given as text or as a file; `Debug` never shows it.
+///
+/// A file is read for each use, so that a rotated secret is used at once; white space at its end is dropped.
+#[derive(Clone)]
+pub struct Secret(Source);
+
+#[derive(Clone)]
+enum Source {
+    Text(String),
+    File(PathBuf),
+}
+
+impl Secret {
+    /// Makes a secret of a text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self(Source::Text(text.into()))
+    }
+
+    /// Makes a secret that is read from a file when it is needed.
+    ///
+    /// The file is read once now, to find a wrong name at the start rather than at the first use.
+    ///
+    /// # Errors
+    /// When it cannot be read as UTF-8 text.
+    pub fn file(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let secret = Self(Source::File(path.into()));
+        secret.read_now()?;
+        Ok(secret)
+    }
+
+    /// Returns the secret.
+    ///
+    /// # Errors
+    /// When its file cannot be read as UTF-8 text.
+    pub async fn read(&self) -> Result<String, Error> {
+        match &self.0 {
+            Source::Text(text) => Ok(text.clone()),
+            Source::File(path) => trimmed(path, tokio::fs::read_to_string(path).await),
+        }
+    }
+
+    /// Returns the secret, and blocks while its file is read.
+    ///
+    /// # Errors
+    /// When its file cannot be read as UTF-8 text.
+    pub fn read_now(&self) -> Result<String, Error> {
+        match &self.0 {
+            Source::Text(text) => Ok(text.clone()),
+            Source::File(path) => trimmed(path, std::fs::read_to_string(path)),
+        }
+    }
+}
+
+fn trimmed(path: &Path, read: std::io::Result<String>) -> Result<String, Error> {
+    match read {
+        Ok(text) => Ok(text.trim_end().to_owned()),
+        Err(source) => Err(Error::File {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_read_anew_and_without_its_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "first\n").unwrap();
+        let secret = Secret::file(&path).unwrap();
+        assert_eq!(secret.read().await.unwrap(), "first");
+        std::fs::write(&path, "second\r\n").unwrap();
+        assert_eq!(secret.read().await.unwrap(), "second");
+        assert_eq!(secret.read_now().unwrap(), "second");
+        std::fs::remove_file(&path).unwrap();
+        assert!(secret.read().await.is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_at_the_start() {
+        let err = Secret::file("/does/not/exist").unwrap_err();
+        assert_eq!(err.to_string(), "cannot read /does/not/exist");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        assert_eq!(format!("{:?}", Secret::text("hunter2")), "Secret(..)");
+    }
+}

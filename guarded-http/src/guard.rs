@@ -1,0 +1,25 @@
+//! What stands before a port beyond its limits.
+
+use axum::Router;
+
+use crate::login::Login;
+use crate::tls::Tls;
+
+/// What stands before a port beyond its limits: nothing, unless it is set.
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    /// What is sent cannot be read or changed on its way.
+    pub tls: Option<Tls>,
+    /// Only who knows a password gets an answer.
+    pub login: Option<Login>,
+}
+
+impl Guard {
+    /// Asks for the login, if there is one, before anything of these routes is answered, unknown paths included.
+    pub fn protect<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
+        match &self.login {
+            Some(login) => login.protect(router),
+            None => router,
+        }
+    }
+}

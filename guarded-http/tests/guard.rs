@@ -1,0 +1,146 @@
+//! TLS and basic authentication, as curl sees them.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::routing::get;
+use guarded_http::{Guard, Identity, Login, Secret, Server, Tls};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+/// A server at work, with the files of its certificate.
+struct Guarded {
+    port: u16,
+    folder: TempDir,
+}
+
+impl Guarded {
+    async fn start(login: bool) -> Self {
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
+        certify(&folder);
+        let tls = Tls::new(Identity {
+            cert_file: folder.path().join("cert.pem"),
+            key_file: folder.path().join("key.pem"),
+        });
+        let guard = Guard {
+            tls: Some(tls.expect("a certificate and its key")),
+            login: login.then(|| {
+                Login::new("prometheus", Secret::text("hunter2")).expect("a user and a password")
+            }),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let router = guard.protect(Router::new().route("/", get(async || "hello")));
+        let server = Server::new(router).tls(guard.tls);
+        tokio::spawn(server.serve(listener, std::future::pending()));
+        Self { port, folder }
+    }
+
+    fn cert(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+
+    /// Returns curl's exit code, and what the server answered with its status in the last line.
+    async fn curl(&self, scheme: &str, options: &[&str]) -> (Option<i32>, String) {
+        let output = Command::new("curl")
+            .args([
+                "--silent",
+                "--max-time",
+                "30",
+                "--write-out",
+                "%{http_code}",
+            ])
+            .arg("--cacert")
+            .arg(self.cert())
+            .args(options)
+            .arg(format!("{scheme}://localhost:{}/", self.port))
+            .output()
+            .await
+            .expect("curl is installed");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    }
+}
+
+/// Writes a new certificate for localhost, and its key.
+fn certify(folder: &TempDir) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a legal name");
+    let write = |name: &str, text: String| {
+        std::fs::write(folder.path().join(name), text).expect("the temporary folder is writable");
+    };
+    write("key.pem", made.signing_key.serialize_pem());
+    write("cert.pem", made.cert.pem());
+}
+
+#[tokio::test]
+async fn https_is_spoken_with_the_given_certificate() {
+    let server = Guarded::start(false).await;
+    assert_eq!(
+        server.curl("https", &[]).await,
+        (Some(0), "hello200".into())
+    );
+    for version in ["1.2", "1.3"] {
+        let options = ["--tls-max", version, "--tlsv1.2"];
+        assert_eq!(server.curl("https", &options).await.0, Some(0), "{version}");
+    }
+    let (code, _) = server
+        .curl("https", &["--tls-max", "1.1", "--tlsv1.0"])
+        .await;
+    assert_eq!(code, Some(35), "older versions are refused");
+}
+
+#[tokio::test]
+async fn who_types_http_is_told_about_https() {
+    let server = Guarded::start(false).await;
+    let (_, answer) = server.curl("http", &[]).await;
+    assert_eq!(answer, "this port speaks https\n400");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_at_once_and_a_broken_one_never() {
+    let server = Guarded::start(false).await;
+    let hello = (Some(0), "hello200".to_owned());
+    let first = std::fs::read(server.cert()).expect("it was written");
+    certify(&server.folder);
+    assert_ne!(std::fs::read(server.cert()).expect("it was written"), first);
+    assert_eq!(server.curl("https", &[]).await, hello, "the new one");
+    let key = server.folder.path().join("key.pem");
+    let good = std::fs::read(&key).expect("it was written");
+    std::fs::write(&key, "half a ke").expect("the folder is writable");
+    assert_eq!(server.curl("https", &[]).await, hello, "the one before");
+    std::fs::remove_file(&key).expect("the folder is writable");
+    assert_eq!(server.curl("https", &[]).await, hello, "the one before");
+    std::fs::write(&key, good).expect("the folder is writable");
+    assert_eq!(server.curl("https", &[]).await, hello, "the one on disk");
+}
+
+#[tokio::test]
+async fn the_login_is_asked_for_whatever_the_path_is() {
+    let server = Guarded::start(true).await;
+    let ok = (Some(0), "hello200".to_owned());
+    assert_eq!(
+        server
+            .curl("https", &["--user", "prometheus:hunter2"])
+            .await,
+        ok
+    );
+    for options in [
+        &["--user", "prometheus:wrong"][..],
+        &["--user", "other:hunter2"],
+        &[],
+        &["--request-target", "/no/such/path"],
+        &["--head"],
+    ] {
+        let (_, answer) = server.curl("https", options).await;
+        assert!(answer.ends_with("401"), "{options:?}: {answer}");
+        assert!(!answer.contains("hello"), "{options:?}: {answer}");
+    }
+    let (_, answer) = server.curl("https", &["--include"]).await;
+    assert!(
+        answer
+            .to_lowercase()
+            .contains("www-authenticate: basic realm=\"metrics\""),
+        "{answer}"
+    );
+}

@@ -1,0 +1,99 @@
+//! The pull endpoint over TLS and behind a login, as `docs/security.md` describes it, scraped by Prometheus.
+#![expect(clippy::unwrap_used, reason = "these helpers run in tests only")]
+
+use std::{fs, path::Path, process::Command};
+
+use e2e::{LONG, Program, prometheus_pull};
+use test_servers::{Prometheus, Pushgateway, Target, ZooKeeper, eventually, get};
+
+/// Returns the block of the document that begins with this.
+fn documented(start: &str) -> String {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/security.md");
+    let text = fs::read_to_string(document).unwrap();
+    let block = text
+        .split("```")
+        .filter_map(|block| block.split_once('\n'))
+        .find(|(_, block)| block.starts_with(start));
+    block.unwrap().1.to_owned()
+}
+
+async fn target(prometheus: &Prometheus) -> Option<Target> {
+    let targets = prometheus.targets().await;
+    targets
+        .into_iter()
+        .find(|target| target.labels.get("job").is_some_and(|job| job == "dubbo"))
+}
+
+#[tokio::test]
+async fn prometheus_scrapes_over_tls_with_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = documented("openssl req");
+    let output = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let file = |name: &str| folder.path().join(name);
+    let password = file("metrics-password");
+    fs::write(&password, "hunter2\n").unwrap();
+
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let mut server = Program::start(
+        Program::server(&zookeeper.address())
+            .args(["--push=false", "--probe-addr", "127.0.0.1:0"])
+            .args(["--metrics-user", "prometheus", "--metrics-pass-file"])
+            .arg(&password)
+            .env("METRICS_TLS_CERT", file("metrics.pem"))
+            .env("METRICS_TLS_KEY", file("metrics.key")),
+    );
+    let configuration = prometheus_pull(&zookeeper.address(), &gateway.address()).replace(
+        "  - job_name: dubbo\n",
+        &format!(
+            "  - job_name: dubbo\n{}",
+            documented("    scheme: https").replace("/etc/prometheus/", "")
+        ),
+    );
+    let certificate = fs::read_to_string(file("metrics.pem")).unwrap();
+    let files = [
+        ("metrics.pem", certificate.as_str()),
+        ("metrics-password", "hunter2\n"),
+    ];
+    let prometheus = Prometheus::start_with_files(&configuration, &files).await;
+    let health = async |wanted: &str, error: &str| {
+        eventually(LONG, &format!("the target is {wanted}"), async || {
+            let target = target(&prometheus).await.ok_or("no target")?;
+            if target.health == wanted && target.last_error.contains(error) {
+                Ok(())
+            } else {
+                Err(format!("{target:?}"))
+            }
+        })
+        .await;
+    };
+    health("up", "").await;
+    eventually(LONG, "Prometheus has the calls", async || {
+        let query = "dubbo_provider_requests_total{job='dubbo'}";
+        prometheus.query(query).await.first().cloned()
+    })
+    .await;
+
+    fs::write(&password, "another\n").unwrap();
+    health("down", "401").await;
+    fs::write(&password, "hunter2\n").unwrap();
+    health("up", "").await;
+
+    let plain = get(&server.metrics_url().await).await.unwrap();
+    assert_eq!(
+        (plain.status, &*plain.body),
+        (400, "this port speaks https\n")
+    );
+    let probe = get(&format!("{}/live", server.probe_url().await)).await;
+    assert_eq!(probe.unwrap().status, 200, "probes stay plain and open");
+    server.stop().await;
+    let log = server.stderr();
+    assert!(
+        !log.contains("hunter2") && !log.contains("another"),
+        "{log}"
+    );
+}
