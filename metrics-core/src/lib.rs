@@ -32,13 +32,13 @@
 //! }
 //! ```
 //!
-//! `curl 127.0.0.1:9099/prometheus` shows them. `examples/` has a provider, a consumer and a pusher to run.
+//! <http://127.0.0.1:9099/> draws them, and `curl 127.0.0.1:9099/prometheus` shows what Prometheus reads. `examples/` has a provider, a consumer and a pusher to run.
 //!
 //! # What is where
 //!
 //! * [`Metrics`] is the handle that everything hangs on. Its [`ticker`](Metrics::ticker) moves the sliding window; its owner spawns it.
 //! * [`ProviderLayer`] and [`ConsumerLayer`] are tower layers for servers and clients. [`Method`] and [`Call`] measure calls of any other kind.
-//! * [`Endpoint`] serves the figures, [`Pusher`] pushes them, and [`Probes`] tell whoever supervises the process how it is.
+//! * [`Endpoint`] serves the figures and a page to watch, [`Pusher`] pushes them, and [`Probes`] tell whoever supervises the process how it is.
 //! * [`RegistryMetrics`] is told what happens with a registry, and [`Figures`] tell a program what a scrape tells Prometheus.
 //!
 //! # What it promises

@@ -196,6 +196,11 @@ async fn the_readmes_commands_do_what_it_says() {
     ] {
         assert!(followed.contains(&expected), "{expected:?} in {followed:?}");
     }
+    // Commands in a sentence start nothing that would have to be waited for.
+    let sentences = Document::read("README.md").code();
+    for command in sentences.iter().filter(|code| code.starts_with("kubectl apply")) {
+        reader.follow(command).await;
+    }
     reader.look().await;
     for program in reader.clients.iter_mut().chain(&mut reader.servers) {
         program.stop().await;

@@ -55,7 +55,7 @@ async fn assert_page_is_scrape(tab: &Tab) {
     assert_shown(&row.figures, &expected, "the method");
     assert_shown(&tab.side("provider").await, &expected, "the side");
     assert!(
-        row.figures["failed"].text.starts_with("business "),
+        row.figures["failed"].text.starts_with("business\u{a0}"),
         "{row:?}"
     );
     assert_eq!(tab.text("application").await, "dubbo-rust-server");

@@ -63,6 +63,8 @@ pub(crate) fn assert_shown(
 
 /// Asserts that a text for people reads as the value that it stands for.
 fn assert_reads_as(text: &str, value: f64, name: &str, what: &str) {
+    // A space that does not end a line.
+    let text = &text.replace('\u{a0}', " ");
     let number = |text: &str| text.replace(',', "").parse::<f64>();
     let close = |read: f64, share: f64| (read - value).abs() <= value.abs() * share;
     let (first, unit) = text.split_once(' ').unwrap_or((text, ""));
