@@ -198,7 +198,10 @@ async fn the_readmes_commands_do_what_it_says() {
     }
     // Commands in a sentence start nothing that would have to be waited for.
     let sentences = Document::read("README.md").code();
-    for command in sentences.iter().filter(|code| code.starts_with("kubectl apply")) {
+    for command in sentences
+        .iter()
+        .filter(|code| code.starts_with("kubectl apply"))
+    {
         reader.follow(command).await;
     }
     reader.look().await;

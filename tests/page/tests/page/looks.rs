@@ -1,5 +1,6 @@
 //! How the page looks: in both schemes, on a small screen, to those who do not see it.
 
+use guarded_http::{Guard, Login, Secret};
 use metrics_core::{Config, Endpoint, MethodKey, Metrics, Outcome, Side};
 use page::{Chromium, Scheme, Tab};
 use tokio::net::TcpListener;
@@ -64,6 +65,31 @@ async fn the_page_is_easy_to_read_in_both_schemes() {
         );
     }
     assert_ne!(grounds[0], grounds[1], "the schemes differ");
+    assert_eq!(tab.console(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_page_behind_a_login_reads_with_the_same_login() {
+    let metrics = Metrics::new(Config::default()).expect("legal");
+    metrics.method(
+        Side::Provider,
+        &MethodKey::new("greet.GreetService", "Greet"),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let login = Login::new("watcher", Secret::text("let me in")).expect("legal");
+    let guard = Guard {
+        login: Some(login),
+        ..Guard::default()
+    };
+    let endpoint = Endpoint::new(&metrics).guard(guard);
+    tokio::spawn(endpoint.serve(listener, std::future::pending()));
+    let chromium = Chromium::start().await;
+    let tab = chromium
+        .open(&format!("http://watcher:let%20me%20in@{address}/"))
+        .await;
+    tab.readings(2).await;
+    assert_eq!(tab.rows().await.len(), 1);
     assert_eq!(tab.console(), Vec::<String>::new());
 }
 
