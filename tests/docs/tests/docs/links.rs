@@ -1,7 +1,10 @@
 //! Links lead somewhere.
 
+use std::collections::BTreeSet;
+
 use docs::Document;
 use regex::Regex;
+use stack::path;
 
 #[test]
 fn every_link_leads_to_a_file_a_heading_or_has_the_form_of_an_address() {
@@ -49,19 +52,32 @@ fn every_link_leads_to_a_file_a_heading_or_has_the_form_of_an_address() {
 }
 
 #[test]
-fn every_document_in_docs_is_linked_from_the_readme() {
-    let readme: Vec<String> = Document::read("README.md")
-        .links()
-        .into_iter()
-        .map(|link| link.target)
-        .collect();
-    for document in Document::all() {
-        if document.path.starts_with("docs/") {
-            assert!(
-                readme.contains(&document.path),
-                "the README has no link to {}",
-                document.path
-            );
+fn every_document_in_docs_can_be_reached_from_the_readme() {
+    let mut reached = BTreeSet::new();
+    let mut next = vec!["README.md".to_owned()];
+    while let Some(name) = next.pop() {
+        if !reached.insert(name.clone()) {
+            continue;
         }
+        let document = Document::read(&name);
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for link in document.links() {
+            let target = link.target.split('#').next().unwrap_or_default();
+            let linked = match target.strip_prefix("../") {
+                Some(above) => above.to_owned(),
+                None if folder.is_empty() => target.to_owned(),
+                None => format!("{folder}/{target}"),
+            };
+            if linked.ends_with(".md") && path(&linked).exists() {
+                next.push(linked);
+            }
+        }
+    }
+    for document in Document::all() {
+        assert!(
+            !document.path.starts_with("docs/") || reached.contains(&document.path),
+            "no link leads from the README to {}",
+            document.path
+        );
     }
 }
