@@ -41,6 +41,11 @@ impl Reader {
                 .await;
                 program
             }
+            // The pages are made by ./test.sh, for all packages.
+            ["cargo", "doc", "-p", package, "--open"] => {
+                tool("cargo", "cargo", ["pkgid", package]);
+                "cargo doc"
+            }
             // Nobody has to have a daemon: what it would start is read by the real program.
             ["docker-compose", "up", "-d"] => {
                 tool("docker-compose", "docker-compose", ["config", "--quiet"]);
@@ -198,10 +203,9 @@ async fn the_readmes_commands_do_what_it_says() {
     }
     // Commands in a sentence start nothing that would have to be waited for.
     let sentences = Document::read("README.md").code();
-    for command in sentences
-        .iter()
-        .filter(|code| code.starts_with("kubectl apply"))
-    {
+    let starts = ["kubectl apply", "cargo doc", "./"];
+    let begins = |code: &&String| starts.iter().any(|start| code.starts_with(start));
+    for command in sentences.iter().filter(begins) {
         reader.follow(command).await;
     }
     reader.look().await;
