@@ -6,30 +6,32 @@
 //! registrations costs each instance one read and each list no more than one read in that time: N instances that come
 //! within a time T cost at most N + T / SPACING + 2 reads besides those of their metadata, of which each revision costs one.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{mapping, path, url};
 use crate::{
-    Malformed, MetadataInfo, Provider, Reference,
-    instance::{self, Instance, Storage},
+    Malformed, Provider, Reference,
+    instance::{Instance, Storage},
     provider::ordered,
 };
 
+mod answers;
 mod last_resort;
 mod malformed_nodes;
 mod offer;
+mod read;
+mod revisions;
 mod schedule;
 
 use last_resort::LastResort;
 use malformed_nodes::MalformedNodes;
 use offer::{described, taken_as_it_is};
+use revisions::{Metadata, Revisions};
 use schedule::{Schedule, Watched};
+
+pub(super) use read::{Found, Published, Read};
 
 /// The least time between two reads of the same node.
 pub(super) const SPACING: Duration = Duration::from_millis(200);
@@ -43,44 +45,6 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How long after metadata could not be fetched it is asked for again.
 const METADATA_RETRY: Duration = Duration::from_secs(30);
 
-/// Something to read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Read {
-    Mapping,
-    Instances {
-        application: String,
-    },
-    Instance {
-        application: String,
-        node: String,
-    },
-    /// The list of interface-level providers.
-    Urls,
-    Metadata {
-        application: String,
-        revision: String,
-    },
-}
-
-/// What a read has found.
-#[derive(Clone, Debug)]
-pub(super) enum Found {
-    Absent,
-    Data { data: Vec<u8>, modified: i64 },
-    Children(Vec<String>),
-    Metadata(Arc<MetadataInfo>),
-}
-
-/// A list to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Published {
-    pub(super) providers: Vec<Provider>,
-    /// The number of instances listed for the service's applications.
-    pub(super) listed: usize,
-    /// When the first sign of this change was seen.
-    pub(super) since: Instant,
-}
-
 #[derive(Debug)]
 pub(super) struct Directory {
     reference: Reference,
@@ -91,7 +55,7 @@ pub(super) struct Directory {
     /// The names of the children behind `url_providers`, usable or not.
     url_names: usize,
     applications: BTreeMap<String, Application>,
-    metadata: HashMap<(String, String), Metadata>,
+    revisions: Revisions,
     last_resort: LastResort,
     /// The first sign of a change that is not published yet.
     dirty: Option<Instant>,
@@ -119,13 +83,6 @@ struct Node {
     offered: Option<Provider>,
 }
 
-#[derive(Debug)]
-enum Metadata {
-    Asking { failures: usize },
-    Known(Arc<MetadataInfo>),
-    Unknown { failures: usize },
-}
-
 impl Directory {
     pub(super) fn new(reference: Reference, last_resort: Duration) -> Self {
         Self {
@@ -136,7 +93,7 @@ impl Directory {
             url_providers: Vec::new(),
             url_names: 0,
             applications: BTreeMap::new(),
-            metadata: HashMap::new(),
+            revisions: Revisions::default(),
             last_resort: LastResort::new(last_resort),
             dirty: None,
             complete: false,
@@ -163,7 +120,7 @@ impl Directory {
         for application in self.applications.keys().cloned().collect::<Vec<_>>() {
             self.plan(Read::Instances { application }, now);
         }
-        for (application, revision) in self.unknown_revisions() {
+        for (application, revision) in self.revisions.unknown() {
             self.schedule.at(
                 now,
                 Read::Metadata {
@@ -174,14 +131,6 @@ impl Directory {
         }
     }
 
-    fn unknown_revisions(&self) -> Vec<(String, String)> {
-        let unknown = self
-            .metadata
-            .iter()
-            .filter(|(_, metadata)| !matches!(metadata, Metadata::Known(_)));
-        unknown.map(|(key, _)| key.clone()).collect()
-    }
-
     /// Returns the next read to make, and whether it has to set a watch.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Read, bool)> {
         while let Some(read) = self.schedule.take(now) {
@@ -190,10 +139,7 @@ impl Directory {
                 revision,
             } = &read
             {
-                let key = (application.clone(), revision.clone());
-                if let Some(metadata) = self.metadata.get_mut(&key) {
-                    let failures = metadata.failures();
-                    *metadata = Metadata::Asking { failures };
+                if self.revisions.ask(application, revision) {
                     self.schedule.begun();
                     return Some((read, false));
                 }
@@ -208,10 +154,7 @@ impl Directory {
 
     /// Says where to ask for the metadata of a revision: another of its instances after each failure.
     pub(super) fn storage(&self, application: &str, revision: &str) -> Option<Storage> {
-        let failures = self
-            .metadata
-            .get(&(application.to_owned(), revision.to_owned()))
-            .map_or(0, Metadata::failures);
+        let failures = self.revisions.failures(application, revision);
         let instances = self
             .applications
             .get(application)?
@@ -315,161 +258,6 @@ impl Directory {
         &self.reference
     }
 
-    fn take_mapping(&mut self, found: Found, now: Instant) {
-        let path = path::mapping(self.reference.interface());
-        let names = match found {
-            Found::Data { data, modified } => match mapping::applications(&data) {
-                Ok((names, bad)) => {
-                    let keys: HashSet<_> = bad
-                        .iter()
-                        .map(|reason| format!("{path} {reason}"))
-                        .collect();
-                    self.malformed
-                        .retain(|key| !key.starts_with(&path) || keys.contains(key));
-                    for reason in bad {
-                        self.malformed.note(
-                            format!("{path} {reason}"),
-                            path.clone(),
-                            modified,
-                            reason,
-                        );
-                    }
-                    names
-                }
-                // Whatever it said before is a better guess than nothing.
-                Err(reason) => return self.report(path, modified, reason),
-            },
-            _ => Vec::new(),
-        };
-        self.applications.retain(|name, _| names.contains(name));
-        for application in names {
-            if !self.applications.contains_key(&application) {
-                self.applications
-                    .insert(application.clone(), Application::default());
-                self.plan(Read::Instances { application }, now);
-            }
-        }
-        self.forget_unused();
-    }
-
-    fn take_instances(&mut self, application: &str, found: Found, now: Instant) {
-        let children = if let Found::Children(children) = found {
-            children
-        } else {
-            Vec::new()
-        };
-        let Some(known) = self.applications.get_mut(application) else {
-            return;
-        };
-        let mut former = std::mem::take(&mut known.instances);
-        for node in children {
-            known
-                .instances
-                .insert(node.clone(), former.remove(&node).unwrap_or_default());
-        }
-        let unread = known
-            .instances
-            .iter()
-            .filter(|(_, node)| !node.watched.is_current());
-        for node in unread.map(|(node, _)| node.clone()).collect::<Vec<_>>() {
-            self.plan(
-                Read::Instance {
-                    application: application.to_owned(),
-                    node,
-                },
-                now,
-            );
-        }
-        self.forget_unused();
-    }
-
-    fn take_instance(&mut self, application: &str, name: &str, found: Found, now: Instant) {
-        let Some(known) = self.applications.get_mut(application) else {
-            return;
-        };
-        let Some(node) = known.instances.get_mut(name) else {
-            return;
-        };
-        let Found::Data { data, modified } = found else {
-            // The list tells whether it is gone or has just come again.
-            node.instance = None;
-            node.watched.fired();
-            return self.plan(list_of(application), now);
-        };
-        node.instance = match instance::parse(application, &data) {
-            Ok(instance) => instance,
-            Err(reason) => {
-                node.instance = None;
-                return self.report(path::instance(application, name), modified, reason);
-            }
-        };
-        if let Some(Instance {
-            revision, storage, ..
-        }) = &node.instance
-        {
-            let key = (application.to_owned(), revision.clone());
-            if *storage != Storage::Nowhere && !self.metadata.contains_key(&key) {
-                let read = Read::Metadata {
-                    application: key.0.clone(),
-                    revision: key.1.clone(),
-                };
-                self.metadata.insert(key, Metadata::Asking { failures: 0 });
-                self.schedule.at(now, read);
-            }
-        }
-    }
-
-    fn take_urls(&mut self, found: Found) {
-        let names = if let Found::Children(names) = found {
-            names
-        } else {
-            Vec::new()
-        };
-        let folder = path::providers(self.reference.interface());
-        let mut malformed = HashSet::new();
-        self.url_names = names.len();
-        self.url_providers = Vec::new();
-        for name in names {
-            match url::parse(&self.reference, &name) {
-                Ok(provider) => self.url_providers.extend(provider),
-                Err(reason) => {
-                    let path = format!("{folder}/{name}");
-                    malformed.insert(path.clone());
-                    self.report(path, 0, reason);
-                }
-            }
-        }
-        self.malformed
-            .retain(|key| !key.starts_with(&folder) || malformed.contains(key));
-    }
-
-    fn take_metadata(
-        &mut self,
-        application: &str,
-        revision: &str,
-        found: Option<Found>,
-        now: Instant,
-    ) {
-        let Some(metadata) = self
-            .metadata
-            .get_mut(&(application.to_owned(), revision.to_owned()))
-        else {
-            return;
-        };
-        if let Some(Found::Metadata(info)) = found {
-            *metadata = Metadata::Known(info);
-        } else {
-            *metadata = Metadata::Unknown {
-                failures: metadata.failures() + 1,
-            };
-            let read = Read::Metadata {
-                application: application.to_owned(),
-                revision: revision.to_owned(),
-            };
-            self.schedule.at(now + METADATA_RETRY, read);
-        }
-    }
-
     /// Collects what is offered now, and how many instances are listed.
     fn collect(&mut self) -> (Vec<Provider>, usize) {
         let (mut providers, mut listed) = (Vec::new(), self.url_names);
@@ -480,10 +268,7 @@ impl Directory {
                     node.offered = None;
                     continue;
                 };
-                match self
-                    .metadata
-                    .get(&(application.clone(), instance.revision.clone()))
-                {
+                match self.revisions.get(application, &instance.revision) {
                     Some(Metadata::Asking { failures: 0 }) => {}
                     Some(Metadata::Known(info)) => {
                         node.offered = described(&self.reference, application, instance, info);
@@ -503,40 +288,6 @@ impl Directory {
     /// Notes a malformed node, unless this state of it, last modified at `modified`, is known.
     pub(super) fn report(&mut self, path: String, modified: i64, reason: Malformed) {
         self.malformed.note(path.clone(), path, modified, reason);
-    }
-
-    /// Forgets what belongs to instances that are no longer listed.
-    fn forget_unused(&mut self) {
-        let applications = &self.applications;
-        let used: HashSet<(&str, &str)> = applications
-            .iter()
-            .flat_map(|(application, known)| {
-                let instances = known
-                    .instances
-                    .values()
-                    .filter_map(|node| node.instance.as_ref());
-                instances.map(move |instance| (application.as_str(), instance.revision.as_str()))
-            })
-            .collect();
-        let mut unused = HashSet::new();
-        self.metadata.retain(|(application, revision), _| {
-            let keep = used.contains(&(application.as_str(), revision.as_str()));
-            if !keep {
-                unused.insert(path::metadata(application, revision));
-            }
-            keep
-        });
-        self.malformed.retain(|key| {
-            let instance = key
-                .strip_prefix("/services/")
-                .and_then(|rest| rest.split_once('/'));
-            let is_gone = instance.is_some_and(|(application, node)| {
-                !applications
-                    .get(application)
-                    .is_some_and(|known| known.instances.contains_key(node))
-            });
-            !is_gone && !unused.contains(key)
-        });
     }
 
     fn plan(&mut self, read: Read, at: Instant) {
@@ -562,15 +313,6 @@ impl Directory {
                     .watched,
             ),
             Read::Metadata { .. } => None,
-        }
-    }
-}
-
-impl Metadata {
-    fn failures(&self) -> usize {
-        match self {
-            Self::Asking { failures } | Self::Unknown { failures } => *failures,
-            Self::Known(_) => 0,
         }
     }
 }

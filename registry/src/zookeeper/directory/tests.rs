@@ -1,11 +1,12 @@
 //! The directory, driven without a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Registration, ServiceInfo};
+use crate::{MetadataInfo, Registration, ServiceInfo};
 
 const INTERFACE: &str = "a.A";
 const LAST_RESORT: Duration = Duration::from_secs(60);
@@ -439,11 +440,11 @@ fn unused_metadata_is_forgotten() {
     tree.register("app", 20001);
     directory.start(true, now);
     settle(&mut directory, &mut tree, now);
-    assert_eq!(directory.metadata.len(), 1);
+    assert_eq!(directory.revisions.len(), 1);
     tree.remove("app", 20001);
     directory.changed(&list_of("app"), now + SPACING);
     settle(&mut directory, &mut tree, now + SPACING);
-    assert_eq!(directory.metadata.len(), 0);
+    assert_eq!(directory.revisions.len(), 0);
 }
 
 /// Something that happens to the tree or to the connection.
