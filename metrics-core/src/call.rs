@@ -24,7 +24,7 @@ impl Method {
         shard.counters.start();
         Call {
             started: shard.clock.now(),
-            shard: Arc::clone(shard),
+            shard,
             deadline_nanos: u64::MAX,
             open: true,
         }
@@ -53,7 +53,7 @@ impl Method {
 #[derive(Debug)]
 #[must_use = "a call that is dropped counts as cancelled"]
 pub struct Call {
-    shard: Arc<Shard>,
+    shard: &'static Shard,
     started: Moment,
     deadline_nanos: u64,
     open: bool,
@@ -99,8 +99,8 @@ impl Call {
         self.shard.count(flow, messages);
     }
 
-    pub(crate) fn shard(&self) -> &Arc<Shard> {
-        &self.shard
+    pub(crate) fn shard(&self) -> &'static Shard {
+        self.shard
     }
 
     fn late(&self, at: Moment) -> bool {

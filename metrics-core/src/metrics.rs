@@ -24,6 +24,9 @@ pub use figures::{Figures, Latency};
 use set::SeriesSet;
 
 /// Measures calls, and tells what it measured. A cheap handle: clones share everything.
+///
+/// A process makes one. What calls are counted on is never freed, however many handles are dropped: it is bounded by
+/// [`Config::series_cap`].
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
 

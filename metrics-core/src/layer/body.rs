@@ -1,7 +1,6 @@
 //! The bodies of a measured call: messages are counted as they pass, and the response's end is the call's.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -19,14 +18,14 @@ pin_project_lite::pin_project! {
     pub struct RequestBody<B> {
         #[pin]
         inner: B,
-        shard: Option<Arc<Shard>>,
+        shard: Option<&'static Shard>,
         flow: Flow,
         frames: Frames,
     }
 }
 
 impl<B> RequestBody<B> {
-    pub(super) fn new(inner: B, shard: Option<Arc<Shard>>, flow: Flow) -> Self {
+    pub(super) fn new(inner: B, shard: Option<&'static Shard>, flow: Flow) -> Self {
         Self {
             inner,
             shard,

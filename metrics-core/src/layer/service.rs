@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::body::{RequestBody, ResponseBody};
 use super::future::ResponseFuture;
 use super::status;
-use crate::call::Flow;
+use crate::call::{Call, Flow};
 use crate::key::Side;
 use crate::methods::Methods;
 use crate::outcome::Outcome;
@@ -94,7 +94,7 @@ where
             }
             call
         });
-        let shard = call.as_ref().map(|call| call.shard().clone());
+        let shard = call.as_ref().map(Call::shard);
         let request = request.map(|body| RequestBody::new(body, shard, self.request));
         ResponseFuture::new(
             self.inner.call(request),
