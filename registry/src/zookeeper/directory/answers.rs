@@ -105,14 +105,14 @@ impl Directory {
         if let Some(Instance {
             revision, storage, ..
         }) = &node.instance
+            && *storage != Storage::Nowhere
+            && self.revisions.add(application, revision)
         {
-            if *storage != Storage::Nowhere && self.revisions.add(application, revision) {
-                let read = Read::Metadata {
-                    application: application.to_owned(),
-                    revision: revision.clone(),
-                };
-                self.schedule.at(now, read);
-            }
+            let read = Read::Metadata {
+                application: application.to_owned(),
+                revision: revision.clone(),
+            };
+            self.schedule.at(now, read);
         }
     }
 
