@@ -14,6 +14,8 @@ WORKDIR /src
 COPY --from=manifests /src .
 RUN cargo build --release --locked -p server -p client -p pgw-cleaner
 COPY . .
+# The commit that --version names, as the context has no git: --build-arg COMMIT="$(git rev-parse --short=12 HEAD)".
+ARG COMMIT
 # Cargo goes by time, and the sources may be older than the empty files that were just compiled.
 RUN find . -name '*.rs' -exec touch {} + \
     && cargo build --release --locked -p server -p client -p pgw-cleaner

@@ -136,6 +136,16 @@ schemas() {
     $venv/bin/python tests/stack/schemas/validate.py
 }
 
+# Licences, sources, banned and doubled crates, as deny.toml has them.
+supply_chain() {
+  if [ ! -x $deny ]; then
+    # Without optimisation: it is built for longer than it ever runs.
+    cargo install cargo-deny@0.20.2 --locked --debug --root target/tools --target-dir target/tools/build || return 1
+    rm -rf target/tools/build
+  fi
+  $deny --all-features check -D unmatched-skip -D unnecessary-skip -D license-not-encountered bans licenses sources
+}
+
 # The dubbo-go program of the tests in tests/interop.
 peer() (
   cd tests/interop/peer || exit 1
@@ -171,6 +181,15 @@ if command -v go >/dev/null; then
   step schemas schemas
 else
   leave_out schemas "the published schemas of the Prometheus operator come by Go's module proxy (https://go.dev/dl)"
+fi
+deny=target/tools/bin/cargo-deny
+if step deny supply_chain; then
+  # The one check that needs a server of others; where there is no way to it, the project is no worse.
+  if $deny fetch db >/dev/null 2>&1; then
+    step advisories $deny --all-features check advisories
+  else
+    not_run+=("advisories: no way to the advisory database at https://github.com/RustSec/advisory-db")
+  fi
 fi
 step clippy cargo clippy --workspace --all-targets --all-features -- -D warnings
 step rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps

@@ -31,7 +31,7 @@ pub trait CommandLine: CommandFactory + FromArgMatches {
 #[must_use]
 pub fn parse<A: CommandLine>() -> A::Config {
     let mut command = command::<A>();
-    let mut matches = command.get_matches_mut();
+    let mut matches = about::matches(&mut command);
     A::from_arg_matches_mut(&mut matches)
         .and_then(|args| {
             args.into_config()

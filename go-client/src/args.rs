@@ -10,7 +10,7 @@ use crate::Schedule;
 
 /// Asks for greetings over Triple from the providers that ZooKeeper lists, and measures every call.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "client", version, max_term_width = 100)]
+#[command(name = "client", version = about::VERSION, max_term_width = 100)]
 pub struct Args {
     /// The pause between a caller's calls; 0s for none.
     #[arg(long, env, value_name = "DURATION", default_value = "1s", value_parser = value::duration)]

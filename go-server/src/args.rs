@@ -7,7 +7,7 @@ use clap::Parser;
 
 /// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "server", version, max_term_width = 100)]
+#[command(name = "server", version = about::VERSION, max_term_width = 100)]
 pub struct Args {
     /// The port that serves Triple, on every address of this host; 0 takes a free one.
     #[arg(long, env, value_name = "PORT", default_value = "20000")]

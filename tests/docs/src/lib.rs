@@ -1,7 +1,9 @@
-//! The project's documents, taken apart for tests, and the text of everything else to compare them with.
+//! The project's documents, taken apart for tests, and what they are compared with: manifests, and the text of everything else.
 
 mod code;
 mod document;
+mod manifest;
 
 pub use code::Code;
 pub use document::{Document, Link};
+pub use manifest::{Manifest, Use, shipped};

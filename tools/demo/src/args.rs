@@ -8,7 +8,7 @@ use clap::Parser;
 /// Shows the whole sample in one process: a provider and a consumer over real TCP, found through a registry in memory,
 /// measured on both sides. Nothing has to be installed or started first.
 #[derive(Clone, Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = about::VERSION, max_term_width = 100)]
 pub(crate) struct Args {
     /// Calls per second.
     #[arg(long, env, value_name = "CALLS", default_value = "200", value_parser = rate)]

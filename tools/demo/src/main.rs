@@ -13,7 +13,6 @@ mod watch;
 use std::{io, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
 use triple::{Runtime, Signals};
 
@@ -24,7 +23,7 @@ use sample::Sample;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    app::code(&run(&Args::parse()))
+    app::code(&run(&about::parse::<Args>()))
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {

@@ -22,7 +22,7 @@ use crate::time;
 /// Every option can be given in the environment; several values of one variable are separated by commas (JOB_PREFIX) or
 /// line ends (INCLUDE, EXCLUDE, PROTECT). Of an option that is given twice the later one counts, unless it is repeatable.
 #[derive(Clone, Debug, Parser)]
-#[command(version, after_help = exit::HELP, args_override_self = true)]
+#[command(version = about::VERSION, after_help = exit::HELP, args_override_self = true)]
 pub struct Args {
     /// Pushgateway and basic authentication.
     #[command(flatten)]

@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use pgw_cleaner::{Args, Config, ExitStatus, Metrics, Sweeper, daemon};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,7 +17,7 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    let config = match Config::try_from(Args::parse()) {
+    let config = match Config::try_from(about::parse::<Args>()) {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), ExitStatus::Usage),
     };
@@ -92,5 +91,6 @@ fn fail(error: &anyhow::Error, status: ExitStatus) -> ExitCode {
 }
 
 fn complain(error: &str) {
-    eprintln!("pgw-cleaner: {error}");
+    // Nobody is left to tell when stderr itself is closed.
+    let _ = writeln!(io::stderr(), "pgw-cleaner: {error}");
 }

@@ -1,6 +1,7 @@
 //! What the documents say is so.
 
 mod commands;
+mod dependencies;
 mod links;
 mod names;
 mod tables;

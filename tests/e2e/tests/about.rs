@@ -1,0 +1,187 @@
+//! What every program tells about itself, and that it minds no reader who leaves.
+#![expect(clippy::unwrap_used, reason = "these helpers run in tests only")]
+
+use std::{
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use e2e::{LONG, Program};
+use test_servers::{ZooKeeper, eventually};
+
+const PROGRAMS: [&str; 4] = ["server", "client", "demo", "pgw-cleaner"];
+
+const FORMS: [&str; 6] = ["man", "bash", "elvish", "fish", "powershell", "zsh"];
+
+fn told(program: &str, arguments: &[&str]) -> String {
+    let output = Program::command(program)
+        .args(arguments)
+        .env("METRICS_USER", "hunter2")
+        .env("PUSHGATEWAY_URL", "http://alice:hunter2@gateway")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {output:?}"
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command with this text on its standard input.
+fn fed(command: &mut Command, text: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn the_version_names_the_commit_that_is_checked_out() {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output();
+        let text = output.ok().filter(|output| output.status.success())?.stdout;
+        Some(String::from_utf8(text).unwrap().trim().to_owned())
+    };
+    let tracked = git(&["ls-files", "--error-unmatch", "Cargo.toml"]);
+    let commit = tracked.and_then(|_| git(&["rev-parse", "--short=12", "HEAD"]));
+    let version = env!("CARGO_PKG_VERSION");
+    for program in PROGRAMS {
+        let expected = match &commit {
+            Some(commit) => format!("{program} {version} ({commit})\n"),
+            None => format!("{program} {version}\n"),
+        };
+        assert_eq!(told(program, &["--version"]), expected);
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_know_every_option_and_no_secret() {
+    for program in PROGRAMS {
+        let help = told(program, &["--help"]);
+        assert!(!help.contains("--generate"), "it is for packages: {help}");
+        let options: Vec<&str> = help
+            .split_whitespace()
+            .filter_map(|word| word.strip_prefix("--"))
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+            .map(|word| {
+                word.split(|c: char| !c.is_ascii_lowercase() && c != '-')
+                    .next()
+                    .unwrap()
+            })
+            .collect();
+        assert!(options.len() > 5, "{help}");
+        for form in FORMS {
+            let text = told(program, &["--generate", form]);
+            assert!(!text.contains("hunter2"), "{program} {form}");
+            // In a manual page a hyphen is written with a backslash.
+            let plain = text.replace('\\', "");
+            for option in &options {
+                assert!(plain.contains(option), "{program} {form} lacks {option}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_shell_and_a_formatter_take_what_is_generated() {
+    for program in PROGRAMS {
+        let completions = told(program, &["--generate", "bash"]);
+        let output = fed(Command::new("bash").arg("-n"), &completions);
+        assert!(output.status.success(), "{program}: {output:?}");
+        let page = told(program, &["--generate", "man"]);
+        assert!(page.contains(".TH ") && page.contains(".SH NAME"), "{page}");
+    }
+}
+
+/// Runs a program whose standard output, or error, has lost its reader before the first byte.
+fn unread(program: &str, arguments: &[&str], redirection: &str) -> Output {
+    let command = Program::command(program);
+    // The pipe's reader is gone when the named pipe is opened for both and closed again: bash's process substitution ends first.
+    let script = format!(
+        "exec {{pipe}}> >(exec true); wait $!; exec \"$@\" {redirection}&$pipe {{pipe}}>&-"
+    );
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script, "bash"]);
+    shell.arg(command.get_program()).args(arguments);
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            shell.env(name, value);
+        }
+    }
+    shell.output().unwrap()
+}
+
+#[test]
+fn nobody_minds_a_reader_who_has_left() {
+    let mut runs: Vec<(&str, Vec<&str>)> = Vec::new();
+    for program in PROGRAMS {
+        runs.push((program, vec!["--help"]));
+        runs.push((program, vec!["--version"]));
+        runs.push((program, vec!["--generate", "man"]));
+        runs.push((program, vec!["--generate", "bash"]));
+    }
+    let ports = [
+        "--provider-addr",
+        "--provider-metrics-addr",
+        "--consumer-metrics-addr",
+    ];
+    let demo = ports.iter().flat_map(|option| [*option, "127.0.0.1:0"]);
+    runs.push(("demo", demo.chain(["--for", "1m"]).collect()));
+    for (program, arguments) in runs {
+        let output = unread(program, &arguments, "1>");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{program} {arguments:?}: {stderr}"
+        );
+        assert!(
+            !stderr.contains("panicked"),
+            "{program} {arguments:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_that_nobody_reads_has_its_code_all_the_same() {
+    for program in PROGRAMS {
+        let output = unread(program, &["--no-such-option"], "2>");
+        assert_eq!(output.status.code(), Some(2), "{program}: {output:?}");
+    }
+    let unreachable = ["--pushgateway-url", "http://127.0.0.1:1", "--ttl", "1m"];
+    let output = unread("pgw-cleaner", &unreachable, "2>");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_server_whose_log_nobody_reads_serves_on_and_leaves_in_order() {
+    let zookeeper = ZooKeeper::start().await;
+    let mut command = Program::server(&zookeeper.address());
+    let mut server = command
+        .arg("--push=false")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(server.stderr.take());
+    let mut client = Program::start(Program::client(&zookeeper.address()).args([
+        "--push=false",
+        "--count",
+        "5",
+    ]));
+    assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
+    assert_eq!(client.summary().succeeded, 5, "{}", client.summary().line);
+    let id = server.id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(killed.unwrap().success());
+    let status = eventually(LONG, "the server ends", async || server.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(0));
+}
