@@ -89,7 +89,7 @@ packages() {
   command -v apt-get >/dev/null || {
     echo "no apt-get here; install what these Debian packages hold: ${PACKAGES[*]}"
     local tool
-    for tool in cc java prometheus prometheus-pushgateway prometheus-alertmanager docker-compose; do
+    for tool in cc java h2load prometheus prometheus-pushgateway prometheus-alertmanager docker-compose; do
       command -v "$tool" >/dev/null || return 1
     done
     return 0

@@ -139,6 +139,7 @@ fn draw_growth(area: &Area<'_>, results: &Results, added: Added) -> Drawn {
         .x_labels(6)
         .y_labels(5)
         .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.1))
         .x_label_formatter(&|units| format!("{units:.0}"))
         .y_label_formatter(&|times| format!("{times:.1} ×"))
         .draw()?;

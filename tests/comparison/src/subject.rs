@@ -75,6 +75,14 @@ impl Subject {
         matches!(self, Self::WorkStealing | Self::PerCore | Self::DubboGo)
     }
 
+    /// Returns plain tonic in the same shape.
+    pub(crate) fn ceiling(self) -> Self {
+        match self.runtime() {
+            "per-core" => Self::TonicPerCore,
+            _ => Self::Tonic,
+        }
+    }
+
     /// Returns the same without metrics.
     pub(crate) fn bare(self) -> Self {
         match self {

@@ -23,6 +23,8 @@ enum Against {
     Other(Subject),
     /// Our own without metrics.
     Bare,
+    /// Plain tonic in the same shape.
+    Ceiling,
     /// Nothing: the figure itself counts.
     Itself,
 }
@@ -33,12 +35,14 @@ enum Bound {
     /// At most one of this many.
     OneOf(f64),
     Most(f64),
+    /// None: it is good to know.
+    None,
 }
 
 const DUBBO_GO: Against = Against::Other(Subject::DubboGo);
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 12] = [
+pub(crate) const TARGETS: [Target; 15] = [
     target(
         "provider: calls, to dubbo-go's",
         Quantity::ProviderCalls,
@@ -111,6 +115,24 @@ pub(crate) const TARGETS: [Target; 12] = [
         Against::Itself,
         Bound::Most(1.0),
     ),
+    target(
+        "provider: calls, to the ceiling",
+        Quantity::ProviderCalls,
+        Against::Ceiling,
+        Bound::None,
+    ),
+    target(
+        "consumer: calls, to the ceiling",
+        Quantity::ConsumerCalls,
+        Against::Ceiling,
+        Bound::None,
+    ),
+    target(
+        "end to end: calls, to the ceiling",
+        Quantity::PairCalls,
+        Against::Ceiling,
+        Bound::None,
+    ),
 ];
 
 const fn target(title: &'static str, quantity: Quantity, against: Against, bound: Bound) -> Target {
@@ -127,6 +149,8 @@ const fn target(title: &'static str, quantity: Quantity, against: Against, bound
 pub(crate) enum Verdict {
     /// Reached, with the figure.
     Met(String),
+    /// Nothing was aimed at; the figure.
+    Known(String),
     /// Not reached, with the figure.
     Missed(String),
     /// One of its figures is not there.
@@ -137,6 +161,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Met(figure) => write!(f, "{figure}, met"),
+            Self::Known(figure) => f.write_str(figure),
             Self::Missed(figure) => write!(f, "{figure}, MISSED"),
             Self::NotMeasured => f.write_str("not measured"),
         }
@@ -149,6 +174,7 @@ impl Target {
         match self.bound {
             Bound::Least(bound) => format!("≥ {bound}"),
             Bound::OneOf(bound) => format!("≤ 1/{bound}"),
+            Bound::None => "–".to_owned(),
             Bound::Most(bound) => format!("≤ {}", self.quantity.unit().show(bound)),
         }
     }
@@ -157,6 +183,7 @@ impl Target {
     pub(crate) fn verdict(&self, results: &Results, ours: Subject) -> Verdict {
         let figure = match self.against {
             Against::Other(other) => results.ratio(self.quantity, ours, other),
+            Against::Ceiling => results.ratio(self.quantity, ours, ours.ceiling()),
             Against::Bare => results.ratio(self.quantity, ours, ours.bare()),
             // The worst sample: an exact count is exact each time.
             Against::Itself => {
@@ -174,14 +201,15 @@ impl Target {
         let Some(figure) = figure else {
             return Verdict::NotMeasured;
         };
-        let met = match self.bound {
-            Bound::Least(bound) => figure >= bound,
-            Bound::OneOf(bound) => figure <= 1.0 / bound,
-            Bound::Most(bound) => figure <= bound,
-        };
         let text = match self.against {
             Against::Itself => self.quantity.unit().show(figure),
             _ => times(figure),
+        };
+        let met = match self.bound {
+            Bound::None => return Verdict::Known(text),
+            Bound::Least(bound) => figure >= bound,
+            Bound::OneOf(bound) => figure <= 1.0 / bound,
+            Bound::Most(bound) => figure <= bound,
         };
         if met {
             Verdict::Met(text)
@@ -270,6 +298,19 @@ mod tests {
         assert_eq!(
             judged("end to end: calls, to dubbo-go's", &ours),
             Verdict::NotMeasured
+        );
+    }
+
+    #[test]
+    fn the_ceiling_is_plain_tonic_in_the_same_shape() {
+        let figures = [
+            (Quantity::ProviderCalls, Subject::PerCore, 90.0),
+            (Quantity::ProviderCalls, Subject::TonicPerCore, 100.0),
+            (Quantity::ProviderCalls, Subject::Tonic, 50.0),
+        ];
+        assert_eq!(
+            judged("provider: calls, to the ceiling", &figures),
+            Verdict::Known("0.90".to_owned())
         );
     }
 

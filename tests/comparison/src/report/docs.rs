@@ -62,7 +62,7 @@ fn markdown(results: &Results) -> String {
     };
     tables(
         "Targets",
-        "In either shape of our runtime (`--runtime`).",
+        "In either shape of our runtime (`--runtime`). The ceiling is plain tonic in the same shape, with no metrics, registry or health.",
         vec![table::targets(results)],
     );
     for part in Part::ALL {
@@ -98,31 +98,37 @@ fn markdown(results: &Results) -> String {
 fn note(part: Part) -> &'static str {
     match part {
         Part::Provider => {
-            "All providers run at once, registered in ZooKeeper with health and metadata service, and take turns under `h2load` with 8 \
-             connections and 16 calls in flight on each; then with one connection and 128 calls in flight; then at 2,000 calls/s. No \
-             delay, no errors. × is the median of the rounds' ratios to dubbo-go with metrics; ± is half of what lies between the lowest \
-             and the highest round. Memory is what is resident after a turn."
+            "\
+All providers run at once, registered in ZooKeeper, with health and metadata service, and take turns under `h2load` with 8
+connections and 16 calls in flight on each; then with one connection and 128 calls in flight; then at 2,000 calls/s. No delay, no
+errors. *× n* is the median of the rounds' ratios to dubbo-go with metrics, *±* half of what lies between the lowest and the highest
+round. Memory is what is resident after a turn."
         }
         Part::Consumer => {
-            "16 callers without a pause, all on the same provider (ours, per-core), found through ZooKeeper (plain tonic: told). The provider \
-             counts."
+            "\
+16 callers without a pause, all on the same provider (ours, per-core), found through ZooKeeper (plain tonic: told), which counts the
+calls."
         }
         Part::Pair => {
-            "A consumer and a provider of the same kind. First 16 callers without a pause, then 16 callers with a pause of 8 ms each, whose \
-             response times are the callers' own."
+            "\
+A consumer and a provider of the same kind. First 16 callers without a pause; then 16 callers with a pause of 8 ms each, whose
+response times are the callers' own."
         }
         Part::Exactness => {
-            "Calls are counted by `h2load` and, afterwards, by the provider's `dubbo_provider_requests_total`. For the quantiles each call \
-             takes 100 to 800 ms, spread evenly over the logarithm; the true ones come from `h2load`'s log of every call."
+            "\
+Calls are counted by `h2load` and, afterwards, by the provider's `dubbo_provider_requests_total`. For the quantiles each call takes
+100 to 800 ms, spread evenly over the logarithm; the true ones come from `h2load`'s log of every call."
         }
         Part::Costs => {
-            "Providers are called at once from their start until they answer; consumers start beside a registered provider of ours. Scrapes are \
-             not compressed. Pushes go to a Pushgateway each second, and carry what an idle process costs besides."
+            "\
+Providers are called from their start on until they answer; consumers start beside a registered provider of ours. Scrapes are not
+compressed. Pushes go to a Pushgateway each second, and carry what an idle process costs besides."
         }
         Part::Growth => {
-            "Connections: 2,000 calls/s over all of them. Providers: a consumer's 16 callers without a pause, on providers in one process. \
-             Methods: called in turn under `h2load`, 8 × 16. *each* is the slope of the line of least squares; a figure is *flat* when its \
-             highest point is at most 15 % above its lowest, *linear* when a rising line explains 97 % of its variance."
+            "\
+Connections: 2,000 calls/s over all of them. Providers: a consumer's 16 callers without a pause, on providers in one process.
+Methods: called in turn under `h2load`, 8 × 16. *each* is the slope of the line of least squares; a figure is *flat* when its highest
+point is at most 15 % above its lowest, *linear* when a rising line explains 97 % of its variance."
         }
     }
 }

@@ -84,7 +84,7 @@ fn aligned(mut table: Table) -> Table {
     table
 }
 
-/// The median, how far the rounds lie apart, and how many times dubbo-go's it is: `151,000/s ± 2 %, 11.4 ×`.
+/// The median, how far the rounds lie apart, and how many times dubbo-go's it is: `151,000/s ± 2 %, × 11.4`.
 fn cell(results: &Results, quantity: Quantity, subject: Subject) -> String {
     let Some(samples) = results.samples(quantity, subject) else {
         return "–".to_owned();
@@ -98,7 +98,7 @@ fn cell(results: &Results, quantity: Quantity, subject: Subject) -> String {
         && subject != Subject::DubboGo
         && let Some(ratio) = results.ratio(quantity, subject, Subject::DubboGo)
     {
-        text.push_str(&format!(", {} ×", times(ratio)));
+        text.push_str(&format!(", × {}", times(ratio)));
     }
     text
 }
@@ -165,4 +165,75 @@ pub(super) fn targets(results: &Results) -> Table {
         );
     }
     aligned(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::{Measured, Watched};
+
+    fn results() -> Results {
+        let mut consumer = Measured::default();
+        for (ours, theirs) in [
+            (55_000.0, 9_000.0),
+            (52_000.0, 8_000.0),
+            (54_000.0, 9_000.0),
+        ] {
+            consumer.add(Quantity::ConsumerCalls, Subject::PerCore, ours);
+            consumer.add(Quantity::ConsumerCalls, Subject::DubboGo, theirs);
+        }
+        consumer.add(Quantity::ConsumerCpu, Subject::DubboGo, 150.0);
+        let mut growth = Measured::default();
+        for units in [1.0, 10.0, 100.0] {
+            let mut point = |watched, value| {
+                growth.point(Added::Methods, watched, Subject::PerCore, (units, value));
+            };
+            point(Watched::Cpu, 8.0);
+            point(Watched::ScrapeSize, 10.0 * units);
+        }
+        Results {
+            parts: [(Part::Consumer, consumer), (Part::Growth, growth)].into(),
+        }
+    }
+
+    fn rendered(part: Part) -> Vec<String> {
+        let tables = of(&results(), part).into_iter().map(lines);
+        tables
+            .flat_map(|table| table.lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    }
+
+    #[test]
+    fn a_row_has_medians_spreads_and_ratios() {
+        assert_eq!(
+            rendered(Part::Consumer),
+            [
+                "|              |        ours, per-core |      dubbo-go |",
+                "|--------------|-----------------------|---------------|",
+                "| calls        | 54,000/s ± 3 %, × 6.1 | 9,000/s ± 6 % |",
+                "| CPU per call |                     – |        150 µs |",
+                "| memory       |                     – |             – |",
+            ]
+        );
+    }
+
+    #[test]
+    fn growth_says_what_one_more_costs() {
+        assert_eq!(
+            rendered(Part::Growth),
+            [
+                "| methods of a provider |                  |        1 |      10 |       100 |     each |            growth |",
+                "|-----------------------|------------------|----------|---------|-----------|----------|-------------------|",
+                "| ours, per-core        | CPU per call     |  8.00 µs | 8.00 µs |   8.00 µs |        – |   flat (R² 1.000) |",
+                "| ours, per-core        | size of a scrape | 10.0 KiB | 100 KiB | 1,000 KiB | 10.0 KiB | linear (R² 1.000) |",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_target_has_a_row_whatever_was_measured() {
+        let rows = lines(targets(&Results::default()));
+        assert_eq!(rows.lines().count(), TARGETS.len() + 2);
+        assert_eq!(rows.matches("not measured").count(), TARGETS.len() * 2);
+    }
 }
