@@ -1,6 +1,8 @@
 //! What one more connection, provider or method costs.
 
-use anyhow::Context as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
 use test_servers::{Process, ZooKeeper, eventually};
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +17,12 @@ const SUBJECTS: [Subject; 3] = [Subject::PerCore, Subject::WorkStealing, Subject
 
 /// Calls a second over all connections, however many there are: so that a call costs the same where connections cost nothing.
 const RATE: u32 = 2_000;
+
+/// What a load lasts longer, for all of its connections to be made.
+const CONNECTING: Duration = Duration::from_secs(2);
+
+/// Between two looks at a provider's memory and connections.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
@@ -54,25 +62,24 @@ async fn connections(
         let load = Load {
             connections: count,
             streams: 8,
+            until: Until::Over(bench.extent.turn + CONNECTING),
             rate: Some((RATE / count).max(1)),
             ..usual
         };
-        let before = provider.cpu()?;
-        let sockets = provider.sockets()?;
+        let (cpu, sockets) = (provider.cpu()?, provider.sockets()?);
         let mut running = bench.h2load.start(load)?;
-        eventually(DEADLINE, "all connections", async || {
-            let open = provider.sockets().map_err(|err| format!("{err:#}"))?;
-            if open >= sockets + count as usize {
-                Ok(())
-            } else {
-                Err(format!("{open} of {count}"))
-            }
-        })
-        .await;
-        sleep(bench.extent.turn / 2).await;
-        let memory = provider.memory()?;
-        let loaded = ended(&mut running).await?;
-        let cpu = provider.cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / loaded;
+        let (mut memory, mut open) = (0.0, 0);
+        while running.is_running() {
+            memory = f64::max(memory, provider.memory()?);
+            open = open.max(provider.sockets()?.saturating_sub(sockets));
+            sleep(LOOK).await;
+        }
+        ensure!(
+            open >= count as usize,
+            "{open} of {count} connections were open at once: the machine is too busy"
+        );
+        let calls = ended(&mut running).await?;
+        let cpu = provider.cpu()?.saturating_sub(cpu).as_secs_f64() * 1e6 / calls;
         let mut point = |watched, value| {
             measured.point(
                 Added::Connections,
@@ -96,7 +103,7 @@ async fn connections(
 async fn ended(load: &mut Process) -> anyhow::Result<f64> {
     let code = load.wait(DEADLINE).await;
     let output = load.stdout();
-    anyhow::ensure!(
+    ensure!(
         code == 0,
         "h2load failed ({code}):\n{output}{}",
         load.stderr()
