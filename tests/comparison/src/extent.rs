@@ -9,8 +9,10 @@ pub(crate) struct Extent {
     pub(crate) rounds: usize,
     /// How long a turn is measured.
     pub(crate) turn: Duration,
-    /// How long a turn goes on before that.
+    /// How long a consumer's turn goes on before that.
     pub(crate) warm_up: Duration,
+    /// How many calls a provider answers before its first turn.
+    pub(crate) first_calls: u64,
     /// How long a turn at a fixed rate is measured.
     pub(crate) fixed_rate: Duration,
     /// Calls among which lost ones are looked for.
@@ -34,6 +36,7 @@ impl Extent {
             rounds: 5,
             turn: Duration::from_secs(2),
             warm_up: Duration::from_millis(700),
+            first_calls: 20_000,
             fixed_rate: Duration::from_secs(3),
             calls: 1_500_000,
             timed_calls: 6_000,
@@ -64,9 +67,10 @@ impl Extent {
     pub(crate) fn smoke() -> Self {
         Self {
             rounds: 1,
-            turn: Duration::from_millis(200),
+            turn: Duration::from_millis(400),
             warm_up: Duration::from_millis(100),
-            fixed_rate: Duration::from_millis(500),
+            first_calls: 500,
+            fixed_rate: Duration::from_millis(900),
             calls: 2_000,
             timed_calls: 256,
             pushing: Duration::from_secs(2),

@@ -14,6 +14,9 @@ use test_servers::Process;
 /// How long a load may take beyond what it was asked for.
 const LIMIT: Duration = Duration::from_secs(400);
 
+/// How often a load is tried: a machine with too much to do can be over with a short one before the first answer.
+const ATTEMPTS: usize = 5;
+
 /// The files that `h2load` reads: a request's body, and the addresses of many methods.
 #[derive(Debug)]
 pub(crate) struct H2load {
@@ -123,15 +126,23 @@ impl H2load {
     }
 
     async fn run_command(&self, command: &mut Command) -> anyhow::Result<Loaded> {
-        let mut process = Process::spawn(command);
-        let code = process.wait(LIMIT).await;
-        let output = process.stdout();
-        ensure!(
-            code == 0,
-            "h2load failed ({code}):\n{output}{}",
-            process.stderr()
-        );
-        read(&output)
+        let mut attempts = ATTEMPTS;
+        loop {
+            let mut process = Process::spawn(command);
+            let code = process.wait(LIMIT).await;
+            let output = process.stdout();
+            ensure!(
+                code == 0,
+                "h2load failed ({code}):\n{output}{}",
+                process.stderr()
+            );
+            let loaded = read(&output)?;
+            if loaded.calls > 0 {
+                return Ok(loaded);
+            }
+            attempts -= 1;
+            ensure!(attempts > 0, "no call was answered in time:\n{output}");
+        }
     }
 
     fn command(&self, load: Load) -> anyhow::Result<Command> {
@@ -222,7 +233,7 @@ pub(crate) fn read(output: &str) -> anyhow::Result<Loaded> {
     let (done, succeeded) = count(" done")
         .zip(count(" succeeded"))
         .with_context(|| format!("not a count of requests: {requests:?}"))?;
-    ensure!(done > 0 && done == succeeded, "calls failed: {requests}");
+    ensure!(done == succeeded, "calls failed: {requests}");
     Ok(Loaded {
         calls: done,
         seconds,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use test_servers::Process;
 
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Returns the options that name the dubbo-go peer. Without Go, `./test.sh` says that this side is not run.
 fn peer(folder: &Path) -> Vec<String> {

@@ -30,9 +30,11 @@ const PUSH_INTERVAL: &str = "1s";
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    starts(bench, &mut measured).await?;
-    scrapes(bench, &mut measured).await?;
-    pushes(bench, &mut measured).await?;
+    // Consumers look into the second one, where nobody is left that was killed.
+    let (any, clean) = (ZooKeeper::start().await, ZooKeeper::start().await);
+    starts(bench, &any, &clean, &mut measured).await?;
+    scrapes(bench, &any, &mut measured).await?;
+    pushes(bench, &any, &mut measured).await?;
     for subject in bench.of(&ONE_EACH) {
         for (quantity, name) in [
             (Quantity::ProviderBinary, "server"),
@@ -48,23 +50,26 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-async fn starts(bench: &Bench, measured: &mut Measured) -> anyhow::Result<()> {
-    let (zookeeper, others) = (ZooKeeper::start().await, ZooKeeper::start().await);
+async fn starts(
+    bench: &Bench,
+    any: &ZooKeeper,
+    clean: &ZooKeeper,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     let many = Many::default();
     let other = bench
         .programs
-        .provider(Subject::WorkStealing, &others.address(), many)
+        .provider(Subject::WorkStealing, &clean.address(), many)
         .await?;
-    registered(&others).await;
+    registered(clean).await;
     let subjects = bench.of(&SUBJECTS);
     for round in 0..bench.extent.rounds {
         for at in Bench::order(round, subjects.len()) {
             let subject = subjects[at];
             let start = Instant::now();
-            let mut provider =
-                bench
-                    .programs
-                    .start_provider(subject, &zookeeper.address(), many, &[])?;
+            let mut provider = bench
+                .programs
+                .start_provider(subject, &any.address(), many, &[])?;
             provider
                 .answered()
                 .await
@@ -72,7 +77,7 @@ async fn starts(bench: &Bench, measured: &mut Measured) -> anyhow::Result<()> {
             let provided = millis(start.elapsed());
             provider.kill();
             measured.add(Quantity::ProviderStart, subject, provided);
-            let consumed = first_call(bench, subject, &others, other.port())
+            let consumed = first_call(bench, subject, clean, other.port())
                 .await
                 .with_context(|| subject.to_string())?;
             measured.add(Quantity::ConsumerStart, subject, consumed);
@@ -131,8 +136,11 @@ async fn registered(zookeeper: &ZooKeeper) {
     .await;
 }
 
-async fn scrapes(bench: &Bench, measured: &mut Measured) -> anyhow::Result<()> {
-    let zookeeper = ZooKeeper::start().await;
+async fn scrapes(
+    bench: &Bench,
+    zookeeper: &ZooKeeper,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     let most = *bench.extent.methods.last().context("there are steps")?;
     let mut providers = Vec::new();
     for subject in bench.of(&ONE_EACH) {
@@ -144,7 +152,7 @@ async fn scrapes(bench: &Bench, measured: &mut Measured) -> anyhow::Result<()> {
                 Quantity::ScrapeSizeThousand,
             ),
         ] {
-            let provider = many(bench, subject, &zookeeper, methods).await?;
+            let provider = many(bench, subject, zookeeper, methods).await?;
             providers.push((subject, provider, time, size));
         }
     }
@@ -207,8 +215,11 @@ pub(super) async fn scrape(provider: &Running) -> anyhow::Result<(f64, f64)> {
 }
 
 /// Watches processes that do nothing but push, all at the same time.
-async fn pushes(bench: &Bench, measured: &mut Measured) -> anyhow::Result<()> {
-    let zookeeper = ZooKeeper::start().await;
+async fn pushes(
+    bench: &Bench,
+    zookeeper: &ZooKeeper,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     let mut pushing = Vec::new();
     for subject in bench.of(&ONE_EACH) {
         for (methods, quantity) in [(1, Quantity::PushCpu), (100, Quantity::PushCpuHundred)] {

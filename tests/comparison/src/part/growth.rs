@@ -26,14 +26,16 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
+    // Consumers look into the second one, where nobody is left that was killed.
+    let (any, clean) = (ZooKeeper::start().await, ZooKeeper::start().await);
     for subject in bench.of(&SUBJECTS) {
-        connections(bench, subject, &mut measured)
+        connections(bench, &any, subject, &mut measured)
             .await
             .with_context(|| subject.to_string())?;
-        providers(bench, subject, &mut measured)
+        providers(bench, &clean, subject, &mut measured)
             .await
             .with_context(|| subject.to_string())?;
-        methods(bench, subject, &mut measured)
+        methods(bench, &any, subject, &mut measured)
             .await
             .with_context(|| subject.to_string())?;
     }
@@ -42,10 +44,10 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
 
 async fn connections(
     bench: &Bench,
+    zookeeper: &ZooKeeper,
     subject: Subject,
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
-    let zookeeper = ZooKeeper::start().await;
     for &count in &bench.extent.connections {
         let provider = bench
             .programs
@@ -66,12 +68,12 @@ async fn connections(
             rate: Some((RATE / count).max(1)),
             ..usual
         };
-        let (cpu, sockets) = (provider.cpu()?, provider.sockets()?);
+        let cpu = provider.cpu()?;
         let mut running = bench.h2load.start(load)?;
         let (mut memory, mut open) = (0.0, 0);
         while running.is_running() {
             memory = f64::max(memory, provider.memory()?);
-            open = open.max(provider.sockets()?.saturating_sub(sockets));
+            open = open.max(provider.sockets()?);
             sleep(LOOK).await;
         }
         ensure!(
@@ -108,11 +110,17 @@ async fn ended(load: &mut Process) -> anyhow::Result<f64> {
         "h2load failed ({code}):\n{output}{}",
         load.stderr()
     );
-    Ok(h2load::read(&output)?.calls as f64)
+    let calls = h2load::read(&output)?.calls;
+    ensure!(calls > 0, "no call was answered:\n{output}");
+    Ok(calls as f64)
 }
 
-async fn providers(bench: &Bench, subject: Subject, measured: &mut Measured) -> anyhow::Result<()> {
-    let zookeeper = ZooKeeper::start().await;
+async fn providers(
+    bench: &Bench,
+    zookeeper: &ZooKeeper,
+    subject: Subject,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     for &count in &bench.extent.providers {
         let many = Many {
             providers: count,
@@ -122,7 +130,7 @@ async fn providers(bench: &Bench, subject: Subject, measured: &mut Measured) -> 
             .programs
             .provider(Subject::PerCore, &zookeeper.address(), many)
             .await?;
-        all_registered(&zookeeper, count as usize).await;
+        all_registered(zookeeper, count as usize).await;
         let before = crowd.answered_calls().await?;
         let start = Instant::now();
         let mut consumer = bench.programs.consumer(
@@ -185,10 +193,14 @@ async fn connected(consumer: &Running, count: usize, start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-async fn methods(bench: &Bench, subject: Subject, measured: &mut Measured) -> anyhow::Result<()> {
-    let zookeeper = ZooKeeper::start().await;
+async fn methods(
+    bench: &Bench,
+    zookeeper: &ZooKeeper,
+    subject: Subject,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
     for &count in &bench.extent.methods {
-        let server = costs::many(bench, subject, &zookeeper, count).await?;
+        let server = costs::many(bench, subject, zookeeper, count).await?;
         let usual = Load::usual(server.port(), Until::Over(bench.extent.turn));
         let load = Load {
             methods: count as usize,

@@ -28,7 +28,8 @@ const SUBJECTS: [Subject; 5] = [
 
 struct Pair {
     subject: Subject,
-    zookeeper: ZooKeeper,
+    /// Its registry; plain tonic has none.
+    zookeeper: Option<ZooKeeper>,
     provider: Running,
 }
 
@@ -36,10 +37,13 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let mut pairs = Vec::new();
     for subject in bench.of(&SUBJECTS) {
-        let zookeeper = ZooKeeper::start().await;
+        let zookeeper = match subject.family() {
+            Family::Tonic => None,
+            Family::Ours | Family::DubboGo => Some(ZooKeeper::start().await),
+        };
         let provider = bench
             .programs
-            .provider(subject, &zookeeper.address(), Many::default())
+            .provider(subject, &address(zookeeper.as_ref()), Many::default())
             .await
             .with_context(|| subject.to_string())?;
         pairs.push(Pair {
@@ -157,8 +161,15 @@ impl Pair {
             zookeeper,
             provider,
         } = self;
-        bench
-            .programs
-            .consumer(*subject, &zookeeper.address(), provider.port(), options)
+        bench.programs.consumer(
+            *subject,
+            &address(zookeeper.as_ref()),
+            provider.port(),
+            options,
+        )
     }
+}
+
+fn address(zookeeper: Option<&ZooKeeper>) -> String {
+    zookeeper.map(ZooKeeper::address).unwrap_or_default()
 }

@@ -32,7 +32,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
             .h2load
             .run(Load::usual(
                 provider.port(),
-                Until::Over(bench.extent.warm_up),
+                Until::Calls(bench.extent.first_calls),
             ))
             .await?;
         providers.push((subject, provider));
