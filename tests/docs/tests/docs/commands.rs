@@ -41,9 +41,13 @@ impl Reader {
                 .await;
                 program
             }
-            // The pages are made by ./test.sh, for all packages.
-            ["cargo", "doc", "-p", package, "--open"] => {
-                tool("cargo", "cargo", ["pkgid", package]);
+            // The pages of all packages are made by ./test.sh.
+            ["cargo", "doc", arguments @ .., "--open"] => {
+                if let ["-p", package] = arguments {
+                    tool("cargo", "cargo", ["pkgid", package]);
+                } else {
+                    assert!(arguments.is_empty(), "{command}");
+                }
                 "cargo doc"
             }
             // Nobody has to have a daemon: what it would start is read by the real program.
