@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
+
+/// The most connections at a time.
+const MOST_CONNECTIONS: usize = 128;
+
+/// The part of the process's file descriptors that they may have: a process has two such servers, and work of its own.
+const SHARE: usize = 8;
+
 /// The limits of one server. The defaults suit some scrapers, some people who look at a page, and a supervisor.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -29,7 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 128,
+            connections: connections(getrlimit(Resource::Nofile).current),
             patience: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             request: Duration::from_secs(20),
@@ -37,6 +45,32 @@ impl Default for Limits {
             answer: Duration::from_secs(30),
             answering: 4,
             leave: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Returns how many connections fit the process's limit of file descriptors, if it has one.
+fn connections(descriptors: Option<u64>) -> usize {
+    let most = descriptors.and_then(|most| usize::try_from(most).ok());
+    most.map_or(MOST_CONNECTIONS, |most| {
+        (most / SHARE).clamp(1, MOST_CONNECTIONS)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_the_rest_of_the_process() {
+        for (descriptors, most) in [
+            (Some(0), 1),
+            (Some(256), 32),
+            (Some(1024), 128),
+            (Some(u64::MAX), 128),
+            (None, 128),
+        ] {
+            assert_eq!(connections(descriptors), most, "of {descriptors:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,10 @@ const HEADER_LIMIT: Duration = Duration::from_secs(10);
 /// How often a silent HTTP/2 peer is asked for a sign of life, and how long it may take to give it.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a peer may take nothing of what it is sent; the kernel, which looks again less and less often, then ends the connection
+/// within half as long again. An HTTP/1.1 peer that reads no answer would keep it, and its connection, for ever.
+const TAKE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Calls in flight on one connection; more of them wait in the consumer.
 const STREAMS: u32 = 1024;
@@ -174,6 +179,7 @@ where
 async fn open(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     let stream = TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
+    set_tcp_user_timeout(&stream, TAKE_LIMIT.as_millis() as u32)?;
     opening::arrived(&stream).await?;
     Ok(stream)
 }

@@ -6,8 +6,8 @@ use tokio_util::task::TaskTracker;
 /// The most connections at a time. Each costs some ten kilobytes, and every consumer has a few.
 const MOST: usize = 10_000;
 
-/// The file descriptors that connections leave to the rest of the process: ZooKeeper, scrapes, pushes, probes.
-const RESERVE: usize = 64;
+/// The part of the process's file descriptors that connections may have; the rest is for ZooKeeper, scrapes, pushes, probes.
+const SHARE: usize = 2;
 
 /// Admits connections up to a limit; further ones are closed at once, so that their consumers turn to other providers.
 #[derive(Debug)]
@@ -43,10 +43,7 @@ impl Admission {
 }
 
 fn fitting(descriptors: usize) -> usize {
-    descriptors
-        .saturating_sub(RESERVE)
-        .max(descriptors / 2)
-        .min(MOST)
+    (descriptors / SHARE).clamp(1, MOST)
 }
 
 #[cfg(test)]
@@ -55,7 +52,7 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_to_the_rest_of_the_process() {
-        for (descriptors, most) in [(100, 50), (256, 192), (1024, 960), (usize::MAX, MOST)] {
+        for (descriptors, most) in [(0, 1), (256, 128), (1024, 512), (usize::MAX, MOST)] {
             assert_eq!(fitting(descriptors), most, "of {descriptors}");
         }
     }
