@@ -6,7 +6,8 @@ use std::time::Duration;
 use e2e::{LONG, Program};
 use test_servers::eventually;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::fault::Length;
@@ -55,13 +56,6 @@ async fn send(address: &str, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Waits until the other side hangs up, and returns whether it does within a minute.
-async fn is_hung_up(stream: &mut TcpStream) -> bool {
-    let mut chunk = [0; 4096];
-    let end = async { while let Ok(1..) = stream.read(&mut chunk).await {} };
-    timeout(LONG, end).await.is_ok()
-}
-
 /// The descriptors of a server that others want to have for themselves.
 const DESCRIPTORS: usize = 256;
 
@@ -72,17 +66,18 @@ pub(crate) async fn hoarded(length: Length) -> Report {
     let client = surroundings.client();
     let stage = surroundings.with(&[server], &client).await;
     let server = &stage.servers[0];
-    let [(_, address), ..] = ports(server).await;
+    let [(_, address), (_, metrics), _] = ports(server).await;
     let mut hoard = Vec::new();
     for _ in 0..DESCRIPTORS {
         let mut stream = connect(&address).await;
         // One that is refused is closed before or after this.
         let _ = stream.write_all(&http2::opening()).await;
         hoard.push(stream);
+        hoard.push(connect(&metrics).await);
     }
     server.logged("further ones are refused").await;
     let mut report = Report::new(format!(
-        "{DESCRIPTORS} connections held to a provider of {DESCRIPTORS} descriptors"
+        "{DESCRIPTORS} connections held to the calls and as many to the metrics of a provider of {DESCRIPTORS} descriptors"
     ));
     sleep(length.seconds(1, 10)).await;
     stage.calls_go_on().await;
@@ -93,58 +88,109 @@ pub(crate) async fn hoarded(length: Length) -> Report {
     drop(hoard);
     let free = Instant::now();
     eventually(LONG, "a new connection is served", async || {
-        let answer = send(&address, &http2::opening()).await;
-        !answer.is_empty()
+        test_servers::get(&format!("http://{address}/")).await
     })
     .await;
     report.recovered = free.elapsed();
     stage.unharmed(report).await
 }
 
+/// How a peer keeps a connection without using it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Idler {
+    /// Says nothing.
+    Silent,
+    /// Says a letter now and then.
+    Slow,
+    /// Asks for much and takes none of it.
+    Deaf,
+}
+
+impl Idler {
+    const ALL: [Self; 3] = [Self::Silent, Self::Slow, Self::Deaf];
+
+    /// Keeps a connection to this port, and returns whether it is hung up on within a minute.
+    async fn is_hung_up_on(self, port: &str, address: &str) -> bool {
+        let hung_up = async {
+            match self {
+                Self::Silent => {
+                    let mut end = Vec::new();
+                    // An error is a connection that was reset.
+                    let _ = connect(address).await.read_to_end(&mut end).await;
+                }
+                Self::Slow => {
+                    let (mut from, to) = connect(address).await.into_split();
+                    let mut end = Vec::new();
+                    tokio::select! {
+                        () = trickle(to, b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ") => {}
+                        _ = from.read_to_end(&mut end) => {}
+                    }
+                }
+                Self::Deaf => {
+                    let socket = TcpSocket::new_v4().expect("there is a descriptor left");
+                    socket
+                        .set_recv_buffer_size(4096)
+                        .expect("a socket has a buffer");
+                    let address = address.parse().expect("it is an address");
+                    let stream = socket.connect(address).await.expect("it listens");
+                    // Never read from, and not closed before the end of this.
+                    let (_from, to) = stream.into_split();
+                    trickle(to, &much(port)).await;
+                }
+            }
+        };
+        timeout(LONG, hung_up).await.is_ok()
+    }
+}
+
+/// Sends these bytes, and then a letter now and then until the other side has hung up.
+async fn trickle(mut to: OwnedWriteHalf, bytes: &[u8]) {
+    if to.write_all(bytes).await.is_err() {
+        return;
+    }
+    while to.write_all(b"x").await.is_ok() {
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Returns requests with more answer than the kernel keeps for a peer that takes none.
+fn much(port: &str) -> Vec<u8> {
+    if port == "calls" {
+        let body = format!("{{\"name\":\"{}\"}}", "x".repeat(3 << 20));
+        let request = format!(
+            "POST /greet.GreetService/Greet HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        return request.repeat(4).into_bytes();
+    }
+    b"GET /prometheus HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(500)
+}
+
 pub(crate) async fn slow(length: Length) -> Report {
     let stage = Stage::start().await;
-    let each = length.of(5, 100);
+    let each = length.of(5, 30);
     let mut report = Report::new(format!(
-        "{each} peers on each port that say nothing, {each} that say a letter now and then"
+        "on each port {each} peers that say nothing, {each} that say a letter now and then, {each} that take no answer"
     ));
     let begin = Instant::now();
     let mut peers = tokio::task::JoinSet::new();
-    for (port, address) in ports(&stage.servers[0]).await.into_iter().take(1) {
-        for number in 0..2 * each {
-            let (speaks, address) = (number % 2 == 1, address.clone());
-            peers.spawn(async move {
-                let mut stream = connect(&address).await;
-                if !speaks {
-                    return (port, "silent", is_hung_up(&mut stream).await);
-                }
-                let (mut from, mut to) = stream.into_split();
-                let drip = async {
-                    let _ = to
-                        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ")
-                        .await;
-                    while to.write_all(b"x").await.is_ok() {
-                        sleep(Duration::from_millis(500)).await;
-                    }
-                };
-                let mut end = Vec::new();
-                let hung_up = async { timeout(LONG, from.read_to_end(&mut end)).await.is_ok() };
-                tokio::select! {
-                    () = drip => (port, "slow", true),
-                    hung_up = hung_up => (port, "slow", hung_up),
-                }
-            });
+    for (port, address) in ports(&stage.servers[0]).await {
+        for idler in Idler::ALL.repeat(each) {
+            let address = address.clone();
+            peers.spawn(async move { (port, idler, idler.is_hung_up_on(port, &address).await) });
         }
     }
     stage.calls_go_on().await;
     let mut kept = BTreeMap::new();
     while let Some(peer) = peers.join_next().await {
-        let (port, kind, hung_up) = peer.expect("a peer does not panic");
-        *kept.entry((port, kind)).or_insert(0) += usize::from(!hung_up);
+        let (port, idler, hung_up) = peer.expect("a peer does not panic");
+        *kept.entry((port, idler)).or_insert(0) += usize::from(!hung_up);
     }
-    for ((port, kind), kept) in kept {
+    for ((port, idler), kept) in kept {
         report.promise(
             kept == 0,
-            format!("every {kind} peer of the {port} is hung up on: {kept} of {each} were not"),
+            format!("every {idler:?} peer of the {port} is hung up on: {kept} of {each} were not"),
         );
     }
     report.recovered = begin.elapsed();
