@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::fault::Length;
 use crate::line::{Front, Line};
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings, is_called};
+use crate::stage::{Compared, Stage, Surroundings, is_called};
 
 /// Returns a client's command that gives up on an attempt soon.
 fn impatient(surroundings: &Surroundings) -> Command {
@@ -98,6 +98,6 @@ pub(crate) async fn corrupted(length: Length) -> Report {
         report.promise(server.is_running(), "no server crashes");
     }
     // A greeting with a flipped bit is a greeting, and an error with one is an error: only the counts can be held to something.
-    stage.settle(&mut report).await;
+    stage.settle_client(&mut report, Compared::Totals).await;
     report
 }

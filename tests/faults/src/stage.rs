@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{LONG, Program, Scrape};
+use e2e::{LONG, Program, Scrape, Summary};
 use test_servers::{Ephemerals, Pushgateway, ZooKeeper, eventually};
 use tokio::time::{Instant, sleep};
 
@@ -82,6 +82,16 @@ pub(crate) fn client(zookeeper: &str) -> Command {
     command
 }
 
+/// What a client says of its calls, as far as its metrics must say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// How many there were, succeeded, and failed.
+    Outcomes,
+    /// How many there were: an answer that cannot be decoded is a failure to its caller, and the success to the metrics that it
+    /// was on the wire.
+    Totals,
+}
+
 /// A client that calls servers all the time.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -152,38 +162,55 @@ impl Stage {
     ///
     /// No observation may be lost, and nothing may be left in flight.
     pub(crate) async fn settle(&mut self, report: &mut Report) {
+        let summary = self.settle_client(report, Compared::Outcomes).await;
+        if self.whole {
+            self.settle_servers(summary.succeeded, report).await;
+        }
+    }
+
+    /// Stops the client, and compares what it says with what it has counted.
+    pub(crate) async fn settle_client(
+        &mut self,
+        report: &mut Report,
+        compared: Compared,
+    ) -> Summary {
         self.client.stop().await;
         let summary = self.client.summary();
         let figures = Scrape(self.gateway.samples().await).of(&[("job", "dubbo_client")]);
         let counted = |family: &str| figures.sum(family).map_or(0, |value| value as u64);
         report.calls = summary.calls;
         report.failed = summary.failed;
-        report.lost = [
+        let said = [
             ("total", summary.calls),
             ("succeed_total", summary.succeeded),
             ("failed_total", summary.failed),
-        ]
-        .iter()
-        .map(|(family, calls)| {
-            calls.abs_diff(counted(&format!("dubbo_consumer_requests_{family}")))
-        })
-        .max()
-        .unwrap_or_default();
+        ];
+        let compared = match compared {
+            Compared::Outcomes => &said[..],
+            Compared::Totals => &said[..1],
+        };
+        report.lost = compared
+            .iter()
+            .map(|(family, calls)| {
+                calls.abs_diff(counted(&format!("dubbo_consumer_requests_{family}")))
+            })
+            .max()
+            .unwrap_or_default();
         report.promise(
             report.lost == 0,
             format!(
-                "no observation of the consumer is lost: it says {:?}, and its metrics {:?}",
+                "no observation of the consumer is lost: it says {:?}, and its metrics {}, {}, {}",
                 summary.line,
-                figures.sum("dubbo_consumer_requests_total")
+                counted("dubbo_consumer_requests_total"),
+                counted("dubbo_consumer_requests_succeed_total"),
+                counted("dubbo_consumer_requests_failed_total"),
             ),
         );
         report.promise(
             counted("dubbo_consumer_requests_processing_total") == 0,
             "nothing is in flight in the consumer when it has ended",
         );
-        if self.whole {
-            self.settle_servers(summary.succeeded, report).await;
-        }
+        summary
     }
 
     async fn settle_servers(&self, succeeded: u64, report: &mut Report) {
