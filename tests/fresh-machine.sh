@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the README's first two commands on a fresh machine: a bare Debian made by debootstrap, a clean clone of the commit that is
-# checked out, and a Rust toolchain. A command of its own, as root; it takes half an hour and 12 GB of disk.
+# checked out, and a Rust toolchain. Prints times and disk. A command of its own, as root; both together take more than half an hour.
 #
 #   fresh-machine.sh              both commands
 #   fresh-machine.sh 1            the first one only; 2: the second one only
