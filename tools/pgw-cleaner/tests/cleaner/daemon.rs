@@ -269,3 +269,47 @@ async fn an_address_in_use_is_an_error_at_the_start() {
         "{ended:?}"
     );
 }
+
+#[tokio::test]
+async fn it_asks_for_a_login_before_its_figures_and_not_before_its_probes() {
+    let server = Pushgateway::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "hunter2\n").unwrap();
+    let options = [
+        "--metrics-user",
+        "prometheus",
+        "--metrics-pass-file",
+        password.to_str().unwrap(),
+    ];
+    let daemon = Daemon::start(&server.url(), &options);
+    eventually(LONG, "it is ready", async || {
+        let status = daemon.status("/ready").await;
+        if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    assert_eq!(daemon.status("/live").await, 200);
+    assert_eq!(
+        (daemon.status("/metrics").await, daemon.status("/").await),
+        (401, 401)
+    );
+    let log = daemon.stop().await;
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_is_named_with_its_option() {
+    let file = "/no/such/file";
+    let options = [
+        "--daemon",
+        "--metrics-tls-cert",
+        file,
+        "--metrics-tls-key",
+        file,
+    ];
+    let ended = run("127.0.0.1:1", &options).await;
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    for part in ["--metrics-tls-cert", file] {
+        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    }
+}
