@@ -15,8 +15,9 @@ fn every_link_leads_to_a_file_a_heading_or_has_the_form_of_an_address() {
         for link in document.links() {
             links += 1;
             let target = link.target.as_str();
-            // ./bench.sh draws it.
-            if target == "side-by-side.svg" {
+            // Both come from ./bench.sh: where it has written no figures yet, it has drawn no picture.
+            let unwritten = "writes from here -->\n<!-- to here -->";
+            if target == "side-by-side.svg" && document.text.contains(unwritten) {
                 continue;
             }
             if target.starts_with("http") {
