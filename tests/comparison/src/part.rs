@@ -4,6 +4,7 @@ mod consumer;
 mod costs;
 mod exactness;
 mod growth;
+mod handlers;
 mod pair;
 mod provider;
 
@@ -21,6 +22,8 @@ use crate::results::Measured;
 pub(crate) enum Part {
     /// Providers under h2load
     Provider,
+    /// Handlers that keep a core busy
+    Handlers,
     /// Consumers that call the same provider
     Consumer,
     /// A consumer and a provider of the same kind
@@ -35,8 +38,9 @@ pub(crate) enum Part {
 
 impl Part {
     /// All of them, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Provider,
+        Self::Handlers,
         Self::Consumer,
         Self::Pair,
         Self::Exactness,
@@ -48,6 +52,7 @@ impl Part {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Provider => "Provider",
+            Self::Handlers => "Handlers that keep a core busy",
             Self::Consumer => "Consumer",
             Self::Pair => "End to end",
             Self::Exactness => "Exactness",
@@ -63,6 +68,7 @@ impl Part {
     pub(crate) async fn measure(self, bench: &Bench) -> anyhow::Result<Measured> {
         match self {
             Self::Provider => provider::measure(bench).await,
+            Self::Handlers => handlers::measure(bench).await,
             Self::Consumer => consumer::measure(bench).await,
             Self::Pair => pair::measure(bench).await,
             Self::Exactness => exactness::measure(bench).await,

@@ -125,6 +125,8 @@ quantities! {
     ProviderCpuAlone: Provider, Micros, "CPU per call on one connection";
     ProviderP50: Provider, Millis, "p50 at 2,000/s";
     ProviderP99: Provider, Millis, "p99 at 2,000/s";
+    BusyCalls: Handlers, PerSecond, "calls on 8 connections";
+    BusyCallsAlone: Handlers, PerSecond, "calls on one connection";
     ConsumerCalls: Consumer, PerSecond, "calls";
     ConsumerCpu: Consumer, Micros, "CPU per call";
     ConsumerMemory: Consumer, Mebibytes, "memory";

@@ -46,6 +46,8 @@ pub(crate) struct Many {
     pub(crate) providers: u32,
     /// The shortest delay, of which the longest is [`SPREAD`] times as long.
     pub(crate) delay: Duration,
+    /// How long a handler keeps its core busy; ours only.
+    pub(crate) work: Duration,
 }
 
 /// How many times the longest delay is the shortest.
@@ -129,8 +131,9 @@ impl Programs {
             methods,
             providers,
             delay,
+            work,
         } = many;
-        let crowd = methods > 0 || providers > 0 || !delay.is_zero();
+        let crowd = methods > 0 || providers > 0 || !delay.is_zero() || !work.is_zero();
         let ours = if crowd { "crowd" } else { "server" };
         let mut command = Command::new(self.path(subject, ours)?);
         let (port, metrics_port) = (free_port(), free_port());
@@ -161,6 +164,9 @@ impl Programs {
         if !delay.is_zero() {
             command.arg(format!("--delay={}ms", delay.as_millis()));
             command.arg(format!("--spread={SPREAD}"));
+        }
+        if !work.is_zero() {
+            command.arg(format!("--work={}us", work.as_micros()));
         }
         command.arg(format!("--port={port}")).args(options);
         Running::spawn(&mut command, port, metrics_port)

@@ -19,7 +19,7 @@ use http::uri::PathAndQuery;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
@@ -44,6 +44,9 @@ struct Args {
     /// The longest time, in shortest ones; those between are spread evenly over their logarithm.
     #[arg(long, default_value = "1")]
     spread: f64,
+    /// How long a greeting keeps its thread busy, without a pause in which others could run there.
+    #[arg(long, default_value = "0s", value_parser = value::duration)]
+    work: Duration,
     #[command(flatten)]
     process: ProcessArgs,
 }
@@ -72,13 +75,18 @@ impl CommandLine for Args {
             providers,
             delay,
             spread,
+            work,
             process,
         } = self;
         Ok(Config {
             port,
             methods: methods.get(),
             providers: providers.get(),
-            greeter: Greeter { delay, spread },
+            greeter: Greeter {
+                delay,
+                spread,
+                work,
+            },
             process: process.into_config()?,
         })
     }
@@ -123,6 +131,7 @@ fn run(config: Config) -> anyhow::Result<()> {
 struct Greeter {
     delay: Duration,
     spread: f64,
+    work: Duration,
 }
 
 #[tonic::async_trait]
@@ -133,6 +142,10 @@ impl GreetService for Greeter {
     ) -> Result<Response<GreetResponse>, Status> {
         if !self.delay.is_zero() {
             sleep(self.delay.mul_f64(self.spread.powf(fastrand::f64()))).await;
+        }
+        let start = Instant::now();
+        while start.elapsed() < self.work {
+            std::hint::spin_loop();
         }
         let GreetRequest { name } = request.into_inner();
         Ok(Response::new(GreetResponse { greeting: name }))

@@ -16,7 +16,7 @@ const CONNECTIONS: u32 = 8;
 const RATE: u32 = 2_000;
 
 /// Calls in flight when one connection carries all of them: as many as on all connections otherwise.
-const ALONE: u32 = 128;
+pub(super) const ALONE: u32 = 128;
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let zookeeper = ZooKeeper::start().await;

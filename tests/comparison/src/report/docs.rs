@@ -97,6 +97,11 @@ fn markdown(results: &Results) -> String {
 /// Returns how a part is measured.
 fn note(part: Part) -> &'static str {
     match part {
+        Part::Handlers => {
+            "\
+Each greeting computes for 200 µs. With a runtime for each core a connection has one core, whatever it carries; where work is stolen,
+one connection can use them all. `h2load` needs the cores, too."
+        }
         Part::Provider => {
             "\
 All providers run at once, registered in ZooKeeper, with health and metadata service, and take turns under `h2load` with 8
