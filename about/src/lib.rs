@@ -1,6 +1,6 @@
 //! What a program tells about itself: its version with the commit, its manual page, its shell completions.
 //!
-//! A program parses its command line by [`matches`] or [`parse`], and has `--version` and the hidden option `--generate`:
+//! A program parses its command line by [`matches()`] or [`parse`], and has `--version` and the hidden option `--generate`:
 //!
 //! ```text
 //! server --generate man  | man -l -
