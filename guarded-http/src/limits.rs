@@ -37,7 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: connections(getrlimit(Resource::Nofile).current),
+            connections: share_of_descriptors(SHARE, MOST_CONNECTIONS),
             patience: Duration::from_secs(1),
             handshake: Duration::from_secs(10),
             request: Duration::from_secs(20),
@@ -49,12 +49,16 @@ impl Default for Limits {
     }
 }
 
-/// Returns how many connections fit the process's limit of file descriptors, if it has one.
-fn connections(descriptors: Option<u64>) -> usize {
-    let most = descriptors.and_then(|most| usize::try_from(most).ok());
-    most.map_or(MOST_CONNECTIONS, |most| {
-        (most / SHARE).clamp(1, MOST_CONNECTIONS)
-    })
+/// Returns how many connections may be open so that they take at most one in `share` of the file descriptors that this process
+/// may open: at least 1, and at most `most`.
+pub fn share_of_descriptors(share: usize, most: usize) -> usize {
+    fitting(getrlimit(Resource::Nofile).current, share, most)
+}
+
+fn fitting(descriptors: Option<u64>, share: usize, most: usize) -> usize {
+    let descriptors = descriptors.and_then(|number| usize::try_from(number).ok());
+    let most = most.max(1);
+    descriptors.map_or(most, |number| (number / share.max(1)).clamp(1, most))
 }
 
 #[cfg(test)]
@@ -63,14 +67,21 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_to_the_rest_of_the_process() {
-        for (descriptors, most) in [
-            (Some(0), 1),
-            (Some(256), 32),
-            (Some(1024), 128),
-            (Some(u64::MAX), 128),
-            (None, 128),
-        ] {
-            assert_eq!(connections(descriptors), most, "of {descriptors:?}");
+        let cases = [
+            (Some(0), SHARE, MOST_CONNECTIONS, 1),
+            (Some(256), SHARE, MOST_CONNECTIONS, 32),
+            (Some(1024), SHARE, MOST_CONNECTIONS, 128),
+            (Some(u64::MAX), SHARE, MOST_CONNECTIONS, 128),
+            (None, SHARE, MOST_CONNECTIONS, 128),
+            (Some(0), 2, 10_000, 1),
+            (Some(256), 2, 10_000, 128),
+            (Some(1024), 2, 10_000, 512),
+            (Some(u64::MAX), 2, 10_000, 10_000),
+            (Some(256), 0, 0, 1),
+        ];
+        for (descriptors, share, most, expected) in cases {
+            let fitting = fitting(descriptors, share, most);
+            assert_eq!(fitting, expected, "one in {share} of {descriptors:?}");
         }
     }
 }

@@ -90,8 +90,10 @@ impl Server {
     }
 }
 
-/// Accepts a connection, however long the process is out of file descriptors.
-async fn accept(listener: &TcpListener) -> TcpStream {
+/// Accepts a connection, however long the process is out of file descriptors: then it tells the log once, and tries on.
+///
+/// Dropped before it is done, it has accepted none.
+pub async fn accept(listener: &TcpListener) -> TcpStream {
     let mut failing = false;
     loop {
         match listener.accept().await {

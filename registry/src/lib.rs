@@ -8,7 +8,8 @@
 //! ```
 //! use dubbo_registry::{MemoryRegistry, Reference, Registration, Registry, ServiceInfo};
 //!
-//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), dubbo_registry::Error> {
 //! let registry = MemoryRegistry::new();
 //! let service = ServiceInfo { interface: "greet.GreetService".into(), ..ServiceInfo::default() };
 //! let provider = Registration::new("my-app", "10.0.0.1", 20000, vec![service])?;
@@ -17,8 +18,8 @@
 //! let mut subscription = registry.subscribe(Reference::new("greet.GreetService")?);
 //! assert_eq!(subscription.available().await?[0].address(), "10.0.0.1:20000");
 //! announcement.withdraw().await?;
-//! # Ok::<_, dubbo_registry::Error>(())
-//! # }).unwrap();
+//! # Ok(())
+//! # }
 //! ```
 
 mod announcement;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
 use tempfile::TempDir;
-use test_servers::{Process, Sample, eventually, free_port, get};
+use test_servers::{Process, Sample, Usage, eventually, free_port, get};
 use tokio::time::Instant;
 
 use crate::subject::{Family, Subject};
@@ -259,7 +259,7 @@ impl Running {
     /// # Errors
     /// When it has ended, with what it said.
     pub(crate) fn memory(&self) -> anyhow::Result<f64> {
-        usage::resident_mib(self.process.id()).with_context(|| self.process.stderr())
+        Ok(self.held()?.memory_kib as f64 / 1024.0)
     }
 
     /// Returns how many sockets it has open.
@@ -267,7 +267,17 @@ impl Running {
     /// # Errors
     /// When it has ended, with what it said.
     pub(crate) fn sockets(&self) -> anyhow::Result<usize> {
-        usage::sockets(self.process.id()).with_context(|| self.process.stderr())
+        Ok(self.held()?.sockets as usize)
+    }
+
+    fn held(&self) -> anyhow::Result<Usage> {
+        let held = Usage::of(self.process.id());
+        ensure!(
+            held.memory_kib > 0,
+            "the process has ended: {}",
+            self.process.stderr()
+        );
+        Ok(held)
     }
 
     /// Calls it until it answers, with the right greeting.

@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::quantity::Quantity;
 use crate::results::Results;
-use crate::statistics::median;
 use crate::subject::Subject;
 
 /// A target, the same for both of our shapes.
@@ -186,17 +185,10 @@ impl Target {
             Against::Ceiling => results.ratio(self.quantity, ours, ours.ceiling()),
             Against::Bare => results.ratio(self.quantity, ours, ours.bare()),
             // The worst sample: an exact count is exact each time.
-            Against::Itself => {
-                results
-                    .samples(self.quantity, ours)
-                    .map(|samples| match self.bound {
-                        Bound::Most(_) => samples
-                            .iter()
-                            .map(|sample| sample.abs())
-                            .fold(f64::NAN, f64::max),
-                        _ => median(samples),
-                    })
-            }
+            Against::Itself => results.samples(self.quantity, ours).map(|samples| {
+                let sizes = samples.iter().map(|sample| sample.abs());
+                sizes.fold(f64::NAN, f64::max)
+            }),
         };
         let Some(figure) = figure else {
             return Verdict::NotMeasured;

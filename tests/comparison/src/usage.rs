@@ -1,4 +1,4 @@
-//! What a process uses, as the kernel counts it in `/proc`.
+//! The CPU time of a process, as the kernel counts it in `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -25,31 +25,6 @@ pub(crate) fn cpu(id: u32) -> anyhow::Result<Duration> {
     Ok(whole.max(Duration::from_nanos(threads)))
 }
 
-/// Returns the resident memory of a process, in MiB.
-///
-/// # Errors
-/// When there is no such process.
-pub(crate) fn resident_mib(id: u32) -> anyhow::Result<f64> {
-    let status = read(id, "status")?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kib.with_context(|| format!("process {id} has no memory any more"))? / 1024.0)
-}
-
-/// Returns how many sockets a process has open.
-///
-/// # Errors
-/// When there is no such process.
-pub(crate) fn sockets(id: u32) -> anyhow::Result<usize> {
-    let descriptors = fs::read_dir(format!("/proc/{id}/fd"))?.flatten();
-    Ok(descriptors
-        .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
-        .filter(|target| target.to_string_lossy().starts_with("socket:"))
-        .count())
-}
-
 fn read(id: u32, file: &str) -> anyhow::Result<String> {
     let path = format!("/proc/{id}/{file}");
     fs::read_to_string(&path).with_context(|| format!("{path}: has the process ended?"))
@@ -66,6 +41,8 @@ fn ticks(stat: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use test_servers::Usage;
+
     use super::*;
 
     #[test]
@@ -83,10 +60,10 @@ mod tests {
         while cpu(id).unwrap() < before + Duration::from_millis(20) {
             sum = (0..100_000u64).fold(sum, |sum, n| std::hint::black_box(sum.wrapping_add(n)));
         }
-        assert!(resident_mib(id).unwrap() > 0.5);
-        let sockets_before = sockets(id).unwrap();
+        assert!(Usage::of(id).memory_kib > 512);
+        let sockets_before = Usage::of(id).sockets;
         let _socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(sockets(id).unwrap() > sockets_before.saturating_sub(1));
+        assert!(Usage::of(id).sockets > sockets_before.saturating_sub(1));
     }
 
     #[test]

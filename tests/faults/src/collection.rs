@@ -35,12 +35,10 @@ pub(crate) async fn away(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     prometheus.restart().await;
-    let back = Instant::now();
-    eventually(LONG, "fresh figures", async || {
+    let fresh = eventually(LONG, "fresh figures", async || {
         read(&prometheus).await > before
-    })
-    .await;
-    report.recovered = back.elapsed();
+    });
+    report.recovers(fresh).await;
     stage.settle(&mut report).await;
     report.promise(report.failed == 0, "no call fails");
     let succeeded = stage.client.summary().succeeded as f64;
@@ -90,8 +88,6 @@ pub(crate) async fn storm(length: Length) -> Report {
         }
     }
     report.note(&format!(" in {:.1?}", begin.elapsed()));
-    let end = Instant::now();
-    stage.calls_go_on().await;
-    report.recovered = end.elapsed();
+    report.recovers(stage.calls_go_on()).await;
     stage.unharmed(report).await
 }

@@ -81,9 +81,7 @@ pub(crate) async fn down(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.gateway.restart().await;
-    let back = Instant::now();
-    pushed(&stage.gateway).await;
-    report.recovered = back.elapsed();
+    report.recovers(pushed(&stage.gateway)).await;
     unharmed(stage, report, "cannot").await
 }
 
@@ -95,9 +93,7 @@ pub(crate) async fn stopped(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.gateway.continue_process();
-    let back = Instant::now();
-    pushed(&stage.gateway).await;
-    report.recovered = back.elapsed();
+    report.recovers(pushed(&stage.gateway)).await;
     unharmed(stage, report, "5s").await
 }
 
@@ -125,9 +121,7 @@ async fn refused(status: u16, length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     proxy.redirect(stage.gateway.address());
-    let back = Instant::now();
-    pushed(&stage.gateway).await;
-    report.recovered = back.elapsed();
+    report.recovers(pushed(&stage.gateway)).await;
     unharmed(stage, report, &status.to_string()).await
 }
 
@@ -147,9 +141,7 @@ pub(crate) async fn disk_full(length: Length) -> Report {
     let full = Instant::now();
     sleep(length.seconds(0, 10)).await;
     stage.calls_go_on().await;
-    let before = Instant::now();
-    pushed(&stage.gateway).await;
-    report.recovered = before.elapsed();
+    report.recovers(pushed(&stage.gateway)).await;
     report.note(&format!(", for {:.0?}", full.elapsed()));
     unharmed(stage, report, "").await
 }
@@ -158,9 +150,7 @@ pub(crate) async fn emptied(_: Length) -> Report {
     let mut stage = start(Surroundings::start().await).await;
     let mut report = Report::new("SIGKILL, back at once, without its groups");
     stage.gateway.restart().await;
-    let back = Instant::now();
-    pushed(&stage.gateway).await;
-    report.recovered = back.elapsed();
+    report.recovers(pushed(&stage.gateway)).await;
     let groups = stage.gateway.groups().await.len();
     report.promise(groups == 1, format!("the group is there again: {groups}"));
     unharmed(stage, report, "").await

@@ -7,7 +7,7 @@ use std::process::Command;
 use e2e::{LONG, Program, Scrape};
 use test_servers::{Pushgateway, eventually};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::fault::Length;
 use crate::report::Report;
@@ -71,8 +71,7 @@ pub(crate) async fn clock_jumps(length: Length) -> Report {
     for (offset, days) in [("+1d", 1.0), ("-1d", -1.0), ("+0", 0.0)] {
         let real = pushed_at(&stage.gateway).await.1;
         clock.set(offset);
-        let set = Instant::now();
-        eventually(LONG, "a push with the new time", async || {
+        let told = eventually(LONG, "a push with the new time", async || {
             let (said, received) = pushed_at(&stage.gateway).await;
             let near = (said - received - days * DAY).abs() < 3600.0;
             if near && received > real {
@@ -80,9 +79,8 @@ pub(crate) async fn clock_jumps(length: Length) -> Report {
             } else {
                 Err((said, received))
             }
-        })
-        .await;
-        report.recovered = report.recovered.max(set.elapsed());
+        });
+        report.recovers(told).await;
         sleep(length.seconds(1, 10)).await;
         stage.calls_go_on().await;
         let figures = Scrape(stage.gateway.samples().await).of(&[("job", "dubbo_client")]);
@@ -136,17 +134,15 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
     // On its open connection; a scrape would need a new one.
     stage.calls_go_on().await;
     drop(crowd);
-    let back = Instant::now();
-    eventually(LONG, "it can be scraped", async || {
+    let scraped = eventually(LONG, "it can be scraped", async || {
         let answer = test_servers::get(&server.metrics_url().await).await?;
         if answer.status == 200 {
             Ok(())
         } else {
             Err(answer.body)
         }
-    })
-    .await;
-    report.recovered = back.elapsed();
+    });
+    report.recovers(scraped).await;
     let mut newcomer = Program::start(
         Program::client(&stage.zookeeper.address())
             .args(["--push=false", "--count=20", "--direct"])

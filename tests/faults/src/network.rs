@@ -1,22 +1,14 @@
 //! The way between a consumer and one of its providers is cut, slow, or not to be trusted.
 
-use std::process::Command;
 use std::time::Duration;
 
 use e2e::Program;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::fault::Length;
 use crate::line::{Front, Line};
 use crate::report::Report;
 use crate::stage::{Compared, Stage, Surroundings, is_called};
-
-/// Returns a client's command that gives up on an attempt soon.
-fn impatient(surroundings: &Surroundings) -> Command {
-    let mut client = surroundings.client();
-    client.args(["--timeout", "500ms"]);
-    client
-}
 
 /// Two servers, the first of which the client reaches through a proxy only.
 async fn behind_front() -> (Stage, Front) {
@@ -24,7 +16,7 @@ async fn behind_front() -> (Stage, Front) {
     let zookeeper = surroundings.zookeeper.address();
     let (first, front) = Front::start(&surroundings, &zookeeper).await;
     let second = Program::start(&surroundings.server());
-    let client = impatient(&surroundings);
+    let client = surroundings.impatient_client();
     let stage = surroundings.called_by(&client, vec![first, second]).await;
     (stage, front)
 }
@@ -43,9 +35,7 @@ pub(crate) async fn cut_off(length: Length) -> Report {
         sleep(outage).await;
         stage.calls_go_on().await;
         front.proxy.restore();
-        let back = Instant::now();
-        is_called(&stage.servers[0]).await;
-        report.recovered = report.recovered.max(back.elapsed());
+        report.recovers(is_called(&stage.servers[0])).await;
     }
     stage.unharmed(report).await
 }
@@ -54,7 +44,7 @@ pub(crate) async fn host_cut_off(length: Length) -> Report {
     let surroundings = Surroundings::start().await;
     let (first, line) = Line::start(&surroundings).await;
     let second = Program::start(&surroundings.server());
-    let client = impatient(&surroundings);
+    let client = surroundings.impatient_client();
     let stage = surroundings.called_by(&client, vec![first, second]).await;
     // Longer than a session, so that the provider is forgotten as well.
     let outage = length.seconds(4, 30);
@@ -63,9 +53,7 @@ pub(crate) async fn host_cut_off(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     line.restore();
-    let back = Instant::now();
-    is_called(&stage.servers[0]).await;
-    report.recovered = back.elapsed();
+    report.recovers(is_called(&stage.servers[0])).await;
     stage.unharmed(report).await
 }
 
@@ -77,9 +65,7 @@ pub(crate) async fn slow(length: Length) -> Report {
     sleep(outage).await;
     stage.everybody_is_called().await;
     front.proxy.restore();
-    let back = Instant::now();
-    stage.calls_go_on().await;
-    report.recovered = back.elapsed();
+    report.recovers(stage.calls_go_on()).await;
     stage.unharmed(report).await
 }
 
@@ -91,9 +77,7 @@ pub(crate) async fn corrupted(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     front.proxy.restore();
-    let back = Instant::now();
-    is_called(&stage.servers[0]).await;
-    report.recovered = back.elapsed();
+    report.recovers(is_called(&stage.servers[0])).await;
     for server in &mut stage.servers {
         report.promise(server.is_running(), "no server crashes");
     }

@@ -1,20 +1,21 @@
 //! Whoever connects and means no good.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use e2e::{LONG, Program};
-use test_servers::eventually;
+use test_servers::{Usage, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
+
+mod idler;
 
 use crate::fault::Length;
 use crate::http2::{self, END_HEADERS, Kind};
 use crate::report::Report;
-use crate::soak::Usage;
 use crate::stage::{Stage, Surroundings, wrapped};
+
+pub(crate) use idler::slow;
 
 /// The ports of a server: calls, metrics, probes.
 async fn ports(server: &Program) -> [(&'static str, String); 3] {
@@ -56,6 +57,15 @@ async fn send(address: &str, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// Returns a call with this body in JSON.
+fn json_call(body: &str) -> String {
+    format!(
+        "POST /greet.GreetService/Greet HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 /// The descriptors of a server that others want to have for themselves.
 const DESCRIPTORS: usize = 256;
 
@@ -86,114 +96,11 @@ pub(crate) async fn hoarded(length: Length) -> Report {
         "it can be scraped meanwhile",
     );
     drop(hoard);
-    let free = Instant::now();
-    eventually(LONG, "a new connection is served", async || {
-        test_servers::get(&format!("http://{address}/")).await
-    })
-    .await;
-    report.recovered = free.elapsed();
-    stage.unharmed(report).await
-}
-
-/// How a peer keeps a connection without using it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Idler {
-    /// Says nothing.
-    Silent,
-    /// Says a letter now and then.
-    Slow,
-    /// Asks for much and takes none of it.
-    Deaf,
-}
-
-impl Idler {
-    const ALL: [Self; 3] = [Self::Silent, Self::Slow, Self::Deaf];
-
-    /// Keeps a connection to this port, and returns whether it is hung up on within a minute.
-    async fn is_hung_up_on(self, port: &str, address: &str) -> bool {
-        let hung_up = async {
-            match self {
-                Self::Silent => {
-                    let mut end = Vec::new();
-                    // An error is a connection that was reset.
-                    let _ = connect(address).await.read_to_end(&mut end).await;
-                }
-                Self::Slow => {
-                    let (mut from, to) = connect(address).await.into_split();
-                    let mut end = Vec::new();
-                    tokio::select! {
-                        () = trickle(to, b"GET / HTTP/1.1\r\nhost: localhost\r\nx: ") => {}
-                        _ = from.read_to_end(&mut end) => {}
-                    }
-                }
-                Self::Deaf => {
-                    let socket = TcpSocket::new_v4().expect("there is a descriptor left");
-                    socket
-                        .set_recv_buffer_size(4096)
-                        .expect("a socket has a buffer");
-                    let address = address.parse().expect("it is an address");
-                    let stream = socket.connect(address).await.expect("it listens");
-                    // Never read from, and not closed before the end of this.
-                    let (_from, to) = stream.into_split();
-                    trickle(to, &much(port)).await;
-                }
-            }
-        };
-        timeout(LONG, hung_up).await.is_ok()
-    }
-}
-
-/// Sends these bytes, and then a letter now and then until the other side has hung up.
-async fn trickle(mut to: OwnedWriteHalf, bytes: &[u8]) {
-    if to.write_all(bytes).await.is_err() {
-        return;
-    }
-    while to.write_all(b"x").await.is_ok() {
-        sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// Returns requests with more answer than the kernel keeps for a peer that takes none.
-fn much(port: &str) -> Vec<u8> {
-    if port == "calls" {
-        let body = format!("{{\"name\":\"{}\"}}", "x".repeat(3 << 20));
-        let request = format!(
-            "POST /greet.GreetService/Greet HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        return request.repeat(4).into_bytes();
-    }
-    b"GET /prometheus HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(500)
-}
-
-pub(crate) async fn slow(length: Length) -> Report {
-    let stage = Stage::start().await;
-    let each = length.of(5, 30);
-    let mut report = Report::new(format!(
-        "on each port {each} peers that say nothing, {each} that say a letter now and then, {each} that take no answer"
-    ));
-    let begin = Instant::now();
-    let mut peers = tokio::task::JoinSet::new();
-    for (port, address) in ports(&stage.servers[0]).await {
-        for idler in Idler::ALL.repeat(each) {
-            let address = address.clone();
-            peers.spawn(async move { (port, idler, idler.is_hung_up_on(port, &address).await) });
-        }
-    }
-    stage.calls_go_on().await;
-    let mut kept = BTreeMap::new();
-    while let Some(peer) = peers.join_next().await {
-        let (port, idler, hung_up) = peer.expect("a peer does not panic");
-        *kept.entry((port, idler)).or_insert(0) += usize::from(!hung_up);
-    }
-    for ((port, idler), kept) in kept {
-        report.promise(
-            kept == 0,
-            format!("every {idler:?} peer of the {port} is hung up on: {kept} of {each} were not"),
-        );
-    }
-    report.recovered = begin.elapsed();
+    report
+        .recovers(eventually(LONG, "a new connection is served", async || {
+            test_servers::get(&format!("http://{address}/")).await
+        }))
+        .await;
     stage.unharmed(report).await
 }
 
@@ -215,14 +122,7 @@ pub(crate) async fn oversized(length: Length) -> Report {
             "path",
             format!("GET /{large} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
         ),
-        (
-            "body",
-            format!(
-                "POST /greet.GreetService/Greet HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-                 content-length: {}\r\n\r\n{body}",
-                body.len()
-            ),
-        ),
+        ("body", json_call(&body)),
     ];
     for _ in 0..times {
         for (port, address) in ports(&stage.servers[0]).await {
@@ -237,14 +137,17 @@ pub(crate) async fn oversized(length: Length) -> Report {
         }
         oversized_call(&stage, &mut report).await;
     }
+    memory_stays(&stage, before, &mut report);
+    report.recovers(stage.everybody_is_called()).await;
+    stage.unharmed(report).await
+}
+
+/// Promises that a flood leaves the server with about the memory that it had `before`.
+fn memory_stays(stage: &Stage, before: Usage, report: &mut Report) {
     let after = Usage::of(stage.servers[0].id());
     let growth = after.memory_kib.saturating_sub(before.memory_kib) / 1024;
     report.note(&format!("; {growth} MiB more memory"));
     report.promise(growth < 64, format!("memory stays: {growth} MiB more"));
-    let end = Instant::now();
-    stage.everybody_is_called().await;
-    report.recovered = end.elapsed();
-    stage.unharmed(report).await
 }
 
 /// Sends a call whose headers are too large, and one that announces a message of 4 GiB.
@@ -332,21 +235,16 @@ pub(crate) async fn abuse(length: Length) -> Report {
     stage.calls_go_on().await;
     stage.everybody_is_called().await;
     drop(endless);
-    let end = Instant::now();
-    let after = Usage::of(stage.servers[0].id());
-    let growth = after.memory_kib.saturating_sub(before.memory_kib) / 1024;
-    report.note(&format!("; {growth} MiB more memory"));
-    report.promise(growth < 64, format!("memory stays: {growth} MiB more"));
-    eventually(
+    memory_stays(&stage, before, &mut report);
+    let landed = eventually(
         LONG,
         "what was never finished is not in flight any more",
         async || {
             let scrape = stage.servers[0].scrape().await;
             scrape.value("dubbo_provider_requests_processing_total") <= 4.0
         },
-    )
-    .await;
-    report.recovered = end.elapsed();
+    );
+    report.recovers(landed).await;
     stage.unharmed(report).await
 }
 

@@ -2,7 +2,7 @@
 
 use e2e::{LONG, Program};
 use test_servers::eventually;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::fault::Length;
 use crate::report::Report;
@@ -22,8 +22,7 @@ pub(crate) async fn killed(length: Length) -> Report {
 pub(crate) async fn stopped(length: Length) -> Report {
     let surroundings = Surroundings::start().await;
     let servers = [surroundings.server(), surroundings.server()];
-    let mut client = surroundings.client();
-    client.args(["--timeout", "500ms"]);
+    let client = surroundings.impatient_client();
     let mut stage = surroundings.with(&servers, &client).await;
     let outage = length.seconds(4, 20);
     stage.servers[0].stop_process();
@@ -33,9 +32,7 @@ pub(crate) async fn stopped(length: Length) -> Report {
     ));
     stage.calls_go_on().await;
     stage.servers[0].continue_process();
-    let back = Instant::now();
-    is_called(&stage.servers[0]).await;
-    report.recovered = back.elapsed();
+    report.recovers(is_called(&stage.servers[0])).await;
     stage.unharmed(report).await
 }
 
@@ -51,10 +48,8 @@ pub(crate) async fn terminated(length: Length) -> Report {
         "SIGTERM of one of two, replaced, {times} times, no retries"
     ));
     for _ in 0..times {
-        let begin = Instant::now();
         let mut leaving = stage.servers.remove(0);
-        leaving.stop().await;
-        report.recovered = report.recovered.max(begin.elapsed());
+        report.recovers(leaving.stop()).await;
         let zookeeper = stage.zookeeper.address();
         stage
             .servers
@@ -95,13 +90,11 @@ pub(crate) async fn consumer_killed(length: Length) -> Report {
         })
         .await;
         doomed.kill();
-        let dead = Instant::now();
         // The other client has four callers.
-        eventually(LONG, "its calls are not in flight any more", async || {
+        let landed = eventually(LONG, "its calls are not in flight any more", async || {
             flying().await <= 4.0
-        })
-        .await;
-        report.recovered = report.recovered.max(dead.elapsed());
+        });
+        report.recovers(landed).await;
     }
     let errors = stage.servers[0].scrape().await;
     let cancelled = errors

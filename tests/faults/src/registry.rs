@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{LONG, Program};
 use test_servers::{Ephemerals, TcpProxy, eventually};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::fault::Length;
 use crate::report::Report;
@@ -23,9 +23,7 @@ pub(crate) async fn killed(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.zookeeper.restart().await;
-    let back = Instant::now();
-    stage.everybody_is_registered().await;
-    report.recovered = back.elapsed();
+    report.recovers(stage.everybody_is_registered()).await;
     stage.everybody_is_called().await;
     stage.unharmed(report).await
 }
@@ -38,9 +36,7 @@ pub(crate) async fn emptied(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.zookeeper.restart_empty().await;
-    let back = Instant::now();
-    stage.everybody_is_registered().await;
-    report.recovered = back.elapsed();
+    report.recovers(stage.everybody_is_registered()).await;
     let mut newcomer = Program::start(
         Program::client(&stage.zookeeper.address()).args(["--push=false", "--count=20"]),
     );
@@ -62,9 +58,7 @@ pub(crate) async fn stopped(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.zookeeper.continue_process();
-    let back = Instant::now();
-    stage.everybody_is_registered().await;
-    report.recovered = back.elapsed();
+    report.recovers(stage.everybody_is_registered()).await;
     stage.everybody_is_called().await;
     stage.unharmed(report).await
 }
@@ -88,9 +82,7 @@ pub(crate) async fn cut_off(length: Length) -> Report {
     for _ in 0..times {
         proxy.cut();
         proxy.restore();
-        let back = Instant::now();
-        stage.everybody_is_registered().await;
-        report.recovered = report.recovered.max(back.elapsed());
+        report.recovers(stage.everybody_is_registered()).await;
     }
     report.promise(
         owner(&stage).await == session,
@@ -118,9 +110,7 @@ pub(crate) async fn expired(length: Length) -> Report {
     sleep(length.seconds(0, 10)).await;
     stage.calls_go_on().await;
     proxy.restore();
-    let back = Instant::now();
-    stage.everybody_is_registered().await;
-    report.recovered = back.elapsed();
+    report.recovers(stage.everybody_is_registered()).await;
     report.promise(owner(&stage).await != session, "it has a new session");
     is_called(&stage.servers[0]).await;
     stage.unharmed(report).await

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// What a fault did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -45,6 +46,14 @@ impl Report {
         if !kept {
             self.broken.push(promise.into());
         }
+    }
+
+    /// Waits until what a fault had disturbed is as before, and notes how long that took: the longest of several times.
+    pub(crate) async fn recovers<T>(&mut self, recovery: impl Future<Output = T>) -> T {
+        let over = Instant::now();
+        let recovered = recovery.await;
+        self.recovered = self.recovered.max(over.elapsed());
+        recovered
     }
 
     /// Adds to what happened.

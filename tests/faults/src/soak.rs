@@ -1,20 +1,19 @@
 //! Nothing is broken, for long: calls, scrapes, pushes, and providers that are replaced one after the other. What grows?
 
-use std::fmt;
 use std::time::Duration;
 
 use e2e::{LONG, Program, Scrape, prometheus_pull};
-use serde::Serialize;
 use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually};
 use tokio::time::{Instant, sleep_until};
 
+mod process;
+mod report;
 mod trend;
-mod usage;
 
-pub(crate) use usage::Usage;
+pub use report::{Growth, SoakReport};
 
 use crate::stage::{client, server};
-use trend::Trend;
+use process::Process;
 
 /// Between two looks at the processes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -53,44 +52,6 @@ impl Soak {
             restart: (length / 5).min(Duration::from_secs(60)),
         }
     }
-}
-
-/// What one process held.
-#[derive(Clone, Debug, Serialize)]
-pub struct Growth {
-    /// Which process.
-    pub process: &'static str,
-    /// Its memory when measuring began, in KiB.
-    pub memory_kib: f64,
-    /// How steep its memory rose after that, in KiB a minute.
-    pub slope_kib_per_minute: f64,
-    /// Its descriptors, sockets and threads when measuring began and at the end, under the same load.
-    pub descriptors: (f64, f64),
-    /// The same of its sockets.
-    pub sockets: (f64, f64),
-    /// The same of its threads.
-    pub threads: (f64, f64),
-}
-
-/// What a soak showed.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct SoakReport {
-    /// All calls.
-    pub calls: u64,
-    /// Those that failed.
-    pub failed: u64,
-    /// Observations that are missing at the end.
-    pub lost: u64,
-    /// Providers that were replaced.
-    pub restarts: u64,
-    /// Scrapes of the lasting provider by Prometheus.
-    pub scrapes: u64,
-    /// Pushes that the gateway has answered.
-    pub pushes: u64,
-    /// The processes that lasted.
-    pub growth: Vec<Growth>,
-    /// What was promised and did not hold.
-    pub broken: Vec<String>,
 }
 
 /// What lasts as long as the soak.
@@ -216,67 +177,10 @@ impl Soak {
     }
 }
 
-/// A process that lasts, and what it held over the measured time.
-struct Process {
-    name: &'static str,
-    id: u32,
-    memory: Trend,
-    descriptors: Trend,
-    sockets: Trend,
-    threads: Trend,
-}
-
-impl Process {
-    fn new(name: &'static str, program: &Program) -> Self {
-        Self {
-            name,
-            id: program.id(),
-            memory: Trend::default(),
-            descriptors: Trend::default(),
-            sockets: Trend::default(),
-            threads: Trend::default(),
-        }
-    }
-
-    fn now(&self) -> Usage {
-        Usage::of(self.id)
-    }
-
-    fn look(&mut self, minutes: f64) {
-        let usage = self.now();
-        for (trend, value) in [
-            (&mut self.memory, usage.memory_kib),
-            (&mut self.descriptors, usage.descriptors),
-            (&mut self.sockets, usage.sockets),
-            (&mut self.threads, usage.threads),
-        ] {
-            trend.add(minutes, value as f64);
-        }
-    }
-
-    fn growth(&self) -> Growth {
-        let ends = |trend: &Trend| (trend.first(), trend.last());
-        Growth {
-            process: self.name,
-            memory_kib: self.memory.first(),
-            slope_kib_per_minute: self.memory.slope(),
-            descriptors: ends(&self.descriptors),
-            sockets: ends(&self.sockets),
-            threads: ends(&self.threads),
-        }
-    }
-}
-
 /// What may come and go with a restart or a scrape: connections of the old and the new provider, blocking threads.
 const FLUCTUATION: f64 = 8.0;
 
 impl SoakReport {
-    fn promise(&mut self, kept: bool, promise: String) {
-        if !kept {
-            self.broken.push(promise);
-        }
-    }
-
     fn judge(&mut self, processes: &[Process], length: Duration) {
         let minutes = length.as_secs_f64() * (1.0 - WARM_UP) / 60.0;
         for process in processes {
@@ -362,43 +266,4 @@ async fn settle(scene: &mut Scene, report: &mut SoakReport) {
         report.scrapes > 0,
         "the lasting provider is scraped".to_owned(),
     );
-}
-
-impl fmt::Display for SoakReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            calls,
-            failed,
-            lost,
-            restarts,
-            scrapes,
-            pushes,
-            growth,
-            broken,
-        } = self;
-        writeln!(
-            f,
-            "{calls} calls, {failed} failed, {lost} observations lost; {restarts} restarts, {scrapes} scrapes, {pushes} pushes"
-        )?;
-        for growth in growth {
-            let Growth {
-                process,
-                memory_kib,
-                slope_kib_per_minute,
-                descriptors,
-                sockets,
-                threads,
-            } = growth;
-            writeln!(
-                f,
-                "{process}: {memory_kib} KiB, rising by {slope_kib_per_minute:.2} KiB a minute; descriptors {} to {}, sockets {} to {}, \
-                 threads {} to {}",
-                descriptors.0, descriptors.1, sockets.0, sockets.1, threads.0, threads.1
-            )?;
-        }
-        for promise in broken {
-            writeln!(f, "broken: {promise}")?;
-        }
-        Ok(())
-    }
 }

@@ -40,6 +40,13 @@ impl Surroundings {
         command
     }
 
+    /// Returns the command of such a client that gives up on an attempt soon.
+    pub(crate) fn impatient_client(&self) -> Command {
+        let mut command = self.client();
+        command.args(["--timeout", "500ms"]);
+        command
+    }
+
     /// Starts the processes, and returns once calls are made on every server.
     pub(crate) async fn with(self, servers: &[Command], client: &Command) -> Stage {
         let servers = servers.iter().map(Program::start).collect();

@@ -19,6 +19,7 @@ mod proxy;
 mod pushgateway;
 mod refusing;
 mod sample;
+mod usage;
 mod zookeeper;
 
 pub use ephemerals::Ephemerals;
@@ -31,4 +32,5 @@ pub use proxy::TcpProxy;
 pub use pushgateway::Pushgateway;
 pub use refusing::refusing;
 pub use sample::Sample;
+pub use usage::Usage;
 pub use zookeeper::ZooKeeper;

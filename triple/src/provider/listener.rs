@@ -44,9 +44,6 @@ const TAKE_LIMIT: Duration = Duration::from_secs(20);
 /// Calls in flight on one connection; more of them wait in the consumer.
 const STREAMS: u32 = 1024;
 
-/// How long accepting pauses when the process has no file descriptor left.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
-
 /// The connections of one provider.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -98,28 +95,20 @@ async fn accept<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut admission = Admission::new();
-    let mut exhausted = false;
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            stream = guarded_http::accept(&listener) => stream,
             () = stop.cancelled() => return,
         };
         // A socket belongs to the runtime that made it, so it is handed over as the operating system's own.
-        match accepted.and_then(|(stream, _)| stream.into_std()) {
-            Ok(stream) => {
-                exhausted = false;
-                if admission.admits(&tasks) {
-                    // A token of its own: connections that share one also share its lock, on each of their polls.
-                    let connection = serve(stream, service.clone(), stop.child_token());
-                    tasks.spawn_on(connection, workers.next());
-                }
+        match accepted.into_std() {
+            Ok(stream) if admission.admits(&tasks) => {
+                // A token of its own: connections that share one also share its lock, on each of their polls.
+                let connection = serve(stream, service.clone(), stop.child_token());
+                tasks.spawn_on(connection, workers.next());
             }
-            Err(error) => {
-                if !std::mem::replace(&mut exhausted, true) {
-                    tracing::warn!(%error, "a connection was not accepted, trying on");
-                }
-                tokio::time::sleep(EXHAUSTED_PAUSE).await;
-            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "a connection was gone before it was served"),
         }
     }
 }

@@ -25,6 +25,9 @@ const SCRAPES: usize = 5;
 /// Calls of each method before its provider is scraped, so that all of its histogram is there.
 const CALLS_OF_EACH: u64 = 20;
 
+/// The same before pushes are watched.
+const CALLS_BEFORE_PUSHES: u64 = 200;
+
 /// dubbo-go pushes at whole seconds only.
 const PUSH_INTERVAL: &str = "1s";
 
@@ -190,16 +193,24 @@ pub(super) async fn many(
         .provider(subject, &zookeeper.address(), many)
         .await
         .with_context(|| subject.to_string())?;
-    let calls = u64::from(methods) * CALLS_OF_EACH;
-    let usual = Load::usual(provider.port(), Until::Calls(calls.max(200)));
-    bench
-        .h2load
-        .run(Load {
-            methods: methods as usize,
-            ..usual
-        })
-        .await?;
+    call_each(bench, &provider, methods, CALLS_OF_EACH).await?;
     Ok(provider)
+}
+
+/// Calls each method of a provider so many times, and at least 200 times all of them together.
+async fn call_each(
+    bench: &Bench,
+    provider: &Running,
+    methods: u32,
+    times: u64,
+) -> anyhow::Result<()> {
+    let calls = (u64::from(methods) * times).max(200);
+    let load = Load {
+        methods: methods as usize,
+        ..Load::usual(provider.port(), Until::Calls(calls))
+    };
+    bench.h2load.run(load).await?;
+    Ok(())
 }
 
 /// Returns the median time of some scrapes in ms, and the size of the last one in bytes.
@@ -248,15 +259,7 @@ async fn pushes(
                 .answered()
                 .await
                 .with_context(|| subject.to_string())?;
-            let calls = Until::Calls(u64::from(methods) * CALLS_OF_EACH.max(200));
-            let usual = Load::usual(provider.port(), calls);
-            bench
-                .h2load
-                .run(Load {
-                    methods: methods as usize,
-                    ..usual
-                })
-                .await?;
+            call_each(bench, &provider, methods, CALLS_BEFORE_PUSHES).await?;
             pushing.push((subject, quantity, provider, gateway));
         }
     }

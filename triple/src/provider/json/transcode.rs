@@ -12,12 +12,12 @@ use http_body_util::{BodyExt, Either as EitherBody, Full, Limited};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::de::Deserializer;
-use tokio::time::timeout;
+use tokio::time;
 use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::{RequestBody, error};
-use crate::timeout as header;
+use crate::timeout;
 
 /// The largest body that is read, the same as tonic's limit for a gRPC message.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -76,7 +76,7 @@ where
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut head, body) = request.into_parts();
-    let json = timeout(BODY_LIMIT, Limited::new(body, LARGEST_BODY).collect())
+    let json = time::timeout(BODY_LIMIT, Limited::new(body, LARGEST_BODY).collect())
         .await
         .map_err(|_| Status::deadline_exceeded(format!("no whole body within {BODY_LIMIT:?}")))?
         .map_err(|error| {
@@ -101,8 +101,8 @@ where
         let limit = limit.ok_or_else(|| {
             Status::invalid_argument(format!("{TIMEOUT} is no number of milliseconds"))
         })?;
-        let limit = header::write(Duration::from_millis(limit));
-        head.headers.insert(header::HEADER, limit);
+        let limit = timeout::write(Duration::from_millis(limit));
+        head.headers.insert(timeout::HEADER, limit);
     }
     head.headers.remove(CONTENT_LENGTH);
     head.headers

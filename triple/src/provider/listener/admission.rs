@@ -1,6 +1,5 @@
 //! How many connections a provider serves at a time.
 
-use rustix::process::{Resource, getrlimit};
 use tokio_util::task::TaskTracker;
 
 /// The most connections at a time. Each costs some ten kilobytes, and every consumer has a few.
@@ -19,13 +18,8 @@ pub(super) struct Admission {
 impl Admission {
     /// Makes the limit fit the file descriptors that this process may open.
     pub(super) fn new() -> Self {
-        let descriptors = getrlimit(Resource::Nofile)
-            .current
-            .map_or(usize::MAX, |most| {
-                usize::try_from(most).unwrap_or(usize::MAX)
-            });
         Self {
-            most: fitting(descriptors),
+            most: guarded_http::share_of_descriptors(SHARE, MOST),
             refusing: false,
         }
     }
@@ -42,20 +36,9 @@ impl Admission {
     }
 }
 
-fn fitting(descriptors: usize) -> usize {
-    (descriptors / SHARE).clamp(1, MOST)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn connections_leave_descriptors_to_the_rest_of_the_process() {
-        for (descriptors, most) in [(0, 1), (256, 128), (1024, 512), (usize::MAX, MOST)] {
-            assert_eq!(fitting(descriptors), most, "of {descriptors}");
-        }
-    }
 
     #[test]
     fn a_connection_that_ends_makes_room_for_another() {

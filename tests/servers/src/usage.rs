@@ -5,20 +5,20 @@ use std::path::PathBuf;
 
 /// What one process holds at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Resident memory, in KiB.
-    pub(crate) memory_kib: u64,
+    pub memory_kib: u64,
     /// Open file descriptors.
-    pub(crate) descriptors: u64,
+    pub descriptors: u64,
     /// Those of them that are sockets.
-    pub(crate) sockets: u64,
+    pub sockets: u64,
     /// Threads.
-    pub(crate) threads: u64,
+    pub threads: u64,
 }
 
 impl Usage {
     /// Looks at a process; one that has ended holds nothing.
-    pub(crate) fn of(process: u32) -> Self {
+    pub fn of(process: u32) -> Self {
         let folder = PathBuf::from(format!("/proc/{process}"));
         let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
         let number = |name: &str| {
