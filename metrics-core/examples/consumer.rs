@@ -4,7 +4,7 @@ use std::io::Write;
 
 use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
-use metrics_core::{Config, ConsumerLayer, Kind, Metrics, Service, Side};
+use metrics_core::{Config, ConsumerLayer, Kind, Metrics, Outcome, Service, Side};
 use tonic::transport::Channel;
 use tower::ServiceBuilder;
 
@@ -15,10 +15,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = Metrics::new(Config::default())?;
     let channel = Channel::from_static("http://127.0.0.1:20000").connect_lazy();
     let service = ServiceBuilder::new()
-        .layer(ConsumerLayer::new(
-            &metrics,
-            &[Service::new(greet::INTERFACE, ["Greet"])],
-        ))
+        .layer(
+            ConsumerLayer::new(&metrics, &[Service::new(greet::INTERFACE, ["Greet"])])
+                // The channel fails when it has no connection.
+                .classify(|_: &tonic::transport::Error| Outcome::UNAVAILABLE),
+        )
         .map_request(|request: http::Request<_>| request.map(tonic::body::Body::new))
         .service(channel);
     let mut client = GreetServiceClient::new(service);

@@ -3,14 +3,13 @@
 //! Hot path: atomics and bound handles only; `tests/bench` measures one recorded call.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::clock::{Moment, nanos};
 use crate::key::{MethodKey, Side};
 use crate::outcome::Outcome;
 use crate::series::Series;
-use crate::shard::Shard;
+use crate::shard::{Flow, Shard};
 
 /// A method bound to its series: looked up once, then free of look-ups.
 #[derive(Clone, Debug)]
@@ -30,9 +29,10 @@ impl Method {
         }
     }
 
-    /// Returns what counts the attempts of this method's calls.
-    pub fn attempts(&self) -> Attempts {
-        Attempts(self.0.clone())
+    /// Counts an attempt of a call, which has more than one when it is tried again. It is `ok` unless it failed in a way that another one
+    /// might not.
+    pub fn attempted(&self, ok: bool) {
+        self.0.shard().attempted(ok);
     }
 
     /// Returns the key of the series that calls are counted on. It differs from the key that was asked for when the calls are folded.
@@ -128,39 +128,5 @@ impl Drop for Call {
             };
             self.close_or_timeout(outcome);
         }
-    }
-}
-
-/// The direction of a message, as this process sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
-    Received,
-    Sent,
-}
-
-impl Shard {
-    #[inline]
-    pub(crate) fn count(&self, flow: Flow, messages: u64) {
-        let counter = match flow {
-            Flow::Received => &self.received,
-            Flow::Sent => &self.sent,
-        };
-        counter.fetch_add(messages, Relaxed);
-    }
-}
-
-/// Counts the attempts of calls: a call that is tried again has more than one.
-#[derive(Clone, Debug)]
-pub struct Attempts(Arc<Series>);
-
-impl Attempts {
-    /// Counts an attempt that brought an answer which is not tried again for.
-    pub fn ok(&self) {
-        self.0.shard().attempts_ok.fetch_add(1, Relaxed);
-    }
-
-    /// Counts an attempt that failed in a way that can be tried again.
-    pub fn failed(&self) {
-        self.0.shard().attempts_failed.fetch_add(1, Relaxed);
     }
 }

@@ -47,17 +47,28 @@ pub(crate) fn text(metrics: &Metrics) -> String {
     text.into_string()
 }
 
+/// The labels that every series of calls shares, rendered once for a scrape.
+struct Rendered {
+    /// `le` of each exported bucket, the infinite one last.
+    bounds: Vec<String>,
+    errors: Vec<(Outcome, String)>,
+}
+
+impl Rendered {
+    fn new(bounds_seconds: &[f64]) -> Self {
+        let bounds = bounds_seconds.iter().copied().chain([f64::INFINITY]);
+        let errors = Outcome::all().skip(1);
+        Self {
+            bounds: bounds.map(bound_label).collect(),
+            errors: errors
+                .map(|outcome| (outcome, error_labels(outcome)))
+                .collect(),
+        }
+    }
+}
+
 fn write_calls(text: &mut Text, readings: &Readings, bounds_seconds: &[f64]) {
-    let bounds: Vec<String> = bounds_seconds
-        .iter()
-        .copied()
-        .chain([f64::INFINITY])
-        .map(bound_label)
-        .collect();
-    let errors: Vec<(Outcome, String)> = Outcome::all()
-        .skip(1)
-        .map(|outcome| (outcome, error_labels(outcome)))
-        .collect();
+    let rendered = Rendered::new(bounds_seconds);
     for side in [Side::Provider, Side::Consumer] {
         let readings = readings.iter().filter(|(series, _)| series.side == side);
         if readings.clone().next().is_none() {
@@ -69,28 +80,20 @@ fn write_calls(text: &mut Text, readings: &Readings, bounds_seconds: &[f64]) {
             };
             text.family(&family.name, family.kind, &family.help);
             for (series, reading) in readings.clone() {
-                write_sample(
-                    text,
-                    row,
-                    &family.name,
-                    &series.labels,
-                    reading,
-                    &bounds,
-                    &errors,
-                );
+                write_samples(text, row, &family.name, &series.labels, reading, &rendered);
             }
         }
     }
 }
 
-fn write_sample(
+/// Writes one family's samples of one series.
+fn write_samples(
     text: &mut Text,
     row: &CallRow,
     name: &str,
     labels: &str,
     reading: &Reading,
-    bounds: &[String],
-    errors: &[(Outcome, String)],
+    rendered: &Rendered,
 ) {
     match row.source {
         CallSource::Count(read) => text.count(name, labels, "", read(reading)),
@@ -102,7 +105,7 @@ fn write_sample(
         CallSource::Durations => {
             let bucket = format!("{name}_bucket");
             let mut below = 0;
-            for (count, bound) in reading.exported.iter().zip(bounds) {
+            for (count, bound) in reading.exported.iter().zip(&rendered.bounds) {
                 below += count;
                 text.count(&bucket, labels, bound, below);
             }
@@ -115,7 +118,7 @@ fn write_sample(
             text.count(&format!("{name}_count"), labels, "", below);
         }
         CallSource::Errors => {
-            for (outcome, extra) in errors {
+            for (outcome, extra) in &rendered.errors {
                 let count = reading.codes[outcome.index()];
                 if count > 0 || from_the_start(*outcome) {
                     text.count(name, labels, extra, count);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use crate::families::Type;
 
 /// The content type of the text.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Text that families and their samples are written to, in order.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// The label value that unknown methods of a known interface share.
 pub const UNKNOWN_METHOD: &str = "unknown";
 /// The label value of interface and method that all series beyond the cap share.
-pub const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 
 /// The most bytes of a name that becomes a label's value. Names of methods are far shorter; whoever makes up longer ones shares
 /// the series of those beyond the cap.

@@ -49,11 +49,6 @@ impl<C> ProviderLayer<C> {
             classify,
         }
     }
-
-    /// Returns the table from paths to methods.
-    pub fn methods(&self) -> &Methods {
-        &self.methods
-    }
 }
 
 impl<S, C: Clone> Layer<S> for ProviderLayer<C> {

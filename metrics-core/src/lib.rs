@@ -50,6 +50,7 @@
 //!
 //! `docs/metrics.md` lists every family, and `docs/benchmarks.md` what measuring costs.
 
+// `counters.rs` takes its atomics from its parent: these here, and loom's in `tests/ordering.rs`.
 use std::sync::atomic;
 
 mod buckets;
@@ -75,16 +76,15 @@ mod series;
 mod shard;
 mod window;
 
-pub use call::{Attempts, Call, Method};
+pub use call::{Call, Method};
 pub use clock::{Clock, Hand};
 pub use config::{
     Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW, PANES,
     WINDOW_RANGE,
 };
 pub use endpoint::{Endpoint, METRICS_PATH};
-pub use exposition::CONTENT_TYPE;
 pub use families::{Family, Type, families};
-pub use key::{MAX_NAME, MethodKey, OTHER, Service, Side, UNKNOWN_METHOD};
+pub use key::{MAX_NAME, MethodKey, Service, Side, UNKNOWN_METHOD};
 pub use layer::{
     AnyError, Classify, ConsumerLayer, Measure, ProviderLayer, RequestBody, ResponseBody,
     ResponseFuture, grpc_timeout,
@@ -94,4 +94,4 @@ pub use metrics::{Figures, Latency, Metrics};
 pub use outcome::{Kind, Outcome, Outcomes};
 pub use probe::{Probes, Readiness};
 pub use pusher::{DEFAULT_PUSH_INTERVAL, MIN_PUSH_INTERVAL, Pusher};
-pub use registry::{Directory, RegistryMetrics};
+pub use registry::{DirectorySizes, RegistryMetrics};

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
-use http::{HeaderMap, Request};
+use http::HeaderMap;
 
 use crate::call::Method;
 use crate::key::{Service, Side, UNKNOWN_METHOD};
@@ -43,7 +43,7 @@ struct Unknown {
 
 impl Methods {
     /// Binds every method of the services on one side, so that each has its series, with zeros, from now on.
-    pub fn new(metrics: &Metrics, side: Side, services: &[Service]) -> Self {
+    pub(crate) fn new(metrics: &Metrics, side: Side, services: &[Service]) -> Self {
         let mut paths = HashMap::<Box<str>, Variants<Method>, RandomState>::default();
         let mut unknown = HashMap::<Box<str>, Variants<Unknown>>::new();
         for service in services {
@@ -78,16 +78,15 @@ impl Methods {
         }))
     }
 
-    /// Returns the method that a request calls, or none when its interface is not one of the services.
+    /// Returns the method that a request with this path and these headers calls, or none when its interface is not one of the services.
     ///
     /// A method that its interface does not have is counted as `method="unknown"`. Where a service is known with several groups or
     /// versions, the headers `tri-service-group` and `tri-service-version` choose, and the first one is taken when none matches.
     #[inline]
-    pub fn find<B>(&self, request: &Request<B>) -> Option<&Method> {
-        let path = request.uri().path();
+    pub fn find(&self, path: &str, headers: &HeaderMap) -> Option<&Method> {
         match self.0.paths.get(path) {
-            Some(variants) => Some(variants.choose(request.headers())),
-            None => self.find_unknown(path, request.headers()),
+            Some(variants) => Some(variants.choose(headers)),
+            None => self.find_unknown(path, headers),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 use crate::buckets::Geometry;
-use crate::call::{Attempts, Method};
+use crate::call::Method;
 use crate::collector;
 use crate::config::{Config, ConfigError};
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
@@ -94,11 +94,6 @@ impl Metrics {
     /// Returns the handle that counts the calls of methods nobody knows.
     pub(crate) fn shared_method(&self, side: Side, key: &MethodKey) -> Method {
         self.bind(side, key, true)
-    }
-
-    /// Returns what counts the attempts of a consumer's method.
-    pub fn attempts(&self, key: &MethodKey) -> Attempts {
-        self.method(Side::Consumer, key).attempts()
     }
 
     /// Returns what counts the events of the registry.

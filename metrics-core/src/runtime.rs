@@ -67,7 +67,7 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(60);
 
     fn value(pools: &Pools, family: &str) -> usize {
-        let mut text = Text::from(String::new());
+        let mut text = Text::default();
         pools.write(&mut text, "");
         let text = text.into_string();
         let line = text.lines().find(|line| line.starts_with(family)).unwrap();

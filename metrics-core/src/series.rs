@@ -12,7 +12,7 @@ use crate::counters;
 use crate::key::{MethodKey, Side};
 use crate::outcome::{CODES, Outcome, Outcomes};
 use crate::reading::{Reading, Windowed};
-use crate::shard::{self, Shard};
+use crate::shard::{self, Flow, Shard};
 use crate::window::{Scratch, Totals, Window};
 
 /// One method on one side.
@@ -120,11 +120,8 @@ impl Series {
             extremes,
             geometry,
         );
-        let sum_of = |read: fn(&Shard) -> &std::sync::atomic::AtomicU64| -> u64 {
-            self.shards()
-                .map(|shard| read(shard).load(std::sync::atomic::Ordering::Relaxed))
-                .sum()
-        };
+        let messages = |flow| self.shards().map(|shard| shard.messages(flow)).sum();
+        let attempts = |ok| self.shards().map(|shard| shard.attempts(ok)).sum();
         Reading {
             totals: now,
             codes,
@@ -135,10 +132,10 @@ impl Series {
                 .max_by_key(|(at, _)| *at)
                 .map(|(_, nanos)| nanos),
             extremes_nanos: extremes,
-            received: sum_of(|shard| &shard.received),
-            sent: sum_of(|shard| &shard.sent),
-            attempts_ok: sum_of(|shard| &shard.attempts_ok),
-            attempts_failed: sum_of(|shard| &shard.attempts_failed),
+            received: messages(Flow::Received),
+            sent: messages(Flow::Sent),
+            attempts_ok: attempts(true),
+            attempts_failed: attempts(false),
             window: windowed,
         }
     }

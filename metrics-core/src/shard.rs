@@ -12,6 +12,13 @@ use crate::clock::{Clock, Moment};
 use crate::counters::Counters;
 use crate::outcome::{CODES, Outcome};
 
+/// The direction of a message, as this process sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Received,
+    Sent,
+}
+
 /// The counters of one method, as the threads of one processor move them.
 ///
 /// Aligned so that no two shards share a cache line, nor a pair of lines that is fetched together.
@@ -25,10 +32,10 @@ pub(crate) struct Shard {
     last: AtomicU64,
     min: AtomicU64,
     max: AtomicU64,
-    pub(crate) received: AtomicU64,
-    pub(crate) sent: AtomicU64,
-    pub(crate) attempts_ok: AtomicU64,
-    pub(crate) attempts_failed: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+    attempts_ok: AtomicU64,
+    attempts_failed: AtomicU64,
     pub(crate) times: AtomicHistogram32,
 }
 
@@ -63,6 +70,43 @@ impl Shard {
             self.max.fetch_max(nanos, Relaxed);
         }
         self.counters.end(outcome.index());
+    }
+
+    /// Counts messages of a call's stream.
+    #[inline]
+    pub(crate) fn count(&self, flow: Flow, messages: u64) {
+        self.of_flow(flow).fetch_add(messages, Relaxed);
+    }
+
+    /// Counts an attempt of a call.
+    pub(crate) fn attempted(&self, ok: bool) {
+        self.of_attempts(ok).fetch_add(1, Relaxed);
+    }
+
+    /// Returns the messages that went this way.
+    pub(crate) fn messages(&self, flow: Flow) -> u64 {
+        self.of_flow(flow).load(Relaxed)
+    }
+
+    /// Returns the attempts that ended so.
+    pub(crate) fn attempts(&self, ok: bool) -> u64 {
+        self.of_attempts(ok).load(Relaxed)
+    }
+
+    #[inline]
+    fn of_flow(&self, flow: Flow) -> &AtomicU64 {
+        match flow {
+            Flow::Received => &self.received,
+            Flow::Sent => &self.sent,
+        }
+    }
+
+    fn of_attempts(&self, ok: bool) -> &AtomicU64 {
+        if ok {
+            &self.attempts_ok
+        } else {
+            &self.attempts_failed
+        }
     }
 
     /// Returns the nanoseconds of all calls since the last drain.

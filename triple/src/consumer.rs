@@ -157,26 +157,10 @@ impl Consumer {
             changed: Arc::new(Notify::new()),
         };
         let directory = Arc::new(Directory::new(options.connections.max(1), surroundings));
-        let measured = options.metrics.as_ref().map(|measured| {
-            let service = measured.service(reference);
-            (&measured.metrics, service)
-        });
-        let attempts = measured
-            .iter()
-            .flat_map(|(metrics, service)| {
-                service.methods.iter().map(|method| {
-                    let path = format!("/{}/{method}", service.interface);
-                    (path, metrics.attempts(&service.key(method)))
-                })
-            })
-            .collect();
-        let layer = measured.map(|(metrics, service)| {
-            directory::report(
-                &directory,
-                metrics.registry().clone(),
-                reference.interface(),
-            );
-            ConsumerLayer::new(metrics, &[service])
+        let layer = options.metrics.as_ref().map(|measured| {
+            let registry = measured.metrics.registry().clone();
+            directory::report(&directory, registry, reference.interface());
+            ConsumerLayer::new(&measured.metrics, &[measured.service(reference)])
         });
         let failover = Failover::new(Shared {
             service,
@@ -184,7 +168,7 @@ impl Consumer {
             throttle: Throttle::default(),
             options,
             directory: Arc::clone(&directory),
-            attempts,
+            methods: layer.as_ref().map(|layer| layer.methods().clone()),
         });
         // A name that is no header value matches no provider, whatever is sent.
         let header = |text: &str| HeaderValue::from_str(text).ok().filter(|t| !t.is_empty());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dubbo_registry::MemoryRegistry;
 use greet::greet_service_client::GreetServiceClient;
-use metrics_core::{Config, Figures, Kind, Metrics, Side};
+use metrics_core::{Config, Figures, Kind, Metrics, Side, UNKNOWN_METHOD};
 use support::{Behaviour, greet, provider, reference};
 use tokio::net::TcpListener;
 use tonic::Status;
@@ -26,12 +26,18 @@ async fn serve(registry: &MemoryRegistry, metrics: &Metrics, behaviour: &Behavio
     serving
 }
 
-fn client(registry: &MemoryRegistry, metrics: &Metrics, timeout: Duration) -> support::Client {
+/// Makes a client that knows these methods before its first call.
+fn client(
+    registry: &MemoryRegistry,
+    metrics: &Metrics,
+    methods: &[&str],
+    timeout: Duration,
+) -> support::Client {
     let options = ConsumerOptions {
         timeout,
         metrics: Some(ConsumerMetrics {
             metrics: metrics.clone(),
-            methods: vec!["Greet".to_owned()],
+            methods: methods.iter().map(ToString::to_string).collect(),
         }),
         ..ConsumerOptions::default()
     };
@@ -58,7 +64,7 @@ async fn figures(behaviour: Behaviour, calls: usize, timeout: Duration) -> [(Fig
     let registry = MemoryRegistry::new();
     let (theirs, ours) = (metrics(), metrics());
     let _serving = serve(&registry, &theirs, &behaviour).await;
-    let client = client(&registry, &ours, timeout);
+    let client = client(&registry, &ours, &["Greet"], timeout);
     for _ in 0..calls {
         let _ = greet(&client).await;
     }
@@ -91,7 +97,7 @@ async fn business_errors_are_business_errors_on_both_sides() {
 #[tokio::test]
 async fn one_call_counts_once_and_each_of_its_attempts_besides() {
     let behaviour = Behaviour::failing(|| Status::unavailable("not now"));
-    let [(theirs, _), (ours, text)] = figures(behaviour, 2, LONG).await;
+    let [(theirs, _), (ours, _)] = figures(behaviour, 2, LONG).await;
     assert_eq!(
         theirs.outcomes.of(Kind::Unavailable),
         6,
@@ -102,13 +108,20 @@ async fn one_call_counts_once_and_each_of_its_attempts_besides() {
         2,
         "the caller sees one call"
     );
-    let failed = text
-        .lines()
-        .find(|line| {
-            line.starts_with("dubbo_consumer_attempts_total") && line.contains("outcome=\"failed\"")
-        })
-        .unwrap();
-    assert!(failed.ends_with(" 6"), "{failed}");
+    assert_eq!((ours.attempts_ok, ours.attempts_failed), (0, 6));
+}
+
+#[tokio::test]
+async fn attempts_of_a_method_that_nobody_named_are_counted_with_its_calls() {
+    let registry = MemoryRegistry::new();
+    let (theirs, ours) = (metrics(), metrics());
+    let _serving = serve(&registry, &theirs, &Behaviour::default()).await;
+    let client = client(&registry, &ours, &[], LONG);
+    greet(&client).await.unwrap();
+
+    let ours = only(&ours, Side::Consumer);
+    assert_eq!(&*ours.key.method, UNKNOWN_METHOD);
+    assert_eq!((ours.outcomes.total(), ours.attempts_ok), (1, 1));
 }
 
 #[tokio::test]
@@ -117,7 +130,7 @@ async fn a_timeout_leaves_nothing_in_flight_on_either_side() {
     let (theirs, ours) = (metrics(), metrics());
     let behaviour = Behaviour::taking(Duration::from_secs(3600));
     let _serving = serve(&registry, &theirs, &behaviour).await;
-    let client = client(&registry, &ours, Duration::from_millis(50));
+    let client = client(&registry, &ours, &["Greet"], Duration::from_millis(50));
     greet(&client).await.unwrap_err();
 
     let ours = only(&ours, Side::Consumer);

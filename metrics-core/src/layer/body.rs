@@ -8,9 +8,9 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::frames::Frames;
 use super::status::Head;
-use crate::call::{Call, Flow};
+use crate::call::Call;
 use crate::outcome::Outcome;
-use crate::shard::Shard;
+use crate::shard::{Flow, Shard};
 
 pin_project_lite::pin_project! {
     /// A request's body whose messages are counted.

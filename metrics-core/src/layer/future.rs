@@ -10,7 +10,8 @@ use http_body::Body;
 use super::body::ResponseBody;
 use super::service::Classify;
 use super::status;
-use crate::call::{Call, Flow};
+use crate::call::Call;
+use crate::shard::Flow;
 
 pin_project_lite::pin_project! {
     /// The response of a measured service, not there yet. Dropped before it is, the call has ended.

@@ -13,10 +13,11 @@ use tower_service::Service;
 use super::body::{RequestBody, ResponseBody};
 use super::future::ResponseFuture;
 use super::status;
-use crate::call::{Call, Flow};
+use crate::call::Call;
 use crate::key::Side;
 use crate::methods::Methods;
 use crate::outcome::Outcome;
+use crate::shard::Flow;
 
 const TIMEOUT: &str = "grpc-timeout";
 
@@ -87,7 +88,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let call = self.methods.find(&request).map(|method| {
+        let method = self.methods.find(request.uri().path(), request.headers());
+        let call = method.map(|method| {
             let mut call = method.start();
             if let Some(deadline) = grpc_timeout(request.headers()) {
                 call.set_deadline(deadline);

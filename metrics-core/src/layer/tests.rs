@@ -1,80 +1,20 @@
-//! Both layers around services made for the purpose: what is counted, whatever becomes of a call.
+//! Layers around services made for the purpose: what is counted, whatever becomes of a call.
 
-use std::collections::VecDeque;
+mod script;
+
 use std::convert::Infallible;
 use std::future::{pending, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body::{Body, Frame};
+use http::{HeaderValue, Request, Response};
 use tower_service::Service as _;
 
 use super::*;
 use crate::{Clock, Config, Figures, Kind, Outcome};
+use script::{Script, Step, TWO_MESSAGES, grpc, poll, read, request, trailers};
 
-/// A body of frames made beforehand; it is silent for ever where a frame is missing.
-#[derive(Debug, Default)]
-struct Script(VecDeque<Step>);
-
-#[derive(Debug)]
-enum Step {
-    Data(&'static [u8]),
-    Trailers(HeaderMap),
-    Fail,
-    Silence,
-}
-
-impl Body for Script {
-    type Data = Bytes;
-    type Error = &'static str;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        match self.0.pop_front() {
-            Some(Step::Data(bytes)) => {
-                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(bytes)))))
-            }
-            Some(Step::Trailers(trailers)) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-            Some(Step::Fail) => Poll::Ready(Some(Err("the stream broke"))),
-            Some(Step::Silence) => {
-                self.0.push_front(Step::Silence);
-                Poll::Pending
-            }
-            None => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-const TWO_MESSAGES: &[u8] = &[0, 0, 0, 0, 1, b'x', 0, 0, 0, 0, 0];
-
-fn trailers(status: &'static str) -> Step {
-    Step::Trailers(HeaderMap::from_iter([(
-        http::HeaderName::from_static("grpc-status"),
-        HeaderValue::from_static(status),
-    )]))
-}
-
-fn grpc(steps: impl IntoIterator<Item = Step>) -> Response<Script> {
-    let mut response = Response::new(Script(steps.into_iter().collect()));
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static("application/grpc"));
-    response
-}
-
-fn request(path: &str) -> Request<Script> {
-    Request::post(path)
-        .body(Script(VecDeque::from([Step::Data(TWO_MESSAGES)])))
-        .unwrap()
+fn greeter() -> Service {
+    Service::new("greet.GreetService", ["Greet"])
 }
 
 struct World {
@@ -89,9 +29,8 @@ impl World {
             ..Config::default()
         })
         .unwrap();
-        let services = [Service::new("greet.GreetService", ["Greet"])];
         Self {
-            provider: ProviderLayer::new(&metrics, &services),
+            provider: ProviderLayer::new(&metrics, &[greeter()]),
             metrics,
         }
     }
@@ -110,17 +49,6 @@ impl World {
         );
         assert_eq!(figures.outcomes.of(kind), 1, "{kind:?}: {figures:?}");
     }
-}
-
-fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Reads a body until it ends, breaks or falls silent.
-fn read<B: Body + Unpin>(body: &mut B) {
-    while let Poll::Ready(Some(Ok(_))) =
-        Pin::new(&mut *body).poll_frame(&mut Context::from_waker(Waker::noop()))
-    {}
 }
 
 /// Sends a call that is answered with this response, and reads it as far as it goes.
@@ -188,7 +116,7 @@ async fn a_stream_that_nobody_reads_to_its_end_is_cancelled() {
 #[tokio::test]
 async fn an_outcome_told_by_a_layer_below_counts() {
     let world = World::new();
-    let mut response = Response::new(Script(VecDeque::from([Step::Data(b"{}")])));
+    let mut response = Response::new(Script::new([Step::Data(b"{}")]));
     response.extensions_mut().insert(Outcome::BUSINESS);
     answered(&world, response).await;
     world.assert_one(Kind::Business);
@@ -270,26 +198,27 @@ async fn a_handler_that_panics_fails_its_call_once() {
 }
 
 #[tokio::test]
-async fn messages_are_counted_in_both_directions() {
+async fn messages_are_counted_in_both_directions_as_each_side_sees_them() {
     let world = World::new();
-    let echo = tower::service_fn(|request: Request<RequestBody<Script>>| async move {
-        let mut body = request.into_body();
-        read(&mut body);
+    let consumer = ConsumerLayer::new(&world.metrics, &[greeter()]);
+    let answer = async |request: Request<RequestBody<RequestBody<Script>>>| {
+        read(&mut request.into_body());
         Ok::<_, Infallible>(grpc([
             Step::Data(TWO_MESSAGES),
             Step::Data(TWO_MESSAGES),
             trailers("0"),
         ]))
-    });
-    let mut service = world.provider.layer(echo);
-    let mut body = service
-        .call(request("/greet.GreetService/Greet"))
-        .await
-        .unwrap()
-        .into_body();
-    read(&mut body);
-    let figures = world.figures();
-    assert_eq!((figures.messages_received, figures.messages_sent), (2, 4));
+    };
+    let provider = world.provider.layer(tower::service_fn(answer));
+    let mut service = consumer.layer(provider);
+    let response = service.call(request("/greet.GreetService/Greet")).await;
+    read(&mut response.unwrap().into_body());
+    let messages = |side| {
+        let figures = world.metrics.figures(side).remove(0);
+        (figures.messages_received, figures.messages_sent)
+    };
+    assert_eq!(messages(Side::Provider), (2, 4));
+    assert_eq!(messages(Side::Consumer), (4, 2));
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::scrape::Scrape;
 use metrics_core::{
-    Application, Config, Endpoint, MethodKey, Metrics, Outcome, Probes, Readiness, Side, families,
+    Application, Config, DirectorySizes, Endpoint, MethodKey, Metrics, Outcome, Probes, Readiness,
+    Side, families,
 };
 use test_servers::{Prometheus, eventually, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,7 +33,7 @@ fn full() -> Metrics {
         for code in 0..20 {
             method.start().end(Outcome::from_code(code));
         }
-        method.attempts().ok();
+        method.attempted(true);
     }
     let (registry, took) = (metrics.registry(), Duration::from_millis(3));
     registry.registered(true, took);
@@ -41,7 +42,7 @@ fn full() -> Metrics {
     registry.metadata_pushed(true, took);
     registry.metadata_fetched(true, took);
     registry.metadata_stored("x.Y", true, took);
-    registry.directory("x.Y", metrics_core::Directory::default());
+    registry.directory("x.Y", DirectorySizes::default());
     registry.session_started();
     registry.malformed();
     metrics

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use dubbo_registry::Subscription;
-use metrics_core::RegistryMetrics;
+use metrics_core::{DirectorySizes, RegistryMetrics};
 use parking_lot::RwLock;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
@@ -112,12 +112,12 @@ impl Directory {
     }
 
     /// Returns the sizes that the directory's families show.
-    fn sizes(&self) -> metrics_core::Directory {
+    fn sizes(&self) -> DirectorySizes {
         let endpoints = self.endpoints();
         let count = |test: fn(&Endpoint) -> bool| {
             endpoints.iter().filter(|endpoint| test(endpoint)).count() as u64
         };
-        metrics_core::Directory {
+        DirectorySizes {
             all: endpoints.len() as u64,
             valid: count(Endpoint::is_fit),
             to_reconnect: count(|endpoint| !endpoint.is_open()),

@@ -1,6 +1,5 @@
 //! One logical call: attempts on different providers until one answers, as far as retries, budget and deadline go.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response};
-use metrics_core::Attempts;
+use metrics_core::Methods;
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -34,8 +33,8 @@ pub(super) struct Shared {
     pub(super) balancer: Balancer,
     pub(super) throttle: Throttle,
     pub(super) directory: Arc<Directory>,
-    /// What counts the attempts of a method, by the path of its requests.
-    pub(super) attempts: HashMap<String, Attempts>,
+    /// Where attempts are counted; nowhere if nothing is measured.
+    pub(super) methods: Option<Methods>,
 }
 
 /// The service that makes calls; each clone keeps a copy of the directory's list.
@@ -143,10 +142,9 @@ async fn call<B: RequestBody>(
 impl Shared {
     /// Counts an attempt: failed when it ended in a way that another one might not.
     fn count(&self, head: &Parts, ok: bool) {
-        match self.attempts.get(head.uri.path()) {
-            Some(attempts) if ok => attempts.ok(),
-            Some(attempts) => attempts.failed(),
-            None => {}
+        let methods = self.methods.as_ref();
+        if let Some(method) = methods.and_then(|m| m.find(head.uri.path(), &head.headers)) {
+            method.attempted(ok);
         }
     }
 
