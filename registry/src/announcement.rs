@@ -16,7 +16,7 @@ pub struct Announcement {
     withdraw: CancellationToken,
 }
 
-/// What the one who announces tells the holder of the handle.
+/// How far it has come.
 #[derive(Clone, Debug, Default)]
 struct State {
     announced: bool,
@@ -64,21 +64,21 @@ impl Announcement {
         self.withdraw.cancel();
         let mut state = self.state.clone();
         match timeout(Self::WITHDRAW_DEADLINE, state.wait_for(|state| state.ended)).await {
-            // An announcer that is gone has ended its session, and with it everything it announced.
+            // Whoever announced it is gone, which has ended its session, and with it everything announced in it.
             Ok(_) => Ok(()),
             Err(_) => Err(Error::Deadline(Self::WITHDRAW_DEADLINE)),
         }
     }
 }
 
-/// The other end of an [`Announcement`], held by the one who does the work.
+/// The other end of an [`Announcement`]: whoever does the work notes here how far it has come.
 #[derive(Debug)]
-pub(crate) struct Announcer {
+pub(crate) struct Progress {
     state: watch::Sender<State>,
     withdraw: CancellationToken,
 }
 
-impl Announcer {
+impl Progress {
     pub(crate) fn new() -> (Self, Announcement) {
         let (sender, receiver) = watch::channel(State::default());
         let withdraw = CancellationToken::new();
@@ -94,7 +94,15 @@ impl Announcer {
         )
     }
 
-    /// Returns a token that is cancelled when the holder wants it withdrawn.
+    /// Returns the announcement of a registry that is closed already.
+    pub(crate) fn closed() -> Announcement {
+        let (progress, announcement) = Self::new();
+        progress.failed(Error::Closed);
+        progress.ended();
+        announcement
+    }
+
+    /// Returns a token that is cancelled when the holder of the announcement wants it withdrawn.
     pub(crate) fn withdrawal(&self) -> CancellationToken {
         self.withdraw.clone()
     }
@@ -132,45 +140,45 @@ mod tests {
 
     #[tokio::test]
     async fn done_waits_for_the_first_success_and_stays_done() {
-        let (announcer, announcement) = Announcer::new();
+        let (progress, announcement) = Progress::new();
         assert!(!announcement.is_announced());
         let waiting = tokio::spawn({
             let announcement = announcement.clone();
             async move { announcement.done().await }
         });
-        announcer.announced();
+        progress.announced();
         waiting.await.unwrap().unwrap();
-        announcer.lost();
+        progress.lost();
         assert!(!announcement.is_announced());
         announcement.done().await.unwrap();
     }
 
     #[tokio::test]
     async fn a_failure_is_kept_until_the_next_success() {
-        let (announcer, announcement) = Announcer::new();
-        announcer.failed(Error::Closed);
+        let (progress, announcement) = Progress::new();
+        progress.failed(Error::Closed);
         assert!(announcement.failure().is_some());
-        announcer.announced();
+        progress.announced();
         assert!(announcement.failure().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_withdrawal_that_nobody_confirms_ends_with_its_deadline() {
-        let (announcer, announcement) = Announcer::new();
+        let (progress, announcement) = Progress::new();
         assert!(matches!(
             announcement.withdraw().await,
             Err(Error::Deadline(_))
         ));
-        assert!(announcer.withdrawal().is_cancelled());
-        announcer.ended();
+        assert!(progress.withdrawal().is_cancelled());
+        progress.ended();
         announcement.withdraw().await.unwrap();
         assert!(matches!(announcement.done().await, Err(Error::Closed)));
     }
 
     #[tokio::test]
-    async fn an_announcer_that_is_gone_ends_all_waiting() {
-        let (announcer, announcement) = Announcer::new();
-        drop(announcer);
+    async fn work_that_is_gone_ends_all_waiting() {
+        let (progress, announcement) = Progress::new();
+        drop(progress);
         assert!(matches!(announcement.done().await, Err(Error::Closed)));
         announcement.withdraw().await.unwrap();
     }

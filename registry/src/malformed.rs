@@ -27,9 +27,9 @@ pub enum Malformed {
     /// The host cannot be called.
     #[error("{0:?} is not a host")]
     Host(String),
-    /// The port is outside 1 to 65535.
-    #[error("{0} is not a port")]
-    Port(i64),
+    /// The port is not a number from 1 to 65535, or missing (empty).
+    #[error("{0:?} is not a port")]
+    Port(String),
     /// No endpoint speaks Triple.
     #[error("it offers no tri endpoint, only {0:?}")]
     Protocol(Vec<String>),

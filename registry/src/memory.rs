@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Announcement, Error, Notification, Observer, Provider, Reference, Registration, Registry,
+    Announcement, Notification, Observer, Provider, Reference, Registration, Registry,
     ScrapeTarget, SessionEvent, Subscription,
-    announcement::Announcer,
+    announcement::Progress,
     provider::{ordered, weight},
 };
 
@@ -119,23 +119,21 @@ impl MemoryRegistry {
         add: impl FnOnce(&mut Content, u64),
         remove: impl FnOnce(&mut Content, u64, &dyn Observer) + Send + 'static,
     ) -> Announcement {
-        let (announcer, announcement) = Announcer::new();
         if self.session.closed.is_cancelled() {
-            announcer.failed(Error::Closed);
-            announcer.ended();
-            return announcement;
+            return Progress::closed();
         }
+        let (progress, announcement) = Progress::new();
         let key = self.shared.change(add);
-        announcer.announced();
+        progress.announced();
         let (shared, observer) = (Arc::clone(&self.shared), Arc::clone(&self.session.observer));
-        let (closed, withdrawal) = (self.session.closed.clone(), announcer.withdrawal());
+        let (closed, withdrawal) = (self.session.closed.clone(), progress.withdrawal());
         self.session.tasks.spawn(async move {
             tokio::select! {
                 () = withdrawal.cancelled() => {}
                 () = closed.cancelled() => {}
             }
             shared.change(|content, _| remove(content, key, &*observer));
-            announcer.ended();
+            progress.ended();
         });
         announcement
     }

@@ -1,6 +1,6 @@
 //! What an instance offers: Dubbo's metadata info, and the ways to ask for it.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub struct ServiceMetadata {
 
 impl MetadataInfo {
     /// Finds the Triple service that `reference` means.
-    pub fn find(&self, reference: &Reference) -> Option<&ServiceMetadata> {
+    pub(crate) fn find(&self, reference: &Reference) -> Option<&ServiceMetadata> {
         self.services.values().find(|service| {
             service.protocol == crate::instance::TRIPLE
                 && reference.matches(&service.name, &service.group, &service.version)
@@ -91,15 +91,6 @@ pub trait MetadataSource: Send + Sync + fmt::Debug {
     /// Fetches the metadata of one instance.
     fn fetch(&self, request: MetadataRequest)
     -> BoxFuture<'_, Result<MetadataInfo, MetadataError>>;
-}
-
-impl<S: MetadataSource + ?Sized> MetadataSource for Arc<S> {
-    fn fetch(
-        &self,
-        request: MetadataRequest,
-    ) -> BoxFuture<'_, Result<MetadataInfo, MetadataError>> {
-        (**self).fetch(request)
-    }
 }
 
 /// The source of those who can't ask: every instance is taken as it is.

@@ -1,6 +1,6 @@
 //! What the registry reports about its own work.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use crate::{Error, Malformed, Reference, Registration, ScrapeTarget};
 
@@ -83,42 +83,3 @@ pub trait Observer: Send + Sync + fmt::Debug {
 }
 
 impl Observer for () {}
-
-impl<O: Observer + ?Sized> Observer for Arc<O> {
-    fn session(&self, event: SessionEvent) {
-        (**self).session(event);
-    }
-
-    fn registered(
-        &self,
-        registration: &Registration,
-        result: Result<(), &Error>,
-        elapsed: Duration,
-    ) {
-        (**self).registered(registration, result, elapsed);
-    }
-
-    fn exposed(&self, target: &ScrapeTarget, result: Result<(), &Error>, elapsed: Duration) {
-        (**self).exposed(target, result, elapsed);
-    }
-
-    fn withdrawn(&self, registration: &Registration) {
-        (**self).withdrawn(registration);
-    }
-
-    fn subscribed(&self, reference: &Reference, result: Result<(), &Error>, elapsed: Duration) {
-        (**self).subscribed(reference, result, elapsed);
-    }
-
-    fn notified(&self, reference: &Reference, notification: Notification) {
-        (**self).notified(reference, notification);
-    }
-
-    fn metadata(&self, application: &str, fetched: bool, elapsed: Duration) {
-        (**self).metadata(application, fetched, elapsed);
-    }
-
-    fn malformed(&self, path: &str, reason: &Malformed) {
-        (**self).malformed(path, reason);
-    }
-}

@@ -85,7 +85,7 @@ impl Registration {
     }
 
     /// Returns the interfaces, each once and sorted.
-    pub fn interfaces(&self) -> Vec<&str> {
+    pub(crate) fn interfaces(&self) -> Vec<&str> {
         let mut interfaces: Vec<_> = self
             .services
             .iter()
@@ -124,7 +124,7 @@ impl Registration {
     }
 
     /// Returns the data of the instance's node, as Dubbo reads it.
-    pub fn node(&self) -> String {
+    pub fn node_data(&self) -> String {
         instance::write(
             &self.application,
             &self.host,

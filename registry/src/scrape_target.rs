@@ -48,7 +48,7 @@ impl ScrapeTarget {
     ///
     /// Prometheus turns the additional endpoint `application` into the label `__meta_serverset_endpoint_host_application`,
     /// which carries the application's name.
-    pub fn node(&self) -> String {
+    pub fn node_data(&self) -> String {
         json!({
             "serviceEndpoint": { "host": self.host, "port": self.port },
             "additionalEndpoints": { "application": { "host": self.application, "port": self.port } },
@@ -67,7 +67,7 @@ mod tests {
     fn the_member_has_the_format_of_prometheus() {
         let node = ScrapeTarget::new("my-app", "10.0.0.1", 9099)
             .unwrap()
-            .node();
+            .node_data();
         let value: serde_json::Value = serde_json::from_str(&node).unwrap();
         assert_eq!(
             value,

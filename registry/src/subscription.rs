@@ -57,9 +57,4 @@ impl Subscription {
             .await;
         list.map(|list| list.clone()).map_err(|_| Error::Closed)
     }
-
-    /// Returns a receiver of the list for one more reader; it follows as long as this subscription lives.
-    pub fn watch(&self) -> watch::Receiver<Arc<[Provider]>> {
-        self.providers.clone()
-    }
 }

@@ -1,17 +1,17 @@
 //! The registry on ZooKeeper.
 
 mod announcer;
-mod announcing;
 mod backoff;
 mod config;
-mod directory;
 mod discovery;
+mod goals;
 mod mapping;
 mod metadata_cache;
 mod node;
 mod path;
 mod session;
 mod url;
+mod view;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,15 +22,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::config::{Auth, ZooKeeperConfig};
 
 use self::{
-    announcer::Subject,
+    announcer::{Announcer, Subject},
     config::Address,
-    directory::Directory,
+    discovery::Discovery,
     metadata_cache::MetadataCache,
     session::{Connection, Supervisor},
+    view::View,
 };
 use crate::{
     Announcement, Error, MetadataSource, Observer, Reference, Registration, Registry, ScrapeTarget,
-    Subscription, announcement::Announcer,
+    Subscription, announcement::Progress,
 };
 
 /// Dubbo's registry on ZooKeeper: application-level registration as dubbo-go 3 and Dubbo 3 read and write it, with
@@ -97,21 +98,19 @@ impl ZooKeeperRegistry {
 
     fn announce(&self, subject: Subject) -> Announcement {
         let inner = &*self.inner;
-        let (announcer, announcement) = Announcer::new();
         if inner.closing.is_cancelled() {
-            announcer.failed(Error::Closed);
-            announcer.ended();
-            return announcement;
+            return Progress::closed();
         }
-        let task = announcer::Task::new(
+        let (progress, announcement) = Progress::new();
+        let announcer = Announcer::new(
             subject,
-            announcer,
+            progress,
             Arc::clone(&inner.observer),
             inner.connection.clone(),
         );
         inner
             .tasks
-            .spawn_on(task.run(inner.closing.clone()), &inner.runtime);
+            .spawn_on(announcer.run(inner.closing.clone()), &inner.runtime);
         announcement
     }
 }
@@ -125,8 +124,8 @@ impl Registry for ZooKeeperRegistry {
         let inner = &*self.inner;
         let (list, ended, subscription) = Subscription::new();
         if !inner.closing.is_cancelled() {
-            let task = discovery::Task {
-                directory: Directory::new(reference, inner.last_resort),
+            let discovery = Discovery {
+                view: View::new(reference, inner.last_resort),
                 list,
                 metadata: Arc::clone(&inner.metadata),
                 observer: Arc::clone(&inner.observer),
@@ -134,7 +133,7 @@ impl Registry for ZooKeeperRegistry {
             };
             inner
                 .tasks
-                .spawn_on(task.run(ended, inner.closing.clone()), &inner.runtime);
+                .spawn_on(discovery.run(ended, inner.closing.clone()), &inner.runtime);
         }
         subscription
     }

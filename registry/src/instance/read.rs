@@ -47,20 +47,19 @@ enum Number {
 
 impl Number {
     fn port(&self) -> Result<u16, Malformed> {
-        let value = match self {
-            Self::Plain(value) => *value,
-            Self::Quoted(text) => text.parse().unwrap_or(-1),
-        };
-        port(value)
+        match self {
+            Self::Plain(number) => port(&number.to_string()),
+            Self::Quoted(text) => port(text),
+        }
     }
 }
 
-/// Returns `value` as a port that can be called, 1 to 65535.
-pub(crate) fn port(value: i64) -> Result<u16, Malformed> {
-    u16::try_from(value)
+/// Reads a port that can be called, 1 to 65535.
+pub(crate) fn port(text: &str) -> Result<u16, Malformed> {
+    text.parse()
         .ok()
         .filter(|port| *port > 0)
-        .ok_or(Malformed::Port(value))
+        .ok_or_else(|| Malformed::Port(clipped(text)))
 }
 
 /// Where the metadata of an instance can be had.
@@ -101,7 +100,10 @@ pub(crate) fn parse(application: &str, data: &[u8]) -> Result<Option<Instance>, 
     }
     let port = match metadata.get("dubbo.endpoints") {
         Some(endpoints) => triple_port(endpoints)?,
-        None => node.port.ok_or(Malformed::Port(0))?.port()?,
+        None => match node.port {
+            Some(number) => number.port()?,
+            None => port("")?,
+        },
     };
     let request = metadata_request(application, &node.address, revision, entry);
     let storage = match (entry("dubbo.metadata.storage-type"), request) {

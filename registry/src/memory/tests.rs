@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::ServiceInfo;
+use crate::{Error, ServiceInfo};
 
 fn registration(application: &str, port: u16, interface: &str) -> Registration {
     let service = ServiceInfo {

@@ -1,4 +1,4 @@
-//! Announces one thing: runs its state machine on whatever session there is, until it is withdrawn.
+//! Announces one thing: asks ZooKeeper for what its goals need, on whatever session there is, until it is withdrawn.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -8,15 +8,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use zookeeper_client::{Error as ZkError, OneshotWatcher};
+use zookeeper_client::OneshotWatcher;
 
 use super::{
-    announcing::{Announcing, Step},
     backoff::Backoff,
-    node::{Nodes, Operation, is_session_broken},
+    goals::{Goals, Step},
+    node::{Nodes, Operation},
     session::Connection,
 };
-use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Announcer};
+use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Progress};
 
 /// What is announced.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    fn machine(&self) -> Announcing {
+    fn goals(&self) -> Goals {
         match self {
-            Self::Provider(registration) => Announcing::provider(registration),
-            Self::ScrapeTarget(target) => Announcing::scrape_target(target),
+            Self::Provider(registration) => Goals::provider(registration),
+            Self::ScrapeTarget(target) => Goals::scrape_target(target),
         }
     }
 
@@ -52,10 +52,10 @@ impl Subject {
 
 /// The task behind one announcement.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(super) struct Announcer {
     subject: Subject,
-    machine: Announcing,
-    announcer: Announcer,
+    goals: Goals,
+    progress: Progress,
     observer: Arc<dyn Observer>,
     connection: Connection,
     backoff: Backoff,
@@ -64,18 +64,18 @@ pub(super) struct Task {
     begun: bool,
 }
 
-impl Task {
+impl Announcer {
     pub(super) fn new(
         subject: Subject,
-        announcer: Announcer,
+        progress: Progress,
         observer: Arc<dyn Observer>,
         connection: Connection,
     ) -> Self {
-        let machine = subject.machine();
+        let goals = subject.goals();
         Self {
             subject,
-            machine,
-            announcer,
+            goals,
+            progress,
             observer,
             connection,
             backoff: Backoff::new(),
@@ -86,46 +86,46 @@ impl Task {
 
     /// Announces until it is withdrawn or the registry closed, then takes back what was announced.
     pub(super) async fn run(mut self, closing: CancellationToken) {
-        let withdrawn = self.announcer.withdrawal();
+        let withdrawn = self.progress.withdrawal();
         tokio::select! {
-            () = self.keep() => {}
+            _ = self.keep() => {}
             () = withdrawn.cancelled() => {}
             () = closing.cancelled() => {}
         }
-        self.machine.withdraw();
-        if self.begun {
-            self.keep().await;
+        self.goals.withdraw();
+        if self.begun && self.keep().await {
             info!("{} is withdrawn from ZooKeeper", self.subject.name());
         }
         if let Subject::Provider(registration) = &self.subject {
             self.observer.withdrawn(registration);
         }
-        self.announcer.ended();
+        self.progress.ended();
     }
 
-    /// Works on every connection there is. Ends when all is withdrawn, or the registry closed.
-    async fn keep(&mut self) {
+    /// Works on every connection there is. Ends when all is withdrawn, which is true, or when the registry is closed.
+    async fn keep(&mut self) -> bool {
         let mut connection = self.connection.clone();
         while let Some((nodes, session)) = connection
-            .established(|error| self.announcer.failed(error.clone()))
+            .established(|error| self.progress.failed(error.clone()))
             .await
         {
-            self.machine.start(session);
+            self.goals.start(session);
             self.begun = true;
             tokio::select! {
                 biased;
-                () = connection.changed() => self.announcer.lost(),
-                () = self.work(&nodes, session) => return,
+                () = connection.changed() => self.progress.lost(),
+                () = self.work(&nodes, session) => return true,
             }
         }
+        false
     }
 
     /// Works on one connection. Ends when all is withdrawn.
     async fn work(&mut self, nodes: &Nodes, session: i64) {
         let mut watches = Watches::default();
-        let (mut began, mut changed) = (Instant::now(), !self.announcer.was_announced());
+        let (mut began, mut changed) = (Instant::now(), !self.progress.was_announced());
         loop {
-            match self.machine.step() {
+            match self.goals.step() {
                 Step::Perform(goal, operation) => match nodes.perform(&operation).await {
                     Ok((answer, watcher)) => {
                         changed |=
@@ -133,13 +133,13 @@ impl Task {
                         if let Some(watcher) = watcher {
                             watches.set(goal, watcher);
                         }
-                        self.machine.answer(answer);
+                        self.goals.answer(answer);
                     }
                     Err(error) => {
                         self.failed(error, began.elapsed());
                         sleep(self.backoff.next()).await;
                         (began, changed) = (Instant::now(), true);
-                        self.machine.start(session);
+                        self.goals.start(session);
                     }
                 },
                 Step::Pause(times) => sleep(crowd_pause(times)).await,
@@ -147,7 +147,7 @@ impl Task {
                     self.announced(changed, began.elapsed());
                     let goal = watches.next(&self.connection).await;
                     (began, changed) = (Instant::now(), false);
-                    self.machine.recheck(goal);
+                    self.goals.recheck(goal);
                 }
                 Step::Withdrawn => return,
             }
@@ -161,21 +161,11 @@ impl Task {
             info!("{} is announced in ZooKeeper", self.subject.name());
             self.subject.report(&*self.observer, Ok(()), elapsed);
         }
-        self.announcer.announced();
+        self.progress.announced();
     }
 
     fn failed(&mut self, error: Error, elapsed: Duration) {
-        if is_session_broken(&error) {
-            self.connection.give_up();
-        }
-        // A broken connection is the session's matter; this is tried again when it is back.
-        if matches!(
-            error,
-            Error::ZooKeeper {
-                cause: ZkError::ConnectionLoss | ZkError::SessionExpired,
-                ..
-            }
-        ) {
+        if self.connection.explains(&error) {
             return;
         }
         let text = error.to_string();
@@ -188,10 +178,10 @@ impl Task {
             );
             self.known_failure = text;
         }
-        if !self.machine.is_withdrawing() {
+        if !self.goals.is_withdrawing() {
             self.subject.report(&*self.observer, Err(&error), elapsed);
         }
-        self.announcer.failed(error);
+        self.progress.failed(error);
     }
 }
 

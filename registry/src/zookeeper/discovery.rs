@@ -1,4 +1,5 @@
-//! Follows one service: runs its directory on whatever session there is, until its subscription is dropped.
+//! Follows one service: makes the reads that its view asks for, on whatever session there is, until its subscription is
+//! dropped.
 
 use std::sync::Arc;
 
@@ -10,14 +11,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use zookeeper_client::{Error as ZkError, OneshotWatcher};
+use zookeeper_client::OneshotWatcher;
 
 use super::{
-    directory::{Directory, Found, Published, Read},
     metadata_cache::MetadataCache,
-    node::{Nodes, is_session_broken},
+    node::Nodes,
     path,
     session::Connection,
+    view::{Found, Published, Read, View},
 };
 use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage};
 
@@ -27,8 +28,8 @@ const MAX_READS: usize = 64;
 
 /// The task behind one subscription.
 #[derive(Debug)]
-pub(super) struct Task {
-    pub(super) directory: Directory,
+pub(super) struct Discovery {
+    pub(super) view: View,
     pub(super) list: watch::Sender<Arc<[Provider]>>,
     pub(super) metadata: Arc<MetadataCache>,
     pub(super) observer: Arc<dyn Observer>,
@@ -50,7 +51,7 @@ struct Report {
     subscribed: bool,
 }
 
-impl Task {
+impl Discovery {
     /// Follows the service until `ended` or `closing`.
     pub(super) async fn run(mut self, ended: CancellationToken, closing: CancellationToken) {
         tokio::select! {
@@ -69,7 +70,7 @@ impl Task {
             if new_session {
                 watches = JoinSet::new();
             }
-            self.directory.start(new_session, Instant::now());
+            self.view.start(new_session, Instant::now());
             tokio::select! {
                 biased;
                 () = connection.changed() => {}
@@ -90,7 +91,7 @@ impl Task {
         loop {
             let now = Instant::now();
             while reads.len() - questions < MAX_READS
-                && let Some((read, watch)) = self.directory.next(now)
+                && let Some((read, watch)) = self.view.next(now)
             {
                 let storage = match &read {
                     Read::Metadata {
@@ -98,11 +99,11 @@ impl Task {
                         revision,
                     } => {
                         questions += 1;
-                        self.directory.storage(application, revision)
+                        self.view.storage(application, revision)
                     }
                     _ => None,
                 };
-                let interface = self.directory.reference().interface().to_owned();
+                let interface = self.view.reference().interface().to_owned();
                 reads.push(perform(
                     nodes,
                     Arc::clone(&self.metadata),
@@ -114,7 +115,7 @@ impl Task {
             }
             self.publish(now, &mut report);
             let wakes_at = self
-                .directory
+                .view
                 .wakes_at()
                 .filter(|_| reads.len() - questions < MAX_READS);
             tokio::select! {
@@ -123,7 +124,7 @@ impl Task {
                     self.take(outcome, watches, &mut report);
                 }
                 Some(fired) = watches.join_next(), if !watches.is_empty() => match fired {
-                    Ok(read) => self.directory.changed(&read, Instant::now()),
+                    Ok(read) => self.view.changed(&read, Instant::now()),
                     // The client panics in a watch whose session task is gone.
                     Err(_) => self.connection.give_up(),
                 },
@@ -148,24 +149,24 @@ impl Task {
             });
         }
         if let Some((path, modified, reason)) = malformed {
-            self.directory.report(path, modified, reason);
+            self.view.report(path, modified, reason);
         }
         let found = found.unwrap_or_else(|error| {
             self.failed(&error, report);
             None
         });
-        self.directory.answer(&read, found, Instant::now());
-        for (path, reason) in self.directory.malformed_nodes() {
+        self.view.answer(&read, found, Instant::now());
+        for (path, reason) in self.view.malformed_nodes() {
             warn!("{path} is skipped: {reason}");
             self.observer.malformed(&path, &reason);
         }
     }
 
     fn publish(&mut self, now: Instant, report: &mut Report) {
-        let published = self.directory.publish(now);
-        if self.directory.is_complete() && !std::mem::replace(&mut report.subscribed, true) {
+        let published = self.view.publish(now);
+        if self.view.is_complete() && !std::mem::replace(&mut report.subscribed, true) {
             self.observer
-                .subscribed(self.directory.reference(), Ok(()), report.began.elapsed());
+                .subscribed(self.view.reference(), Ok(()), report.began.elapsed());
         }
         let Some(Published {
             providers,
@@ -182,7 +183,7 @@ impl Task {
             last_resort,
             elapsed: since.elapsed(),
         };
-        let reference = self.directory.reference();
+        let reference = self.view.reference();
         if last_resort > 0 {
             warn!(%reference, providers = last_resort, "the list has become empty; the last known providers stay in use for a while");
         } else {
@@ -193,17 +194,7 @@ impl Task {
     }
 
     fn failed(&mut self, error: &Error, report: &mut Report) {
-        if is_session_broken(error) {
-            self.connection.give_up();
-        }
-        // A broken connection is the session's matter; everything is read again when it is back.
-        if matches!(
-            error,
-            Error::ZooKeeper {
-                cause: ZkError::ConnectionLoss | ZkError::SessionExpired,
-                ..
-            }
-        ) {
+        if self.connection.explains(error) {
             return;
         }
         let text = error.to_string();
@@ -212,15 +203,12 @@ impl Task {
         } else {
             warn!(
                 "providers of {} are not known: {text}; trying again",
-                self.directory.reference()
+                self.view.reference()
             );
             report.failure = text;
         }
-        self.observer.subscribed(
-            self.directory.reference(),
-            Err(error),
-            report.began.elapsed(),
-        );
+        self.observer
+            .subscribed(self.view.reference(), Err(error), report.began.elapsed());
     }
 }
 

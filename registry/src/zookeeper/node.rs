@@ -273,17 +273,3 @@ pub(super) fn failed(action: &'static str, path: &str, error: ZkError) -> Error 
         },
     }
 }
-
-/// Tells whether the session itself may be broken, so that only a new one helps.
-///
-/// The client reports its own failures as unexpected errors: after one, its session task may be gone without a state that
-/// says so.
-pub(super) fn is_session_broken(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::ZooKeeper {
-            cause: ZkError::UnexpectedError(_) | ZkError::UnmarshalError { .. },
-            ..
-        }
-    )
-}

@@ -28,18 +28,18 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long announcements may take to be withdrawn when the registry is closed, and the session to be closed after them.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The connection as the tasks see it.
+/// What the supervisor tells the tasks.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Link {
+struct Link {
     /// What to talk to, while there is a connection.
-    pub(super) nodes: Option<Nodes>,
+    nodes: Option<Nodes>,
     /// The session, 0 before the first one.
-    pub(super) session: i64,
+    session: i64,
     /// Why there is no connection.
-    pub(super) failure: Option<Error>,
+    failure: Option<Error>,
 }
 
-/// What a task holds of the session.
+/// A task's end of the session.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     link: watch::Receiver<Link>,
@@ -71,6 +71,23 @@ impl Connection {
         let _ = self.link.changed().await;
     }
 
+    /// Tells whether a lost connection explains a failure: then there is nothing to report, and the next connection brings
+    /// another try. Gives the session up where only a new one helps.
+    pub(super) fn explains(&self, error: &Error) -> bool {
+        let Error::ZooKeeper { cause, .. } = error else {
+            return false;
+        };
+        // The client reports its own failures as unexpected errors: after one, its session task may be gone without a state
+        // that says so.
+        if matches!(
+            cause,
+            ZkError::UnexpectedError(_) | ZkError::UnmarshalError { .. }
+        ) {
+            self.give_up();
+        }
+        matches!(cause, ZkError::ConnectionLoss | ZkError::SessionExpired)
+    }
+
     /// Asks for a new session, because this one no longer answers as it should.
     pub(super) fn give_up(&self) {
         self.broken.notify_one();
@@ -80,10 +97,10 @@ impl Connection {
 /// Keeps the session; runs as one task until the registry is closed.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    pub(super) address: Address,
-    pub(super) auth: Option<Auth>,
-    pub(super) session_timeout: Duration,
-    pub(super) observer: Arc<dyn Observer>,
+    address: Address,
+    auth: Option<Auth>,
+    session_timeout: Duration,
+    observer: Arc<dyn Observer>,
     /// The tasks that use the session.
     pub(super) tasks: TaskTracker,
     pub(super) closing: CancellationToken,

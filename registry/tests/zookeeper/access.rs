@@ -167,7 +167,7 @@ async fn a_denied_consumer_is_told_and_goes_on_trying() {
         .unwrap();
     let anyone = [Acl::new(Permission::ALL, AuthId::anyone())];
     for path in [
-        "/dubbo/mapping/greet.GreetService",
+        MAPPING,
         "/services/my-app",
         "/services/my-app/127.0.0.1:20000",
     ] {

@@ -27,13 +27,7 @@ async fn nobody_is_lost_from_a_mapping_that_all_write_at_once() {
         .collect();
     // Somebody who does not compare before he sets, as older dubbo-go releases do.
     for _ in 0..5 {
-        put(
-            &operator,
-            "/dubbo/mapping/greet.GreetService",
-            b"careless",
-            CreateMode::Persistent,
-        )
-        .await;
+        put(&operator, MAPPING, b"careless", CreateMode::Persistent).await;
         tokio::task::yield_now().await;
     }
     for done in timeout(
@@ -51,9 +45,7 @@ async fn nobody_is_lost_from_a_mapping_that_all_write_at_once() {
         .collect();
     expected.sort();
     eventually(LONG, "all are in the mapping", async || {
-        let (mapping, _) = node(&operator, "/dubbo/mapping/greet.GreetService")
-            .await
-            .ok_or("absent")?;
+        let (mapping, _) = node(&operator, MAPPING).await.ok_or("absent")?;
         let mut found: Vec<_> = mapping.split(',').map(str::to_owned).collect();
         found.sort();
         if found == expected {
@@ -79,13 +71,7 @@ async fn received(zookeeper: &ZooKeeper) -> u64 {
 async fn a_storm_of_registrations_costs_a_bounded_number_of_reads_and_leaves_nobody_out() {
     let zookeeper = ZooKeeper::start().await;
     let operator = operator(&zookeeper).await;
-    put(
-        &operator,
-        "/dubbo/mapping/greet.GreetService",
-        b"crowd",
-        CreateMode::Persistent,
-    )
-    .await;
+    put(&operator, MAPPING, b"crowd", CreateMode::Persistent).await;
     put(
         &operator,
         "/services/crowd/first",

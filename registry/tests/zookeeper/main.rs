@@ -2,9 +2,10 @@
 
 mod access;
 mod crowd;
-mod discovering;
+mod discovery;
+mod metadata;
 mod outages;
 mod prometheus;
-mod registering;
+mod registration;
 mod support;
 mod tap;

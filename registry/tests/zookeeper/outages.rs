@@ -12,6 +12,9 @@ use crate::{support::*, tap::Tap};
 /// How soon a registration has to be back once ZooKeeper can be reached.
 const SOON: Duration = Duration::from_secs(5);
 
+/// What [`short_sessions`] asks for.
+const SHORT_SESSION: Duration = Duration::from_secs(4);
+
 /// Checks that the instance and the member are there, each once, and returns the session they belong to.
 async fn owner(operator: &Client) -> Result<i64, String> {
     let mut owners = Vec::new();
@@ -37,7 +40,7 @@ async fn owner(operator: &Client) -> Result<i64, String> {
 
 fn short_sessions(address: String) -> ZooKeeperConfig {
     ZooKeeperConfig {
-        session_timeout: Duration::from_secs(4),
+        session_timeout: SHORT_SESSION,
         ..ZooKeeperConfig::new(address)
     }
 }
@@ -192,7 +195,9 @@ async fn a_server_that_is_killed_and_comes_back_with_its_data_has_one_registrati
         .await
         .unwrap()
         .unwrap();
-    for pause in [Duration::from_secs(1), Duration::from_secs(11)] {
+    // Once the session outlives the outage, once it doesn't.
+    let session = ZooKeeperConfig::DEFAULT_SESSION_TIMEOUT;
+    for pause in [session / 10, session + session / 10] {
         zookeeper.kill();
         tokio::time::sleep(pause).await;
         zookeeper.restart().await;
@@ -241,13 +246,7 @@ async fn a_server_that_comes_back_without_its_data_gets_everything_again() {
         "registered again after {:?}",
         reachable.elapsed()
     );
-    assert_eq!(
-        node(&operator, "/dubbo/mapping/greet.GreetService")
-            .await
-            .unwrap()
-            .0,
-        "my-app"
-    );
+    assert_eq!(node(&operator, MAPPING).await.unwrap().0, "my-app");
     eventually(LONG, "the list is exact again", async || {
         let list = subscription.providers();
         ports(&list) == [20000] && list[0].listed
@@ -266,7 +265,8 @@ async fn a_server_that_pauses_for_longer_than_sessions_live_ends_with_one_regist
         .unwrap()
         .unwrap();
     zookeeper.stop_process();
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // How long the server stood still is all that it goes by when it goes on: there is nothing to see before.
+    tokio::time::sleep(SHORT_SESSION + SHORT_SESSION / 2).await;
     assert_eq!(
         ports(&subscription.providers()),
         [20000],

@@ -6,10 +6,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use dubbo_registry::{
     Error, Malformed, Notification, Observer, Provider, Reference, Registration, Registry,
-    ScrapeTarget, ServiceInfo, SessionEvent, ZooKeeperConfig, ZooKeeperRegistry,
+    ScrapeTarget, ServiceInfo, SessionEvent, Subscription, ZooKeeperConfig, ZooKeeperRegistry,
 };
 use parking_lot::Mutex;
-use test_servers::ZooKeeper;
+use serde_json::{Value, json};
+use test_servers::{ZooKeeper, eventually};
 use tokio::time::timeout;
 use zookeeper_client::{Acls, Client, CreateMode};
 
@@ -17,6 +18,9 @@ use zookeeper_client::{Acls, Client, CreateMode};
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) const INTERFACE: &str = "greet.GreetService";
+
+/// The node that names the applications of [`INTERFACE`].
+pub(crate) const MAPPING: &str = "/dubbo/mapping/greet.GreetService";
 
 pub(crate) fn reference() -> Reference {
     Reference::new(INTERFACE).unwrap()
@@ -75,6 +79,49 @@ pub(crate) async fn put(client: &Client, path: &str, data: &[u8], mode: CreateMo
 
 pub(crate) fn ports(providers: &[Provider]) -> Vec<u16> {
     providers.iter().map(|provider| provider.port).collect()
+}
+
+/// The node of an instance with this metadata.
+pub(crate) fn instance(port: u16, metadata: Value) -> Vec<u8> {
+    json!({"name": "app", "id": format!("127.0.0.1:{port}"), "address": "127.0.0.1", "port": port,
+           "payload": {"@class": "org.apache.dubbo.registry.zookeeper.ZookeeperInstance", "metadata": metadata}})
+    .to_string()
+    .into_bytes()
+}
+
+pub(crate) fn endpoint(port: u16) -> String {
+    json!([{"port": port, "protocol": "tri"}]).to_string()
+}
+
+/// Writes the node of an instance that offers Triple at `port` of 127.0.0.1 and says nothing else.
+pub(crate) async fn put_instance(client: &Client, path: &str, port: u16) {
+    let node = instance(port, json!({"dubbo.endpoints": endpoint(port)}));
+    put_persistent(client, path, &node).await;
+}
+
+pub(crate) async fn put_persistent(client: &Client, path: &str, data: &[u8]) {
+    put(client, path, data, CreateMode::Persistent).await;
+}
+
+/// Waits until the list has these ports and no others.
+pub(crate) async fn until(subscription: &Subscription, expected: &[u16]) {
+    eventually(LONG, "the list is as expected", async || {
+        let found = ports(&subscription.providers());
+        if found == expected {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    })
+    .await;
+}
+
+/// Waits until the list has this port, among others.
+pub(crate) async fn until_listed(subscription: &Subscription, port: u16) {
+    eventually(LONG, "it is in the list", async || {
+        ports(&subscription.providers()).contains(&port)
+    })
+    .await;
 }
 
 /// What the server knows of one path: the data and the session that owns it.

@@ -1,7 +1,7 @@
-//! The state machine of an announcement: what to ask ZooKeeper next, from what it answered so far.
+//! What has to be in place for an announcement, as a state machine: what to ask ZooKeeper next, from what it answered so far.
 //!
-//! It holds several goals (a mapping for each interface, then the instance; or a member) and works on one at a time.
-//! Nothing here waits or talks to a server: the driver performs each [`Operation`] and reports the [`Answer`]. Every goal
+//! There are several goals (a mapping for each interface, then the instance; or a member), met one at a time.
+//! Nothing here waits or talks to a server: the announcer performs each [`Operation`] and reports the [`Answer`]. Every goal
 //! begins with a read, so that it can begin anew at any point, whatever was or wasn't done before a connection broke.
 
 use std::collections::{HashSet, VecDeque};
@@ -13,7 +13,7 @@ mod goal;
 
 use goal::{Goal, Next};
 
-/// What the driver has to do next.
+/// What the announcer has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Perform this for the goal of this number and report the answer.
@@ -26,9 +26,10 @@ pub(super) enum Step {
     Withdrawn,
 }
 
+/// The goals of one announcement, and how far they are met.
 #[derive(Debug)]
-pub(super) struct Announcing {
-    goals: Vec<Goal>,
+pub(super) struct Goals {
+    all: Vec<Goal>,
     /// The goals that have to be looked at, the current one first.
     pending: VecDeque<usize>,
     next: Option<Operation>,
@@ -41,7 +42,7 @@ pub(super) struct Announcing {
     withdrawing: bool,
 }
 
-impl Announcing {
+impl Goals {
     pub(super) fn provider(registration: &Registration) -> Self {
         let mappings = registration
             .interfaces()
@@ -54,9 +55,9 @@ impl Announcing {
         Self::new(vec![Goal::member(target)])
     }
 
-    fn new(goals: Vec<Goal>) -> Self {
+    fn new(all: Vec<Goal>) -> Self {
         Self {
-            goals,
+            all,
             pending: VecDeque::new(),
             next: None,
             conflicts: 0,
@@ -74,20 +75,20 @@ impl Announcing {
             self.session = session;
             self.sessions.insert(session);
         }
-        for goal in &mut self.goals {
+        for goal in &mut self.all {
             goal.begin(new_session);
         }
         self.pending = if self.withdrawing {
             self.withdrawable()
         } else {
-            (0..self.goals.len()).collect()
+            (0..self.all.len()).collect()
         };
         (self.next, self.pausing, self.conflicts) = (None, false, 0);
     }
 
     /// Looks at one goal again, because a watch of it has fired.
     pub(super) fn recheck(&mut self, goal: usize) {
-        let wanted = !self.withdrawing && goal < self.goals.len() && !self.pending.contains(&goal);
+        let wanted = !self.withdrawing && goal < self.all.len() && !self.pending.contains(&goal);
         if wanted {
             self.pending.push_back(goal);
         }
@@ -104,7 +105,7 @@ impl Announcing {
     }
 
     fn withdrawable(&self) -> VecDeque<usize> {
-        let goals = self.goals.iter().enumerate();
+        let goals = self.all.iter().enumerate();
         goals
             .filter(|(_, goal)| goal.is_withdrawable())
             .map(|(index, _)| index)
@@ -123,7 +124,7 @@ impl Announcing {
                 Step::Announced
             };
         };
-        let operation = self.next.take().unwrap_or_else(|| self.goals[goal].first());
+        let operation = self.next.take().unwrap_or_else(|| self.all[goal].first());
         Step::Perform(goal, operation)
     }
 
@@ -140,9 +141,9 @@ impl Announcing {
         }
         let own = |owner: i64| self.sessions.contains(&owner);
         let next = if self.withdrawing {
-            self.goals[index].taken_back(answer, self.session, own)
+            self.all[index].taken_back(answer, self.session, own)
         } else {
-            self.goals[index].answered(answer, self.session, own)
+            self.all[index].answered(answer, self.session, own)
         };
         match next {
             Next::Perform(operation) => self.next = Some(operation),

@@ -1,13 +1,13 @@
-//! What each answer of ZooKeeper means for the directory.
+//! What each answer of ZooKeeper means for the view.
 
 use std::collections::HashSet;
 
 use tokio::time::Instant;
 
-use super::{Application, Directory, Found, METADATA_RETRY, Read, list_of, mapping, path, url};
+use super::{Application, Found, METADATA_RETRY, Read, View, mapping, path, url};
 use crate::instance::{self, Instance, Storage};
 
-impl Directory {
+impl View {
     pub(super) fn take_mapping(&mut self, found: Found, now: Instant) {
         let path = path::mapping(self.reference.interface());
         let names = match found {
@@ -93,7 +93,7 @@ impl Directory {
             // The list tells whether it is gone or has just come again.
             node.instance = None;
             node.watched.fired();
-            return self.plan(list_of(application), now);
+            return self.plan(Read::instances(application), now);
         };
         node.instance = match instance::parse(application, &data) {
             Ok(instance) => instance,

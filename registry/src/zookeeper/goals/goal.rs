@@ -1,4 +1,4 @@
-//! What an announcement consists of, and what each answer means for it.
+//! One goal of an announcement, and what each answer means for it.
 
 use super::super::{
     mapping,
@@ -67,14 +67,14 @@ impl Goal {
     pub(super) fn instance(registration: &Registration) -> Self {
         Self::Instance {
             path: path::instance(registration.application(), &registration.id()),
-            data: registration.node().into_bytes(),
+            data: registration.node_data().into_bytes(),
             place: Place::Unknown,
         }
     }
 
     pub(super) fn member(target: &ScrapeTarget) -> Self {
         Self::Member {
-            data: target.node().into_bytes(),
+            data: target.node_data().into_bytes(),
             member: Member::Unknown,
         }
     }

@@ -1,7 +1,7 @@
-//! The state machine of a subscription: mapping → applications → instances → endpoints, with the interface-level providers
-//! beside them.
+//! A consumer's view of one service, the state machine of a subscription: mapping → applications → instances → providers, with
+//! the interface-level providers beside them.
 //!
-//! Nothing here waits or talks to a server: the driver takes each [`Read`], reports what it found, says which watches have
+//! Nothing here waits or talks to a server: the discovery takes each [`Read`], reports what it found, says which watches have
 //! fired, and asks for the list. Reads of one node are at least [`SPACING`] apart (the first is made at once), so a storm of
 //! registrations costs each instance one read and each list no more than one read in that time: N instances that come
 //! within a time T cost at most N + T / SPACING + 2 reads besides those of their metadata, of which each revision costs one.
@@ -46,7 +46,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const METADATA_RETRY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(super) struct View {
     reference: Reference,
     schedule: Schedule,
     mapping: Watched,
@@ -63,12 +63,6 @@ pub(super) struct Directory {
     malformed: MalformedNodes,
 }
 
-fn list_of(application: &str) -> Read {
-    Read::Instances {
-        application: application.to_owned(),
-    }
-}
-
 #[derive(Debug, Default)]
 struct Application {
     watched: Watched,
@@ -83,7 +77,7 @@ struct Node {
     offered: Option<Provider>,
 }
 
-impl Directory {
+impl View {
     pub(super) fn new(reference: Reference, last_resort: Duration) -> Self {
         Self {
             reference,

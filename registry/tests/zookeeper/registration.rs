@@ -43,9 +43,7 @@ async fn the_nodes_are_those_of_dubbo() {
         .done()
         .await
         .unwrap();
-    let (mapping, owner) = node(&operator, "/dubbo/mapping/greet.GreetService")
-        .await
-        .unwrap();
+    let (mapping, owner) = node(&operator, MAPPING).await.unwrap();
     assert_eq!(
         (mapping.as_str(), owner),
         ("my-app", 0),
@@ -54,7 +52,7 @@ async fn the_nodes_are_those_of_dubbo() {
     let (instance, owner) = node(&operator, "/services/my-app/127.0.0.1:20000")
         .await
         .unwrap();
-    assert_eq!(instance, registration.node());
+    assert_eq!(instance, registration.node_data());
     assert_ne!(owner, 0, "the instance is ephemeral");
 }
 
@@ -102,13 +100,7 @@ async fn closing_removes_everything_at_once_but_the_mapping() {
         operator.list_children("/prometheus/dubbo").await.unwrap(),
         [""; 0]
     );
-    assert_eq!(
-        node(&operator, "/dubbo/mapping/greet.GreetService")
-            .await
-            .unwrap()
-            .0,
-        "my-app"
-    );
+    assert_eq!(node(&operator, MAPPING).await.unwrap().0, "my-app");
     let connections = zookeeper.ask("cons").await.unwrap();
     let others = connections
         .lines()
@@ -135,7 +127,7 @@ async fn a_member_is_announced_for_prometheus() {
     let (data, owner) = node(&operator, &format!("/prometheus/dubbo/{}", members[0]))
         .await
         .unwrap();
-    assert_eq!(data, target.node());
+    assert_eq!(data, target.node_data());
     assert_ne!(owner, 0);
     announcement.withdraw().await.unwrap();
     assert_eq!(
@@ -164,7 +156,7 @@ async fn a_node_left_by_a_killed_process_is_replaced() {
     let (data, owner) = node(&killed, "/services/my-app/127.0.0.1:20000")
         .await
         .unwrap();
-    assert_eq!(data, registration.node());
+    assert_eq!(data, registration.node_data());
     assert_ne!(owner, killed.session_id().0);
 }
 
@@ -222,16 +214,13 @@ async fn what_others_delete_or_overwrite_is_put_right() {
         async || {
             node(&operator, path)
                 .await
-                .is_some_and(|(data, _)| data == registration.node())
+                .is_some_and(|(data, _)| data == registration.node_data())
         },
     )
     .await;
-    operator
-        .set_data("/dubbo/mapping/greet.GreetService", b"other", None)
-        .await
-        .unwrap();
+    operator.set_data(MAPPING, b"other", None).await.unwrap();
     eventually(LONG, "the application returns to the mapping", async || {
-        node(&operator, "/dubbo/mapping/greet.GreetService")
+        node(&operator, MAPPING)
             .await
             .is_some_and(|(data, _)| data == "other,my-app")
     })

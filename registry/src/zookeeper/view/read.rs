@@ -1,4 +1,4 @@
-//! What a directory asks for, what it is answered, and what it publishes.
+//! What a view asks for, what it is answered, and what it publishes.
 
 use std::sync::Arc;
 
@@ -23,6 +23,14 @@ pub(in crate::zookeeper) enum Read {
         application: String,
         revision: String,
     },
+}
+
+impl Read {
+    pub(super) fn instances(application: &str) -> Self {
+        Self::Instances {
+            application: application.to_owned(),
+        }
+    }
 }
 
 /// What a read has found.
