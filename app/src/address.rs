@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// Returns the first private IPv4 address of an interface that is up, else 127.0.0.1, as dubbo-go chooses it
 /// (`common/host_util.go`). Interfaces are taken in the order of their index.
-#[must_use]
-pub fn advertised() -> IpAddr {
+pub(crate) fn advertised() -> IpAddr {
     let mut interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     interfaces.sort_by_key(|interface| interface.index);
     first_private(interfaces.iter().map(if_addrs::Interface::ip)).into()

@@ -5,9 +5,9 @@ mod process;
 mod registry;
 pub mod value;
 
-pub use export::ExportArgs;
+pub(crate) use export::ExportArgs;
 pub use process::{Defaults, ProcessArgs};
-pub use registry::RegistryArgs;
+pub(crate) use registry::RegistryArgs;
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 

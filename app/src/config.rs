@@ -29,33 +29,33 @@ const ZK_AUTH: SecretSource = SecretSource {
 #[derive(Clone, Debug)]
 pub struct ProcessConfig {
     /// The application's name.
-    pub application: String,
+    pub(crate) application: String,
     /// The address that is registered.
-    pub advertise_ip: IpAddr,
+    pub(crate) advertise_ip: IpAddr,
     /// How ZooKeeper is reached.
-    pub zookeeper: ZooKeeperConfig,
+    pub(crate) zookeeper: ZooKeeperConfig,
     /// What is measured; nothing if none.
-    pub measure: Option<Measure>,
+    pub(crate) measure: Option<Measure>,
     /// Where probes are answered.
-    pub probe_addr: Option<SocketAddr>,
+    pub(crate) probe_addr: Option<SocketAddr>,
     /// The threads that serve calls.
-    pub runtime: Shape,
+    pub(crate) runtime: Shape,
     /// Writes no line for each call.
     pub quiet: bool,
 }
 
 /// How calls are measured, and how the figures leave the process.
 #[derive(Clone, Debug)]
-pub struct Measure {
+pub(crate) struct Measure {
     /// The sliding window.
-    pub window: Duration,
+    pub(crate) window: Duration,
     /// The one way out.
-    pub export: Export,
+    pub(crate) export: Export,
 }
 
 /// How figures leave the process: strictly one of two.
 #[derive(Clone, Debug)]
-pub enum Export {
+pub(crate) enum Export {
     /// Pushed to a Pushgateway.
     Push(Box<Push>),
     /// Served for Prometheus to scrape.
@@ -64,26 +64,26 @@ pub enum Export {
 
 /// What the pull endpoint needs.
 #[derive(Clone, Debug)]
-pub struct Pull {
+pub(crate) struct Pull {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Serves the page to watch.
-    pub page: bool,
+    pub(crate) page: bool,
     /// What stands before it.
-    pub guard: Guard,
+    pub(crate) guard: Guard,
 }
 
 /// What a pusher needs.
 #[derive(Clone, Debug)]
-pub struct Push {
+pub(crate) struct Push {
     /// Where the gateway is, and how to get in.
-    pub access: Access,
+    pub(crate) access: Access,
     /// The group.
-    pub key: GroupingKey,
+    pub(crate) key: GroupingKey,
     /// The time between two pushes.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Deletes the group at the stop.
-    pub delete_on_exit: bool,
+    pub(crate) delete_on_exit: bool,
 }
 
 impl ProcessArgs {

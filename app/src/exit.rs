@@ -1,4 +1,4 @@
-//! How a process ends: its exit codes, and the one line it says about a failure.
+//! How a process ends: its exit codes but for clap's own, 2 for a wrong option, and the one line it says about a failure.
 
 use std::{
     io::{self, Write},
@@ -6,11 +6,9 @@ use std::{
 };
 
 /// The work is done, or a signal asked for the stop.
-pub const DONE: u8 = 0;
+const DONE: u8 = 0;
 /// A failure at work; one line on stderr tells which.
-pub const FAILED: u8 = 1;
-/// A wrong option, with clap's message on stderr.
-pub const USAGE: u8 = 2;
+const FAILED: u8 = 1;
 
 /// Turns the outcome of a run into an exit code, and tells stderr about a failure.
 #[must_use]

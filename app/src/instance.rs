@@ -3,15 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Returns this host's name.
-#[must_use]
-pub fn hostname() -> String {
+pub(crate) fn hostname() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 /// Returns `<hostname>:<pid>`. In a container the pid is 1 for every process, so that the moment of the start, in unix
 /// seconds, takes its place: a restarted container is a new instance.
-#[must_use]
-pub fn name() -> String {
+pub(crate) fn name() -> String {
     let started = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -17,14 +17,10 @@ mod probes;
 mod process;
 mod run;
 
-pub use address::advertised;
-pub use args::{
-    CommandLine, Defaults, ExportArgs, ProcessArgs, RegistryArgs, command, parse, value,
-};
-pub use config::{Export, Measure, ProcessConfig, Pull, Push};
-pub use exit::{DONE, FAILED, USAGE, code};
+pub use args::{CommandLine, Defaults, ProcessArgs, command, parse, value};
+pub use config::ProcessConfig;
+pub use exit::code as exit_code;
 pub use export::Exporter;
-pub use instance::{hostname, name as instance_name};
 pub use listener::listen;
 pub use logs::start as start_logs;
 pub use measure::measure;

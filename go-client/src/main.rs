@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let config = app::parse::<Args>();
-    app::code(&run(config))
+    app::exit_code(&run(config))
 }
 
 fn run(config: Config) -> anyhow::Result<()> {

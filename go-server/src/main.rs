@@ -10,7 +10,7 @@ use tracing::info;
 
 fn main() -> ExitCode {
     let config = app::parse::<Args>();
-    app::code(&run(config))
+    app::exit_code(&run(config))
 }
 
 fn run(config: Config) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use crate::login::{Login, LoginError};
 use crate::tls::Tls;
 
 /// Where the password comes from; no option carries it, since options are visible to other users.
-pub const PASSWORD: SecretSource = SecretSource {
+const PASSWORD: SecretSource = SecretSource {
     variable: "METRICS_PASS",
     option: "--metrics-pass-file",
 };
@@ -88,7 +88,7 @@ pub enum GuardError {
 }
 
 impl GuardArgs {
-    /// Returns the guard that the options and [`PASSWORD`] describe; empty values count as not given.
+    /// Returns the guard that the options and `METRICS_PASS` describe; empty values count as not given.
     ///
     /// # Errors
     /// When one option lacks another, or a file cannot be used.
@@ -97,13 +97,7 @@ impl GuardArgs {
     }
 
     /// Does what [`guard`](Self::guard) does, in an environment that the caller provides.
-    ///
-    /// # Errors
-    /// The same.
-    pub fn guard_in(
-        self,
-        environment: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Guard, GuardError> {
+    fn guard_in(self, environment: impl Fn(&str) -> Option<OsString>) -> Result<Guard, GuardError> {
         let Self {
             metrics_tls_cert,
             metrics_tls_key,

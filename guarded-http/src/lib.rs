@@ -30,7 +30,7 @@ mod server;
 mod tls;
 
 #[cfg(feature = "clap")]
-pub use args::{GuardArgs, GuardError, PASSWORD};
+pub use args::{GuardArgs, GuardError};
 pub use credentials::{Error, Identity, Secret};
 pub use guard::Guard;
 pub use limits::{Limits, share_of_descriptors};

@@ -6,9 +6,6 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// Where a Pushgateway listens unless it is told otherwise.
-pub const DEFAULT_ADDRESS: &str = "127.0.0.1:9091";
-
 /// The base address of a Pushgateway: `host:port`, or a URL with scheme, base path and user information.
 ///
 /// `Display` and `Debug` show the address without the user information.
@@ -42,7 +39,7 @@ pub enum AddressError {
 
 impl Address {
     /// Returns whether the gateway is reached over TLS.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.https
     }
 

@@ -8,10 +8,13 @@ use clap::error::ErrorKind;
 use credentials::{Secret, SecretSource};
 
 use crate::access::{Access, Credentials};
-use crate::address::{Address, AddressError, DEFAULT_ADDRESS};
+use crate::address::{Address, AddressError};
+
+/// Where a Pushgateway listens unless it is told otherwise.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:9091";
 
 /// Where the password comes from; no option carries it, since options are visible to other users.
-pub const PASSWORD: SecretSource = SecretSource {
+const PASSWORD: SecretSource = SecretSource {
     variable: "PUSHGATEWAY_PASS",
     option: "--pushgateway-pass-file",
 };
@@ -79,7 +82,7 @@ pub enum ArgsError {
 }
 
 impl GatewayArgs {
-    /// Returns the access that the options and [`PASSWORD`] describe; empty values count as not given.
+    /// Returns the access that the options and `PUSHGATEWAY_PASS` describe; empty values count as not given.
     ///
     /// # Errors
     /// When the password is given twice, without a user, or cannot be read.
@@ -88,10 +91,7 @@ impl GatewayArgs {
     }
 
     /// Does what [`access`](Self::access) does, in an environment that the caller provides.
-    ///
-    /// # Errors
-    /// The same.
-    pub fn access_in(
+    fn access_in(
         &self,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Access, ArgsError> {

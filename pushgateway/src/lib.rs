@@ -25,9 +25,9 @@ mod grouping_key;
 mod tls;
 
 pub use access::{Access, Credentials, DEFAULT_TIMEOUT, Tls};
-pub use address::{Address, AddressError, DEFAULT_ADDRESS};
+pub use address::{Address, AddressError};
 #[cfg(feature = "clap")]
-pub use args::{ArgsError, GatewayArgs, PASSWORD};
+pub use args::{ArgsError, GatewayArgs};
 pub use credentials::{Identity, Secret};
 pub use error::Error;
 pub use gateway::{Answer, Gateway};

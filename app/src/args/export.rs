@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use guarded_http::GuardArgs;
 use pushgateway::GatewayArgs;
 
@@ -11,7 +12,7 @@ use super::value;
 /// What was typed about metrics.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// Push to the Pushgateway (true), or serve the pull endpoint (false): strictly one of the two.
     #[arg(
         long,
@@ -21,25 +22,25 @@ pub struct ExportArgs {
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = value::boolean()
+        value_parser = BoolishValueParser::new()
     )]
-    pub push: bool,
+    pub(crate) push: bool,
 
     /// Where the Pushgateway is, and how to get in.
     #[command(flatten)]
-    pub gateway: GatewayArgs,
+    pub(crate) gateway: GatewayArgs,
 
     /// The job in the grouping key of what is pushed.
     #[arg(long, env, value_name = "NAME", required = false, value_parser = value::not_empty)]
-    pub job_name: String,
+    pub(crate) job_name: String,
 
     /// The instance in the grouping key [default: HOST:PID, or HOST:START in unix seconds for pid 1]
     #[arg(long, env, value_name = "NAME", value_parser = value::not_empty)]
-    pub instance: Option<String>,
+    pub(crate) instance: Option<String>,
 
     /// The time between two pushes.
     #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = value::positive_duration)]
-    pub push_interval: Duration,
+    pub(crate) push_interval: Duration,
 
     /// Delete the own group from the Pushgateway at the stop.
     #[arg(
@@ -50,9 +51,9 @@ pub struct ExportArgs {
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = value::boolean()
+        value_parser = BoolishValueParser::new()
     )]
-    pub delete_on_exit: bool,
+    pub(crate) delete_on_exit: bool,
 
     /// Measure calls; false is for comparison.
     #[arg(
@@ -63,13 +64,13 @@ pub struct ExportArgs {
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = value::boolean()
+        value_parser = BoolishValueParser::new()
     )]
-    pub metrics: bool,
+    pub(crate) metrics: bool,
 
     /// Where the pull endpoint listens; its path is /prometheus.
     #[arg(long, env, value_name = "IP:PORT", required = false)]
-    pub metrics_addr: SocketAddr,
+    pub(crate) metrics_addr: SocketAddr,
 
     /// Serve no page to watch at / of the pull endpoint.
     #[arg(
@@ -80,15 +81,15 @@ pub struct ExportArgs {
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = value::boolean()
+        value_parser = BoolishValueParser::new()
     )]
-    pub no_page: bool,
+    pub(crate) no_page: bool,
 
     /// TLS and a login before the pull endpoint.
     #[command(flatten)]
-    pub guard: GuardArgs,
+    pub(crate) guard: GuardArgs,
 
     /// The sliding window of rates and quantiles, in 10 panes.
     #[arg(long, env, value_name = "DURATION", default_value = "120s", value_parser = value::positive_duration)]
-    pub metrics_window: Duration,
+    pub(crate) metrics_window: Duration,
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use triple::Shape;
 
 use super::{ExportArgs, RegistryArgs, value};
@@ -23,23 +24,23 @@ pub struct Defaults {
 pub struct ProcessArgs {
     /// The registry.
     #[command(flatten)]
-    pub registry: RegistryArgs,
+    pub(crate) registry: RegistryArgs,
 
     /// Measuring and exporting.
     #[command(flatten)]
-    pub export: ExportArgs,
+    pub(crate) export: ExportArgs,
 
     /// The application's name, in the registry and in metrics' labels.
     #[arg(long, env, value_name = "NAME", required = false, value_parser = value::application_name, help_heading = "Process")]
-    pub application: String,
+    pub(crate) application: String,
 
     /// Where /live, /ready and /startup are served [default: nowhere]
     #[arg(long, env, value_name = "IP:PORT", help_heading = "Process")]
-    pub probe_addr: Option<SocketAddr>,
+    pub(crate) probe_addr: Option<SocketAddr>,
 
     /// The threads that serve calls: one pool that shares all work, or one thread for each core.
     #[arg(long, env, value_name = "SHAPE", default_value = "work-stealing", value_parser = value::shape(), help_heading = "Process")]
-    pub runtime: Shape,
+    pub(crate) runtime: Shape,
 
     /// Write no line for each call.
     #[arg(
@@ -50,8 +51,8 @@ pub struct ProcessArgs {
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = value::boolean(),
+        value_parser = BoolishValueParser::new(),
         help_heading = "Process"
     )]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }

@@ -9,7 +9,7 @@ use super::value;
 /// What was typed about the registry.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Registry")]
-pub struct RegistryArgs {
+pub(crate) struct RegistryArgs {
     /// ZooKeeper's hosts, separated by commas, with an optional chroot at the end.
     #[arg(
         long,
@@ -17,18 +17,18 @@ pub struct RegistryArgs {
         value_name = "HOST:PORT[,…][/CHROOT]",
         default_value = "127.0.0.1:2181"
     )]
-    pub zk_address: String,
+    pub(crate) zk_address: String,
 
     /// File that holds ZooKeeper's credentials as scheme:credentials, instead of ZK_AUTH.
     #[arg(long, env, value_name = "FILE")]
-    pub zk_auth_file: Option<PathBuf>,
+    pub(crate) zk_auth_file: Option<PathBuf>,
 
     /// How long ZooKeeper keeps our nodes after it has heard nothing of us.
     #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = value::positive_duration)]
-    pub zk_session_timeout: Duration,
+    pub(crate) zk_session_timeout: Duration,
 
     /// The IP address that is registered for others to connect to [default: the first private IPv4 address, else
     /// 127.0.0.1]
     #[arg(long, env = "DUBBO_IP_TO_REGISTRY", value_name = "IP", value_parser = value::reachable_ip)]
-    pub advertise_ip: Option<std::net::IpAddr>,
+    pub(crate) advertise_ip: Option<std::net::IpAddr>,
 }

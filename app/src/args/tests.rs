@@ -1,3 +1,5 @@
+//! Options as people type them.
+
 use std::time::Duration;
 
 use clap::Parser;
@@ -33,7 +35,7 @@ fn parsed(arguments: &[&str]) -> Result<ProcessArgs, clap::Error> {
 
 fn refused(arguments: &[&str]) -> String {
     let err = parsed(arguments).unwrap_err();
-    assert_eq!(err.exit_code(), i32::from(crate::USAGE), "{err}");
+    assert_eq!(err.exit_code(), 2, "{err}");
     err.to_string()
 }
 

@@ -2,14 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use triple::Shape;
-
-/// Returns the parser of booleans: true, false, yes, no, 1, 0.
-#[must_use]
-pub fn boolean() -> impl TypedValueParser<Value = bool> {
-    BoolishValueParser::new()
-}
 
 /// Returns the parser of a runtime's shape.
 #[must_use]
@@ -56,7 +50,7 @@ pub fn share(text: &str) -> Result<f64, String> {
 /// # Errors
 ///
 /// When the text is no IP address, or one that stands for "any".
-pub fn reachable_ip(text: &str) -> Result<IpAddr, String> {
+pub(crate) fn reachable_ip(text: &str) -> Result<IpAddr, String> {
     match text.parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
             Err("others cannot connect to this address".to_owned())
@@ -72,7 +66,7 @@ pub fn reachable_ip(text: &str) -> Result<IpAddr, String> {
 ///
 /// When it cannot be a node's name in the registry, or a member of its comma list, or holds `providers`: dubbo-go's
 /// consumers take such a node for a provider's address and fail.
-pub fn application_name(text: &str) -> Result<String, String> {
+pub(crate) fn application_name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("must not be empty".to_owned())
     } else if text.contains(['/', ',']) || text.contains(char::is_whitespace) {
@@ -89,7 +83,7 @@ pub fn application_name(text: &str) -> Result<String, String> {
 /// # Errors
 ///
 /// When it is.
-pub fn not_empty(text: &str) -> Result<String, String> {
+pub(crate) fn not_empty(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         Err("must not be empty".to_owned())
     } else {

@@ -54,7 +54,8 @@ async fn options_win_over_the_url() {
 
 #[tokio::test]
 async fn the_password_file_is_read_anew_and_without_its_line_end() {
-    let path = std::env::temp_dir().join(format!("pushgateway-args-{}", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
     std::fs::write(&path, "first\n").unwrap();
     let options = [
         "--pushgateway-user",
@@ -72,7 +73,6 @@ async fn the_password_file_is_read_anew_and_without_its_line_end() {
         basic(&access).await,
         Some(("one".to_owned(), "second".to_owned()))
     );
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

@@ -9,5 +9,5 @@ use comparison::Args;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    app::code(&comparison::run(&args, &mut std::io::stdout().lock()).await)
+    app::exit_code(&comparison::run(&args, &mut std::io::stdout().lock()).await)
 }

@@ -23,7 +23,7 @@ use sample::Sample;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    app::code(&run(&about::parse::<Args>()))
+    app::exit_code(&run(&about::parse::<Args>()))
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ mod line;
 mod screen;
 
 pub(crate) use line::{Line, Style};
-pub(crate) use screen::{Frame, screen};
+pub(crate) use screen::{COURSE, screen};
 
 use crate::figures::{Figures, Side};
 use format::{duration, percent, rate, thousands};

@@ -12,13 +12,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     sample::Sample,
     terminal::{Input, Terminal, inputs},
-    view::{self, Frame},
+    view::{self, COURSE},
 };
 
 /// The time between two pictures.
 const REFRESH: Duration = Duration::from_secs(1);
-/// How many seconds of the course are kept: more than any terminal has columns.
-const COURSE: usize = 1000;
 
 /// Tells whether somebody watches a terminal.
 pub(crate) fn is_live() -> bool {
@@ -85,12 +83,7 @@ fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
 
 /// Draws the live view until somebody asks for the end.
 async fn pictures(sample: &Sample) -> io::Result<()> {
-    let [provider_page, consumer_page] = sample.pages();
-    let frame = Frame {
-        provider_page,
-        consumer_page,
-        end: "q ends".to_owned(),
-    };
+    let pages = sample.pages();
     let mut terminal = Terminal::take()?;
     let mut inputs = inputs()?;
     let mut ticks = ticks();
@@ -113,7 +106,7 @@ async fn pictures(sample: &Sample) -> io::Result<()> {
             }
         }
         let (width, height) = Terminal::size()?;
-        terminal.draw(&view::screen(&figures, &course, &frame, width, height))?;
+        terminal.draw(&view::screen(&figures, &course, &pages, width, height))?;
     }
 }
 

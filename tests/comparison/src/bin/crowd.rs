@@ -94,7 +94,7 @@ impl CommandLine for Args {
 
 fn main() -> ExitCode {
     let config = app::parse::<Args>();
-    app::code(&run(config))
+    app::exit_code(&run(config))
 }
 
 fn run(config: Config) -> anyhow::Result<()> {

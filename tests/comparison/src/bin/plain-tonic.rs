@@ -59,7 +59,7 @@ enum Role {
 }
 
 fn main() -> ExitCode {
-    app::code(&run(Role::parse()))
+    app::exit_code(&run(Role::parse()))
 }
 
 fn run(role: Role) -> anyhow::Result<()> {

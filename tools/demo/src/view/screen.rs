@@ -10,30 +10,22 @@ use super::{
 };
 use crate::figures::{Figures, Side};
 
-/// What does not change while the demo runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Frame {
-    /// Where the provider can be watched in a browser.
-    pub(crate) provider_page: String,
-    /// Where the consumer can be watched in a browser.
-    pub(crate) consumer_page: String,
-    /// What ends the demo, as a hint for the reader.
-    pub(crate) end: String,
-}
+/// How many seconds of the course of the rate are shown at most.
+pub(crate) const COURSE: usize = 120;
 
 /// Returns the lines of a screen of `width` columns and `height` rows. `course` holds the consumer's rates, one for each
-/// second, newest last.
+/// second, newest last; `pages` are where the provider and the consumer can be watched in a browser.
 pub(crate) fn screen(
     figures: &Figures,
     course: &[f64],
-    frame: &Frame,
+    [provider_page, consumer_page]: &[String; 2],
     width: usize,
     height: usize,
 ) -> Vec<Line> {
     let mut lines = vec![
         Line::new(Style::Strong, " Dubbo metrics demo").with(
             Style::Faint,
-            format!("   {}   {}", clock(figures.elapsed), frame.end),
+            format!("   {}   q ends", clock(figures.elapsed)),
         ),
         Line::default(),
         Line::new(
@@ -48,7 +40,7 @@ pub(crate) fn screen(
         Line::default(),
         Line::new(Style::Faint, " calls/s   ").with(
             Style::Plain,
-            bars(course, width.saturating_sub(12).min(MINUTES_SHOWN_SECONDS)),
+            bars(course, width.saturating_sub(12).min(COURSE)),
         ),
         Line::default(),
     ];
@@ -59,15 +51,12 @@ pub(crate) fn screen(
             Style::Faint,
             format!(" Pages to watch, with {METRICS_PATH} on each for Prometheus:"),
         ),
-        Line::new(Style::Plain, format!(" provider  {}", frame.provider_page)),
-        Line::new(Style::Plain, format!(" consumer  {}", frame.consumer_page)),
+        Line::new(Style::Plain, format!(" provider  {provider_page}")),
+        Line::new(Style::Plain, format!(" consumer  {consumer_page}")),
     ]);
     lines.truncate(height);
     lines.into_iter().map(|line| line.cut(width)).collect()
 }
-
-/// The course of the rate goes back as far as the window of the figures does.
-const MINUTES_SHOWN_SECONDS: usize = 120;
 
 fn side(name: &str, side: &Side) -> Line {
     let [p50, p90, p99] = match side.latency {

@@ -1,17 +1,11 @@
+//! What people see of known figures.
+
 use std::time::Duration;
 
 use metrics_core::Latency;
 
-use super::{Frame, plain, screen};
+use super::{plain, screen};
 use crate::figures::{Figures, Side};
-
-fn frame() -> Frame {
-    Frame {
-        provider_page: "http://127.0.0.1:9099".to_owned(),
-        consumer_page: "http://127.0.0.1:9097".to_owned(),
-        end: "q ends".to_owned(),
-    }
-}
 
 fn busy() -> Figures {
     let provider = Side {
@@ -41,7 +35,8 @@ fn busy() -> Figures {
 }
 
 fn text(figures: &Figures, course: &[f64], width: usize, height: usize) -> String {
-    screen(figures, course, &frame(), width, height)
+    let pages = ["http://127.0.0.1:9099", "http://127.0.0.1:9097"].map(str::to_owned);
+    screen(figures, course, &pages, width, height)
         .iter()
         .map(|line| {
             let spans: String = line.spans().iter().map(|span| span.text.as_str()).collect();
