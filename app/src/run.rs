@@ -1,7 +1,5 @@
 //! From start to stop: what surrounds a process's own work, and how signals end it.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use tracing::{info, warn};
 use triple::{Runtime, Signals};
@@ -11,9 +9,6 @@ use crate::{
     logs,
     process::{Discovery, Process},
 };
-
-/// How long blocking work may take to finish when everything else has ended.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs a process: starts what all processes share, lets `work` do its own part, and leaves in order.
 ///
@@ -54,6 +49,6 @@ where
             }
         }
     });
-    runtime.shutdown(SHUTDOWN_LIMIT);
+    runtime.shutdown();
     outcome
 }

@@ -2,33 +2,72 @@
 //!
 //! A [`Provider`] serves tonic's generated services over Triple (gRPC on HTTP/2) with everything that Dubbo consumers
 //! expect beside them; a [`Consumer`] is the channel under a generated client, that finds its providers in a registry,
-//! balances and fails over. Both work with dubbo-go on the other side. [`Runtime`] gives them threads, [`Signals`] tells
-//! when to stop.
+//! balances and fails over. Both work with dubbo-go on the other side.
+//!
+//! ```
+//! use dubbo_registry::{MemoryRegistry, Reference};
+//! use greet::greet_service_client::GreetServiceClient;
+//! use greet::greet_service_server::{GreetService, GreetServiceServer};
+//! use greet::{GreetRequest, GreetResponse};
+//! use tokio::net::TcpListener;
+//! use tonic::{Request, Response, Status};
+//! use triple::{Consumer, ConsumerOptions, Provider, Workers};
+//!
+//! struct Greeter;
+//!
+//! #[tonic::async_trait]
+//! impl GreetService for Greeter {
+//!     async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetResponse>, Status> {
+//!         let greeting = format!("hello {}", request.into_inner().name);
+//!         Ok(Response::new(GreetResponse { greeting }))
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let (registry, workers) = (MemoryRegistry::new(), Workers::here());
+//!
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let mut serving = Provider::new("greeter")
+//!         .service(GreetServiceServer::new(Greeter), greet::FILE_DESCRIPTOR_SET)?
+//!         .serve(listener, &workers)
+//!         .await?;
+//!     serving.announce(&registry, "127.0.0.1")?.done().await?;
+//!
+//!     let reference = Reference::new(greet::INTERFACE)?;
+//!     let consumer = Consumer::new(&registry, reference, &workers, ConsumerOptions::default());
+//!     let answer = GreetServiceClient::new(consumer)
+//!         .greet(GreetRequest { name: "world".into() })
+//!         .await?;
+//!     assert_eq!(answer.into_inner().greeting, "hello world");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What is where
+//!
+//! * [`Provider`] puts services together; [`Serving`] is one at work: announced, and leaving in an order that loses no call.
+//! * [`Consumer`] calls by [`ConsumerOptions`]: deadlines, retries, [`LoadBalance`], connections, and where calls are measured.
+//! * [`Runtime`] gives a process its threads, [`Workers`] are those that serve calls, and [`Signals`] tell when to stop.
+//! * [`RpcMetadata`] and [`MeasuringObserver`] are what a registry is given: how to ask an instance what it offers, and whom to tell.
+//! * [`business_error`] is a status that Dubbo counts as the business's own and does not try again; [`wire_code`] reads it.
 
 mod consumer;
 mod header;
 mod observer;
+mod pb;
 mod provider;
 mod runtime;
 mod signal;
 mod status;
 mod timeout;
 
-/// Dubbo's metadata service, as generated.
-#[expect(unreachable_pub, reason = "generated code")]
-mod pb {
-    tonic::include_proto!("org.apache.dubbo.metadata");
-
-    pub(crate) const FILE_DESCRIPTOR_SET: &[u8] =
-        include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-}
-
 pub use consumer::{
     Consumer, ConsumerBody, ConsumerFuture, ConsumerMetrics, ConsumerOptions, LoadBalance,
     RpcMetadata, UnknownLoadBalance,
 };
-pub use observer::MeasuredRegistry;
-pub use provider::{DRAIN_LIMIT, DescriptorError, Provider, ServeError, Serving};
+pub use observer::MeasuringObserver;
+pub use provider::{DescriptorError, Provider, ServeError, Serving};
 pub use runtime::{Runtime, Shape, UnknownShape, Workers};
 pub use signal::Signals;
 pub use status::{BUSINESS_CODE, business_error, wire_code};

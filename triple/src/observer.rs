@@ -7,13 +7,13 @@ use dubbo_registry::{
 };
 use metrics_core::{Metrics, RegistryMetrics};
 
-/// The link between a registry, which knows no metrics, and the registry's families.
+/// Counts what a registry does, which knows no metrics, on the registry's families.
 #[derive(Clone, Debug)]
-pub struct MeasuredRegistry {
+pub struct MeasuringObserver {
     metrics: RegistryMetrics,
 }
 
-impl MeasuredRegistry {
+impl MeasuringObserver {
     /// Makes an observer that counts on these metrics.
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
@@ -23,7 +23,7 @@ impl MeasuredRegistry {
     }
 }
 
-impl Observer for MeasuredRegistry {
+impl Observer for MeasuringObserver {
     fn session(&self, event: SessionEvent) {
         match event {
             SessionEvent::Established => self.metrics.session_started(),

@@ -26,7 +26,7 @@ mod routes;
 mod serving;
 
 pub use descriptor::DescriptorError;
-pub use serving::{DRAIN_LIMIT, ServeError, Serving};
+pub use serving::{ServeError, Serving};
 
 use deadline::Deadline;
 use health::Health;
@@ -142,8 +142,8 @@ impl Provider {
         let workers = workers.clone();
         let connections = match &self.metrics {
             Some(metrics) => {
-                let measured = ProviderLayer::new(metrics, &measured(&self.services));
-                let service = Json::new(measured.layer(service), self.methods);
+                let layer = ProviderLayer::new(metrics, &measured(&self.services));
+                let service = Json::new(layer.layer(service), self.methods);
                 Connections::accept(listener, workers, service)
             }
             None => Connections::accept(listener, workers, Json::new(service, self.methods)),
@@ -184,6 +184,7 @@ impl Provider {
     }
 }
 
+/// Returns the services whose calls are measured: those that were added, companions left out.
 fn measured(services: &[ServiceInfo]) -> Vec<metrics_core::Service> {
     services
         .iter()

@@ -18,6 +18,9 @@ mod workers;
 
 pub use workers::Workers;
 
+/// How long blocking work may take to finish when everything else has ended.
+const BLOCKING_LIMIT: Duration = Duration::from_secs(1);
+
 /// How the threads that serve calls share their work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
@@ -104,14 +107,14 @@ impl Runtime {
         self.control.block_on(future)
     }
 
-    /// Ends all threads, and gives blocking work `limit` to finish; what still runs then is left behind.
-    pub fn shutdown(self, limit: Duration) {
+    /// Ends all threads, and gives blocking work a second to finish; what still runs then is left behind.
+    pub fn shutdown(self) {
         // A core's thread is not joined: it ends at its next poll, and a handler that never yields must not hold the exit up.
         self.stop.cancel();
         if let Some(stealing) = self.stealing {
             stealing.shutdown_background();
         }
-        self.control.shutdown_timeout(limit);
+        self.control.shutdown_timeout(BLOCKING_LIMIT);
     }
 }
 
@@ -151,7 +154,7 @@ mod tests {
             let runtime = Runtime::new(shape).unwrap();
             let answer = runtime.workers().next().spawn(async { 42 });
             assert_eq!(runtime.block_on(answer).unwrap(), 42, "{shape:?}");
-            runtime.shutdown(Duration::from_secs(1));
+            runtime.shutdown();
         }
     }
 

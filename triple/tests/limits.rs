@@ -1,14 +1,18 @@
-//! What a provider does with peers that hold on to what they have: connections, headers, bodies.
+//! What a provider does with peers that hold on to what they have, with too much of anything, and with handlers that overrun.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::time::Duration;
 
-use support::{Behaviour, serve};
+use greet::GreetRequest;
+use greet::greet_service_client::GreetServiceClient;
+use http::{HeaderValue, Version};
+use support::{Behaviour, channel, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tonic::Code;
 use triple::Serving;
 
 /// Connects, sends these bytes, and returns what comes back until the provider hangs up, and how long that took.
@@ -82,4 +86,29 @@ async fn headers_beyond_the_limit_are_refused() {
         answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn a_message_beyond_four_mebibytes_is_refused_with_both_sizes() {
+    let serving = serve(&Behaviour::default()).await;
+    let mut client = GreetServiceClient::new(channel(&serving).await);
+    let name = "x".repeat(5 * 1024 * 1024);
+    let status = client.greet(GreetRequest { name }).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange);
+    assert!(status.message().contains("4194304"), "{status}");
+}
+
+#[tokio::test]
+async fn a_handler_that_overruns_the_callers_deadline_is_told_so() {
+    let serving = serve(&Behaviour::taking(Duration::from_secs(3600))).await;
+    // tonic's own channel would end the call itself, so the request is made by hand.
+    let mut request = support::post(&serving, Version::HTTP_2)
+        .header("te", "trailers")
+        .header("grpc-timeout", "50m")
+        .body("\0".repeat(5))
+        .unwrap();
+    let grpc = HeaderValue::from_static("application/grpc");
+    request.headers_mut().insert("content-type", grpc);
+    let answer = support::http(&serving, request).await;
+    assert_eq!(answer.headers()["grpc-status"], "4");
 }

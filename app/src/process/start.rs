@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dubbo_registry::{Observer, Registry, ZooKeeperConfig, ZooKeeperRegistry};
 use metrics_core::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
-use triple::{MeasuredRegistry, RpcMetadata, Runtime};
+use triple::{MeasuringObserver, RpcMetadata, Runtime};
 
 use super::{Discovery, Process};
 use crate::{
@@ -76,7 +76,7 @@ fn connect(
     metrics: Option<&Metrics>,
 ) -> anyhow::Result<Arc<dyn Registry>> {
     let observer: Arc<dyn Observer> = match metrics {
-        Some(metrics) => Arc::new(MeasuredRegistry::new(metrics)),
+        Some(metrics) => Arc::new(MeasuringObserver::new(metrics)),
         None => Arc::new(()),
     };
     let registry = ZooKeeperRegistry::connect(config, observer, Arc::new(RpcMetadata))?;

@@ -19,9 +19,6 @@ use triple::{Runtime, Signals};
 use args::Args;
 use sample::Sample;
 
-/// How long blocking work may take to finish when everything else has ended.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
-
 fn main() -> ExitCode {
     app::exit_code(&run(&about::parse::<Args>()))
 }
@@ -53,7 +50,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         sample.stop().await;
         shown
     });
-    runtime.shutdown(SHUTDOWN_LIMIT);
+    runtime.shutdown();
     outcome
 }
 

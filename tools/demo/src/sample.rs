@@ -13,7 +13,7 @@ use server::Greeter;
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
 use triple::{
-    Consumer, ConsumerMetrics, ConsumerOptions, MeasuredRegistry, Provider, Runtime, Serving,
+    Consumer, ConsumerMetrics, ConsumerOptions, MeasuringObserver, Provider, Runtime, Serving,
     Workers,
 };
 
@@ -66,7 +66,8 @@ impl Sample {
             measurable.clone(),
         )?;
 
-        let registry = MemoryRegistry::observed(Arc::new(MeasuredRegistry::new(&provider_metrics)));
+        let registry =
+            MemoryRegistry::observed(Arc::new(MeasuringObserver::new(&provider_metrics)));
         let greeter = Greeter {
             delay: args.delay,
             error_rate: args.error_rate,
@@ -81,7 +82,7 @@ impl Sample {
         serving.announce(&registry, &host)?;
 
         let consumer = Consumer::new(
-            &registry.join(Arc::new(MeasuredRegistry::new(&consumer_metrics))),
+            &registry.join(Arc::new(MeasuringObserver::new(&consumer_metrics))),
             Reference::new(greet::INTERFACE)?,
             workers,
             ConsumerOptions {

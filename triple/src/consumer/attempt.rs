@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
+use metrics_core::Outcome;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -81,17 +82,13 @@ fn refusal(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
     if let Some(status) = Status::from_header_map(headers) {
         return Some(status);
     }
-    let code = match http {
-        StatusCode::OK => return None,
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
-        StatusCode::BAD_REQUEST => Code::Internal,
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
-        StatusCode::FORBIDDEN => Code::PermissionDenied,
-        StatusCode::NOT_FOUND => Code::Unimplemented,
-        _ => Code::Unknown,
+    if http == StatusCode::OK {
+        return None;
+    }
+    let code = match Outcome::from_http_status(http).code() {
+        // Another success than 200 is no answer to a call.
+        None | Some(0) => Code::Unknown,
+        Some(code) => Code::from(i32::from(code)),
     };
     Some(Status::new(
         code,
@@ -205,6 +202,7 @@ mod tests {
     #[test]
     fn an_http_error_without_a_grpc_status_is_translated() {
         for (http, code) in [
+            (204, Code::Unknown),
             (503, Code::Unavailable),
             (404, Code::Unimplemented),
             (500, Code::Unknown),

@@ -13,7 +13,7 @@ use tonic::body::Body;
 /// The largest body that is recorded; a larger one is sent once.
 ///
 /// More memory for each call in flight buys nothing for the usual small request.
-pub(crate) const MOST_RECORDED_BYTES: usize = 64 * 1024;
+const MOST_RECORDED_BYTES: usize = 64 * 1024;
 
 /// What a generated client sends: tonic's body, as it is or wrapped by a layer.
 pub(crate) trait RequestBody:
@@ -77,7 +77,7 @@ impl<B: RequestBody> Replay<B> {
             record.attempt += 1;
             record.attempt
         };
-        Body::new(AttemptBody {
+        Body::new(Replayed {
             record: Arc::clone(&self.record),
             attempt,
             sent: 0,
@@ -143,13 +143,13 @@ impl<B: RequestBody> Record<B> {
 
 /// What one attempt sends: first the record, then the rest of the body.
 #[derive(Debug)]
-struct AttemptBody<B> {
+struct Replayed<B> {
     record: Arc<Mutex<Record<B>>>,
     attempt: usize,
     sent: usize,
 }
 
-impl<B: RequestBody> HttpBody for AttemptBody<B> {
+impl<B: RequestBody> HttpBody for Replayed<B> {
     type Data = Bytes;
     type Error = Status;
 

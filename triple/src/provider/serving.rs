@@ -18,7 +18,7 @@ use super::metadata::Metadata;
 const LET_GO: Duration = Duration::from_secs(1);
 
 /// How long calls in flight may take to finish once new connections are refused.
-pub const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A provider that serves calls.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use greet::{GreetRequest, GreetResponse};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
+use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use triple::{Consumer, ConsumerOptions, Provider, Serving, Workers};
 
@@ -21,11 +22,11 @@ pub(crate) type Client = GreetServiceClient<Consumer>;
 #[derive(Clone, Default)]
 pub(crate) struct Behaviour {
     /// The time that it takes.
-    pub(crate) delay: Duration,
+    delay: Duration,
     /// The error that it answers with, made anew for each call.
-    pub(crate) error: Option<fn() -> Status>,
+    error: Option<fn() -> Status>,
     /// The calls that reached it.
-    pub(crate) calls: Arc<AtomicUsize>,
+    calls: Arc<AtomicUsize>,
 }
 
 impl Behaviour {
@@ -110,6 +111,12 @@ pub(crate) async fn greet(client: &Client) -> Result<String, Status> {
     };
     let response = client.clone().greet(request).await?;
     Ok(response.into_inner().greeting)
+}
+
+/// Connects with tonic's own channel.
+pub(crate) async fn channel(serving: &Serving) -> Channel {
+    let url = format!("http://{}", serving.address());
+    Channel::from_shared(url).unwrap().connect().await.unwrap()
 }
 
 /// Sends one plain HTTP request, over HTTP/1.1 or over HTTP/2 with prior knowledge as the request's version says.
