@@ -16,8 +16,8 @@ RUN cargo build --release --locked -p server -p client -p pgw-cleaner
 COPY . .
 # The commit that --version names, as the context has no git: --build-arg COMMIT="$(git rev-parse --short=12 HEAD)".
 ARG COMMIT
-# Cargo goes by time, and the sources may be older than the empty files that were just compiled.
-RUN find . -name '*.rs' -exec touch {} + \
+# Cargo goes by time, and the sources may be older than the empty files that were just compiled. What dependencies generated in target stays.
+RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --release --locked -p server -p client -p pgw-cleaner
 
 FROM debian:12.11-slim AS run
