@@ -2,6 +2,7 @@
 
 mod commands;
 mod dependencies;
+mod examples;
 mod links;
 mod names;
 mod tables;
