@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 
 /// What the probes answer from; clones share it.
 #[derive(Clone, Debug)]
-pub struct Health {
+pub(crate) struct Health {
     ready: Arc<AtomicBool>,
     last_sign: Arc<watch::Sender<Instant>>,
     patience: Duration,
@@ -31,7 +31,7 @@ pub struct Health {
 
 impl Health {
     /// Makes the health of a daemon that counts as stuck when it gives no sign for longer than `patience`.
-    pub fn new(patience: Duration) -> Self {
+    pub(crate) fn new(patience: Duration) -> Self {
         Self {
             ready: Arc::default(),
             last_sign: Arc::new(watch::Sender::new(Instant::now())),
@@ -40,12 +40,12 @@ impl Health {
     }
 
     /// Notes a sign of life.
-    pub fn alive(&self) {
+    pub(crate) fn alive(&self) {
         self.last_sign.send_replace(Instant::now());
     }
 
     /// Notes a pass without failure.
-    pub fn ready(&self) {
+    pub(crate) fn ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }
 
@@ -55,7 +55,7 @@ impl Health {
 }
 
 /// Serves until the stop, behind the guard and within the limits of [`guarded_http`].
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     health: Health,

@@ -17,7 +17,7 @@ pub enum ExitStatus {
 }
 
 /// The lines of `--help` on this.
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Exit status:
   0  all is well: every group that was to go is gone, or there was none; a daemon was stopped
   1  some groups that were to go are still there

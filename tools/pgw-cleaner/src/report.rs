@@ -74,7 +74,7 @@ pub enum Outcome {
 
 impl Report {
     /// Makes the report of a pass that has not begun.
-    pub fn new(gateway: String, dry_run: bool) -> Self {
+    pub(crate) fn new(gateway: String, dry_run: bool) -> Self {
         Self {
             gateway,
             dry_run,
@@ -89,12 +89,12 @@ impl Report {
     }
 
     /// Returns how many groups there were.
-    pub fn seen(&self) -> usize {
+    pub(crate) fn seen(&self) -> usize {
         self.verdicts.values().sum()
     }
 
     /// Returns how many of the groups that were to go have an outcome of the given name.
-    pub fn count(&self, outcome: &str) -> usize {
+    pub(crate) fn count(&self, outcome: &str) -> usize {
         self.rows
             .iter()
             .filter(|row| row.outcome.name() == outcome)
@@ -102,7 +102,7 @@ impl Report {
     }
 
     /// Returns the summary in one line.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         table::summary(self)
     }
 
@@ -153,7 +153,7 @@ impl Outcome {
     }
 
     /// Returns what the table says.
-    pub fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
             Self::WouldDelete => "would be deleted",

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use pushgateway::GroupingKey;
 use regex::Regex;
-use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::group::Group;
@@ -40,8 +39,7 @@ pub struct LabelValue {
 }
 
 /// What was found about a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Nobody has pushed to it for longer than its TTL: it is to go.
     Expired,

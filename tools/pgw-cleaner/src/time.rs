@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When it is neither, or zero.
-pub fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let duration = match text.parse::<u32>() {
         Ok(seconds) => Duration::from_secs(seconds.into()),
@@ -21,7 +21,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// Shows a duration in its two largest units, such as `2h 3m`; below a minute in tenths of a second.
-pub fn short(duration: Duration) -> String {
+pub(crate) fn short(duration: Duration) -> String {
     if duration < Duration::from_secs(60) {
         return format!("{:.1}s", duration.as_secs_f64());
     }

@@ -1,7 +1,6 @@
 //! Gateways that are down, hang, refuse, talk nonsense, or go away: exit code and message.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::Method;
 use parking_lot::Mutex;
@@ -10,11 +9,7 @@ use pgw_cleaner::{ExitStatus, Metrics, Selection, Sweeper};
 use test_servers::{Pushgateway, TcpProxy, free_port};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{
-    Action, Ended, Front, LONG, canned, client, expired, instances, push_some, run,
-};
-
-const OPTIONS: [&str; 4] = ["--ttl", "1s", "--output", "json"];
+use crate::support::{Action, Front, LONG, OPTIONS, canned, client, expired, push_some, run};
 
 fn answer(head: &str, body: &str) -> String {
     format!(
@@ -23,32 +18,12 @@ fn answer(head: &str, body: &str) -> String {
     )
 }
 
-/// Checks the exit code, that the one line on stderr has all of these texts, and that stdout agrees.
-fn failed(ended: &Ended, code: i32, texts: &[&str]) {
-    assert_eq!(ended.code, code, "{ended:?}");
-    let line = ended
-        .stderr
-        .lines()
-        .find_map(|line| line.strip_prefix("pgw-cleaner: "));
-    let line = line.unwrap_or_else(|| panic!("no line on the failure: {ended:?}"));
-    for text in texts {
-        assert!(line.contains(text), "{text:?} is not in {line:?}");
-    }
-    let report = ended.report();
-    assert_eq!(
-        (&report["error"], &report["exit_status"]),
-        (&line.into(), &code.into())
-    );
-}
-
 #[tokio::test]
 async fn a_gateway_that_is_down() {
     let address = format!("127.0.0.1:{}", free_port());
-    failed(
-        &run(&address, &OPTIONS).await,
-        3,
-        &["cannot reach the Pushgateway", &address, "refused"],
-    );
+    run(&address, &OPTIONS)
+        .await
+        .failed(3, &["cannot reach the Pushgateway", &address, "refused"]);
     let table = run(&address, &["--ttl", "1s"]).await;
     assert!(table.stdout.contains("could not be read"), "{table:?}");
 }
@@ -59,11 +34,9 @@ async fn a_gateway_that_hangs() {
     let proxy = TcpProxy::start(server.address()).await;
     proxy.block();
     let options = [&OPTIONS[..], &["--list-timeout", "300ms"]].concat();
-    failed(
-        &run(&proxy.address(), &options).await,
-        3,
-        &["did not answer within 300ms", &proxy.address()],
-    );
+    run(&proxy.address(), &options)
+        .await
+        .failed(3, &["did not answer within 300ms", &proxy.address()]);
 }
 
 #[tokio::test]
@@ -78,11 +51,9 @@ async fn a_gateway_that_refuses() {
             Box::pin(async move { Action::Answer(status) })
         })
         .await;
-        failed(
-            &run(&front.url(), &OPTIONS).await,
-            3,
-            &[text, &front.address()],
-        );
+        run(&front.url(), &OPTIONS)
+            .await
+            .failed(3, &[text, &front.address()]);
         // A server error may pass, and is tried again; a refusal is final.
         assert_eq!(front.count(&Method::GET), if status == 500 { 4 } else { 1 });
     }
@@ -121,11 +92,9 @@ async fn a_gateway_that_is_none() {
         ),
         ("SSH-2.0-OpenSSH_9.2\r\n".into(), "cannot reach"),
     ] {
-        failed(
-            &run(&canned(answer.clone()).await, &OPTIONS).await,
-            3,
-            &[text],
-        );
+        run(&canned(answer).await, &OPTIONS)
+            .await
+            .failed(3, &[text]);
     }
     let empty = run(&canned(answer(date, good)).await, &OPTIONS).await;
     assert_eq!(
@@ -191,7 +160,7 @@ async fn a_gateway_that_goes_away_in_the_middle_of_a_pass() {
     *cut.lock() = Some(proxy);
 
     let ended = run(&url, &[&OPTIONS[..], &["--workers", "1"]].concat()).await;
-    failed(&ended, 3, &["cannot reach the Pushgateway", &url]);
+    ended.failed(3, &["cannot reach the Pushgateway", &url]);
     let report = ended.report();
     assert_eq!(
         (&report["deleted"], &report["kept"]),
@@ -219,8 +188,7 @@ async fn a_gateway_that_hangs_in_the_middle_of_a_pass() {
         &[&OPTIONS[..], &["--timeout", "200ms", "--workers", "2"]].concat(),
     )
     .await;
-    failed(
-        &ended,
+    ended.failed(
         3,
         &[
             "groups can be read but not deleted",
@@ -230,178 +198,6 @@ async fn a_gateway_that_hangs_in_the_middle_of_a_pass() {
     // One batch with answers and three without; in each, every worker waited for one deletion and no more.
     assert!(front.count(&Method::DELETE) <= 10 + 4 * 2, "{ended:?}");
     assert_eq!(ended.report()["deleted"], 10);
-}
-
-#[tokio::test]
-async fn deletions_that_fail_once_are_repeated_after_a_new_reading() {
-    let server = Pushgateway::start().await;
-    push_some(&server, 5).await;
-    expired(&server, &OPTIONS, 5).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            match (method, before) {
-                (Method::DELETE, 0) => Action::Answer(503),
-                // It was done, but nobody learns of it.
-                (Method::DELETE, 1) => Action::LoseAnswer(504),
-                _ => Action::Pass,
-            }
-        })
-    })
-    .await;
-    let ended = run(&front.url(), &OPTIONS).await;
-    assert_eq!(
-        (ended.code, &ended.report()["deleted"]),
-        (0, &5.into()),
-        "{ended:?}"
-    );
-    assert_eq!(
-        front.count(&Method::DELETE),
-        6,
-        "the one whose answer was lost is not sent again"
-    );
-    assert!(instances(&server).await.is_empty());
-}
-
-#[tokio::test]
-async fn deletions_that_keep_failing_are_reported_one_by_one() {
-    let server = Pushgateway::start().await;
-    push_some(&server, 3).await;
-    expired(&server, &OPTIONS, 3).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            match method {
-                Method::DELETE if before % 3 == 1 => Action::Answer(500),
-                _ => Action::Pass,
-            }
-        })
-    })
-    .await;
-    let ended = run(&front.url(), &[&OPTIONS[..], &["--workers", "1"]].concat()).await;
-    // 500 for the second, then, alone in its batch, success: nothing is left.
-    assert_eq!(
-        (ended.code, &ended.report()["deleted"]),
-        (0, &3.into()),
-        "{ended:?}"
-    );
-
-    push_some(&server, 3).await;
-    expired(&server, &OPTIONS, 3).await;
-    let front = Front::start(server.url(), |method, _| {
-        Box::pin(async move {
-            if method == Method::DELETE {
-                Action::Answer(500)
-            } else {
-                Action::Pass
-            }
-        })
-    })
-    .await;
-    let ended = run(&front.url(), &OPTIONS).await;
-    let report = ended.report();
-    assert_eq!(
-        (ended.code, &report["failed"], &report["error"]),
-        (1, &3.into(), &().into()),
-        "{ended:?}"
-    );
-    assert_eq!(front.count(&Method::DELETE), 9, "three tries each");
-    let reason = report["groups"][0]["reason"].as_str().unwrap();
-    assert!(reason.contains("500 Internal Server Error"), "{reason}");
-}
-
-#[tokio::test]
-async fn deletions_that_are_denied_end_the_pass_at_once() {
-    let server = Pushgateway::start().await;
-    push_some(&server, 20).await;
-    expired(&server, &OPTIONS, 20).await;
-    let front = Front::start(server.url(), |method, _| {
-        Box::pin(async move {
-            if method == Method::DELETE {
-                Action::Answer(403)
-            } else {
-                Action::Pass
-            }
-        })
-    })
-    .await;
-    let ended = run(&front.url(), &[&OPTIONS[..], &["--workers", "1"]].concat()).await;
-    failed(
-        &ended,
-        3,
-        &["groups can be read but not deleted", "403 Forbidden"],
-    );
-    assert_eq!(front.count(&Method::DELETE), 1);
-}
-
-#[tokio::test]
-async fn a_deletion_that_is_swallowed_is_found_by_the_last_reading() {
-    let server = Pushgateway::start().await;
-    push_some(&server, 2).await;
-    expired(&server, &OPTIONS, 2).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            if (method, before) == (Method::DELETE, 0) {
-                Action::Answer(202)
-            } else {
-                Action::Pass
-            }
-        })
-    })
-    .await;
-    let ended = run(&front.url(), &OPTIONS).await;
-    let report = ended.report();
-    assert_eq!(
-        (ended.code, &report["deleted"], &report["failed"]),
-        (1, &1.into(), &1.into()),
-        "{ended:?}"
-    );
-    assert!(ended.stdout.contains("still lists the group"), "{ended:?}");
-    let unverified = run(&front.url(), &[&OPTIONS[..], &["--verify=false"]].concat()).await;
-    assert_eq!(
-        (unverified.code, &unverified.report()["readings"]),
-        (0, &2.into()),
-        "{unverified:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_clock_that_jumps_during_a_pass_stops_it_before_anything_is_deleted() {
-    let server = Pushgateway::start().await;
-    push_some(&server, 2).await;
-    expired(&server, &OPTIONS, 2).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            match (method, before) {
-                (Method::GET, 1) => Action::PassAhead(Duration::from_secs(3600)),
-                _ => Action::Pass,
-            }
-        })
-    })
-    .await;
-    failed(
-        &run(&front.url(), &OPTIONS).await,
-        3,
-        &["clock", "was set by 3"],
-    );
-    assert_eq!(
-        (front.count(&Method::DELETE), instances(&server).await.len()),
-        (0, 2)
-    );
-}
-
-#[tokio::test]
-async fn our_own_clock_plays_no_part() {
-    let server = Pushgateway::start().await;
-    push_some(&server, 2).await;
-    let ahead = |by| {
-        Front::start(server.url(), move |_, _| {
-            Box::pin(async move { Action::PassAhead(by) })
-        })
-    };
-    let young = ahead(Duration::from_secs(3000)).await;
-    let old = ahead(Duration::from_secs(4000)).await;
-    let options = ["--ttl", "1h", "--output", "json"];
-    assert_eq!(run(&young.url(), &options).await.report()["deleted"], 0);
-    assert_eq!(run(&old.url(), &options).await.report()["deleted"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

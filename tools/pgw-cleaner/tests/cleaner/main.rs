@@ -1,7 +1,9 @@
 //! The program, and its passes, against real Pushgateways.
 
+mod clock;
 mod command_line;
 mod daemon;
+mod deletions;
 mod faults;
 mod keys;
 mod load;

@@ -4,9 +4,7 @@ use axum::http::Method;
 use serde_json::Value;
 use test_servers::Pushgateway;
 
-use crate::support::{Action, Front, client, expired, instances, push_some, run};
-
-const OPTIONS: [&str; 4] = ["--ttl", "1s", "--output", "json"];
+use crate::support::{Action, Front, OPTIONS, client, expired, instances, push_some, run};
 
 fn outcomes(report: &Value) -> Vec<(&str, &str)> {
     let groups = report["groups"].as_array().expect("a list of groups");

@@ -11,10 +11,13 @@ use test_servers::{Pushgateway, eventually};
 
 pub(crate) use canned::canned;
 pub(crate) use front::{Action, Front};
-pub(crate) use program::{Ended, run, start};
+pub(crate) use program::{run, start};
 
 /// How long anything may take on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// A short TTL, and a report that a test can read.
+pub(crate) const OPTIONS: [&str; 4] = ["--ttl", "1s", "--output", "json"];
 
 /// Returns a client of a gateway.
 pub(crate) fn client(url: &str) -> Gateway {

@@ -20,6 +20,24 @@ impl Ended {
     pub(crate) fn report(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
+
+    /// Checks the exit code, that the one line on stderr has all of these texts, and that stdout agrees.
+    pub(crate) fn failed(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, code, "{self:?}");
+        let line = self
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("pgw-cleaner: "));
+        let line = line.unwrap_or_else(|| panic!("no line on the failure: {self:?}"));
+        for text in texts {
+            assert!(line.contains(text), "{text:?} is not in {line:?}");
+        }
+        let report = self.report();
+        assert_eq!(
+            (&report["error"], &report["exit_status"]),
+            (&line.into(), &code.into())
+        );
+    }
 }
 
 /// Starts the program.
