@@ -85,8 +85,9 @@ pub type MetadataError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Asks an instance for its metadata over RPC, that is with `MetadataServiceV2/GetMetadataInfo`.
 ///
-/// The registry limits each request to five seconds, asks once for each application and revision, and takes an instance
-/// as it is when the answer does not come.
+/// The registry limits each request to five seconds, keeps the answer for an application's revision as long as a
+/// subscription uses it, and takes an instance as it is when no answer comes. Subscriptions that begin at the same moment
+/// may each ask.
 pub trait MetadataSource: Send + Sync + fmt::Debug {
     /// Fetches the metadata of one instance.
     fn fetch(&self, request: MetadataRequest)

@@ -8,7 +8,7 @@ use super::{METADATA_SERVICE_VERSION, TRIPLE};
 use crate::{Malformed, MetadataRequest};
 
 /// The largest node that is parsed. A registration of hundreds of services has a few kilobytes.
-pub(crate) const MAX_NODE_BYTES: usize = 256 * 1024;
+pub(super) const MAX_NODE_BYTES: usize = 256 * 1024;
 
 #[derive(Deserialize)]
 struct Read {

@@ -1,4 +1,4 @@
-//! Metadata by application and revision, asked for once however many subscriptions want it.
+//! Metadata by application and revision, kept for all subscriptions as long as one of them uses it.
 
 use std::{
     collections::HashMap,

@@ -34,7 +34,7 @@ use schedule::{Schedule, Watched};
 pub(super) use read::{Found, Published, Read};
 
 /// The least time between two reads of the same node.
-pub(super) const SPACING: Duration = Duration::from_millis(200);
+const SPACING: Duration = Duration::from_millis(200);
 
 /// How long a list may wait for the reads that are still under way before it is published without them.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -45,6 +45,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How long after metadata could not be fetched it is asked for again.
 const METADATA_RETRY: Duration = Duration::from_secs(30);
 
+/// What is known of a service, and what has to be read next.
 #[derive(Debug)]
 pub(super) struct View {
     reference: Reference,
@@ -63,12 +64,14 @@ pub(super) struct View {
     malformed: MalformedNodes,
 }
 
+/// An application of the mapping, and the instances that are listed for it.
 #[derive(Debug, Default)]
 struct Application {
     watched: Watched,
     instances: BTreeMap<String, Node>,
 }
 
+/// A listed instance, and what its node says of it.
 #[derive(Debug, Default)]
 struct Node {
     watched: Watched,
