@@ -2,7 +2,7 @@
 //!
 //! Every series exists from the start with zero, so that an alert on a rate never lacks its first sample.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use prometheus::core::Collector;
@@ -20,18 +20,57 @@ const DURATION_BOUNDS: [f64; 11] = [
     0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0,
 ];
 
-/// What can fail, as the label `reason` names it.
-const REASONS: [&str; 9] = [
-    "ambiguous",
-    "clock",
-    "deletion",
-    "garbage",
-    "max_deletes",
-    "refused",
-    "still_listed",
-    "timeout",
-    "unreachable",
-];
+/// What can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Failure {
+    /// A group that cannot be told from another.
+    Ambiguous,
+    /// No age can be told from the gateway's clock.
+    Clock,
+    /// A deletion that failed for good.
+    Deletion,
+    /// An answer that is no listing.
+    Garbage,
+    /// More groups selected than `--max-deletes` allows.
+    MaxDeletes,
+    /// A gateway that refuses.
+    Refused,
+    /// A deletion that was accepted and not made.
+    StillListed,
+    /// A gateway that does not answer in time.
+    Timeout,
+    /// A gateway that cannot be reached.
+    Unreachable,
+}
+
+impl Failure {
+    const ALL: [Self; 9] = [
+        Self::Ambiguous,
+        Self::Clock,
+        Self::Deletion,
+        Self::Garbage,
+        Self::MaxDeletes,
+        Self::Refused,
+        Self::StillListed,
+        Self::Timeout,
+        Self::Unreachable,
+    ];
+
+    /// Returns the value of the label `reason`.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ambiguous",
+            Self::Clock => "clock",
+            Self::Deletion => "deletion",
+            Self::Garbage => "garbage",
+            Self::MaxDeletes => "max_deletes",
+            Self::Refused => "refused",
+            Self::StillListed => "still_listed",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
 
 /// The metrics of a cleaner; clones share them.
 #[derive(Clone, Debug)]
@@ -41,7 +80,7 @@ pub struct Metrics {
     deleted: IntCounter,
     spared: IntCounter,
     errors: IntCounter,
-    failures: BTreeMap<&'static str, IntCounter>,
+    failures: HashMap<Failure, IntCounter>,
     groups: HashMap<Verdict, IntGauge>,
     passes_succeeded: IntCounter,
     passes_failed: IntCounter,
@@ -81,16 +120,16 @@ impl Metrics {
                 "Expired groups that were pushed to before their deletion",
             ),
             errors: counter("pgw_cleaner_errors_total", "Failures of any kind"),
-            failures: REASONS
+            failures: Failure::ALL
                 .into_iter()
-                .map(|reason| {
+                .map(|failure| {
                     (
-                        reason,
+                        failure,
                         labelled(
                             "pgw_cleaner_failures_total",
                             "Failures by reason",
                             "reason",
-                            reason,
+                            failure.reason(),
                         ),
                     )
                 })
@@ -148,16 +187,16 @@ impl Metrics {
         self.deleted.inc();
     }
 
-    pub(crate) fn failure(&self, reason: &'static str) {
+    pub(crate) fn failed(&self, failure: Failure) {
         self.errors.inc();
-        if let Some(counter) = self.failures.get(reason) {
+        if let Some(counter) = self.failures.get(&failure) {
             counter.inc();
         }
     }
 
     pub(crate) fn pass_ended(&self, report: &Report) {
-        if let Some(reason) = report.error.as_ref().and_then(reason) {
-            self.failure(reason);
+        if let Some(failure) = report.error.as_ref().and_then(failure) {
+            self.failed(failure);
         }
         self.spared.inc_by(report.count("pushed_again") as u64);
         self.duration.observe(report.duration.as_secs_f64());
@@ -181,24 +220,24 @@ impl Default for Metrics {
     }
 }
 
-/// Returns the label of what ended a pass; a stop is no failure.
-fn reason(error: &PassError) -> Option<&'static str> {
+/// Returns the failure that ended a pass; a stop is none.
+fn failure(error: &PassError) -> Option<Failure> {
     Some(match error {
         PassError::Stopped => return None,
-        PassError::TooMany { .. } => "max_deletes",
+        PassError::TooMany { .. } => Failure::MaxDeletes,
         PassError::Deletion(error) | PassError::Listing(ListingError::Gateway(error)) => {
             match error {
-                pushgateway::Error::TimedOut { .. } => "timeout",
-                pushgateway::Error::Unreachable { .. } => "unreachable",
-                _ => "refused",
+                pushgateway::Error::TimedOut { .. } => Failure::Timeout,
+                pushgateway::Error::Unreachable { .. } => Failure::Unreachable,
+                _ => Failure::Refused,
             }
         }
-        PassError::Listing(ListingError::Garbage { .. }) => "garbage",
+        PassError::Listing(ListingError::Garbage { .. }) => Failure::Garbage,
         PassError::Listing(
             ListingError::NoClock { .. }
             | ListingError::Cached { .. }
             | ListingError::ClockStepped { .. },
-        ) => "clock",
+        ) => Failure::Clock,
     })
 }
 
@@ -226,7 +265,10 @@ mod tests {
         let names = text
             .lines()
             .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
-        let values = REASONS.into_iter().chain(Verdict::ALL.map(Verdict::name));
+        let values = Failure::ALL
+            .map(Failure::reason)
+            .into_iter()
+            .chain(Verdict::ALL.map(Verdict::name));
         for name in names.chain(values) {
             assert!(readme.contains(&format!("`{name}")), "{name} is missing");
         }
@@ -235,12 +277,12 @@ mod tests {
     #[test]
     fn a_failure_counts_under_its_reason_and_in_all() {
         let metrics = Metrics::new();
-        REASONS
+        Failure::ALL
             .into_iter()
-            .for_each(|reason| metrics.failure(reason));
+            .for_each(|failure| metrics.failed(failure));
         let text = metrics.text();
         assert!(text.contains("pgw_cleaner_errors_total 9\n"), "{text}");
-        for reason in REASONS {
+        for reason in Failure::ALL.map(Failure::reason) {
             assert!(
                 text.contains(&format!(
                     "pgw_cleaner_failures_total{{reason=\"{reason}\"}} 1\n"

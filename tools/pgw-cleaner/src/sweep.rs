@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Deletion;
 use crate::listing::ListingError;
-use crate::metrics::Metrics;
+use crate::metrics::{Failure, Metrics};
 use crate::report::{Outcome, Report};
 use crate::select::Selection;
 use crate::sweep::reading::Standing;
@@ -197,7 +197,7 @@ impl Sweeper {
             }
         }
         for row in deleted {
-            self.metrics.failure("still_listed");
+            self.metrics.failed(Failure::StillListed);
             report.rows[row].outcome = Outcome::Failed(
                 "the Pushgateway accepted the deletion but still lists the group".into(),
             );

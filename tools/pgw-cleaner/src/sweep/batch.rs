@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::reading::Standing;
 use super::{ATTEMPTS, PassError, Sweeper};
 use crate::group::Group;
+use crate::metrics::Failure;
 use crate::report::{Outcome, Report, with_causes};
 
 /// How a batch ended.
@@ -61,7 +62,7 @@ impl Sweeper {
                 Standing::Gone => Outcome::Vanished,
                 Standing::Pushed | Standing::Spared => Outcome::PushedAgain,
                 Standing::Ambiguous => {
-                    self.metrics.failure("ambiguous");
+                    self.metrics.failed(Failure::Ambiguous);
                     Outcome::Failed(
                         "its labels are hidden, and another group may be meant by them".into(),
                     )
@@ -94,7 +95,7 @@ impl Sweeper {
                         batch.again.push(row);
                         batch.trouble = Some(error);
                     } else {
-                        self.metrics.failure("deletion");
+                        self.metrics.failed(Failure::Deletion);
                         entry.outcome = Outcome::Failed(with_causes(&error));
                         batch.trouble = Some(error);
                     }
