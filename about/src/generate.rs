@@ -8,7 +8,7 @@ use clap_mangen::Man;
 
 /// What can be generated of a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
+pub(crate) enum Form {
     /// The manual page, as roff.
     Man,
     /// Completions for bash.

@@ -10,7 +10,6 @@
 mod generate;
 mod parse;
 
-pub use generate::Form;
 pub use parse::{matches, parse};
 
 /// The version with the commit that was built, `0.1.0 (0123456789ab)`; without it where there is no git.

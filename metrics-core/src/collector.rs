@@ -24,18 +24,14 @@ pub(crate) fn text(metrics: &Metrics) -> String {
     let mut text = Text::with_capacity((readings.len() + 1) * BYTES_PER_SERIES);
     write_calls(&mut text, &readings, metrics.geometry().bounds_seconds());
     metrics.registry().write(&mut text, &application);
-    text.family(
-        APPLICATION_INFO.name,
-        APPLICATION_INFO.kind,
-        APPLICATION_INFO.help,
-    );
+    APPLICATION_INFO.begin(&mut text);
     text.count(APPLICATION_INFO.name, &application, "", 1);
     let folded = readings
         .iter()
         .filter(|(series, _)| series.shared)
         .map(|(_, reading)| reading.totals.started)
         .sum();
-    text.family(FOLDED.name, FOLDED.kind, FOLDED.help);
+    FOLDED.begin(&mut text);
     text.count(FOLDED.name, &application, "", folded);
     metrics.pools().write(&mut text, &application);
     metrics.pushes().write(&mut text, &application);

@@ -132,7 +132,7 @@ fn with_causes(mut error: &dyn Error) -> String {
 /// Returns the text with the moment at which it is made.
 fn payload(metrics: &Metrics) -> String {
     let mut text = Text::from(metrics.text());
-    text.family(PUSHED_AT.name, PUSHED_AT.kind, PUSHED_AT.help);
+    PUSHED_AT.begin(&mut text);
     text.gauge(PUSHED_AT.name, "", "", unix_seconds());
     text.into_string()
 }
@@ -181,29 +181,13 @@ impl Pushes {
         else {
             return;
         };
-        text.family(PUSH_REQUESTS.name, PUSH_REQUESTS.kind, PUSH_REQUESTS.help);
-        text.count(
-            PUSH_REQUESTS.name,
-            application,
-            &labels([("result", "success")]),
-            *succeeded,
-        );
-        text.count(
-            PUSH_REQUESTS.name,
-            application,
-            &labels([("result", "failure")]),
-            *failed,
-        );
-        text.family(
-            PUSH_LAST_SUCCESS.name,
-            PUSH_LAST_SUCCESS.kind,
-            PUSH_LAST_SUCCESS.help,
-        );
-        text.gauge(
-            PUSH_LAST_SUCCESS.name,
-            application,
-            "",
-            *last_success_seconds,
-        );
+        PUSH_REQUESTS.begin(text);
+        for (result, count) in [("success", succeeded), ("failure", failed)] {
+            let result = labels([("result", result)]);
+            text.count(PUSH_REQUESTS.name, application, &result, *count);
+        }
+        PUSH_LAST_SUCCESS.begin(text);
+        let name = PUSH_LAST_SUCCESS.name;
+        text.gauge(name, application, "", *last_success_seconds);
     }
 }

@@ -34,7 +34,7 @@ impl Pools {
             (QUEUE_SIZE, RuntimeMetrics::global_queue_depth),
         ];
         for (row, read) in rows {
-            text.family(row.name, row.kind, row.help);
+            row.begin(text);
             for (name, runtimes) in &*pools {
                 let sum: usize = runtimes.iter().map(read).sum();
                 text.count(
