@@ -32,15 +32,22 @@ impl Manifest {
         Self(basic_toml::from_str(&text(path)).unwrap_or_else(|err| panic!("{path}: {err}")))
     }
 
+    /// Returns the folders of the workspace's members.
+    ///
+    /// # Panics
+    /// When this is not the workspace's own manifest.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        let members = self.0["workspace"]["members"].as_array();
+        members.expect("a list").iter().filter_map(Value::as_str)
+    }
+
     /// Returns the members of the workspace by their names.
     ///
     /// # Panics
     /// When this is not the workspace's own manifest.
     #[must_use]
     pub fn members(&self) -> BTreeMap<String, Self> {
-        let members = self.0["workspace"]["members"].as_array();
-        let folders = members.expect("a list").iter().filter_map(Value::as_str);
-        folders
+        self.folders()
             .map(|folder| {
                 let manifest = Self::read(&format!("{folder}/Cargo.toml"));
                 let name = manifest.0["package"]["name"].as_str();

@@ -4,15 +4,14 @@ use std::{
     env,
     ops::{Deref, DerefMut},
     process::Command,
-    time::Duration,
 };
 
-use test_servers::{Process, eventually};
+use test_servers::{LONG, Process, eventually};
 
-use crate::{Scrape, binary};
+use crate::{Scrape, Summary, binary};
 
-/// The deadline of whatever must happen at all: generous, since the machine may be busy with other tests.
-pub const LONG: Duration = Duration::from_secs(60);
+/// The programs of this workspace that people run.
+pub const PROGRAMS: [&str; 4] = ["server", "client", "demo", "pgw-cleaner"];
 
 /// A running server, client or demo, with what it has said about itself.
 #[derive(Debug)]
@@ -48,6 +47,33 @@ impl Program {
         command.args(["--zk-address", zookeeper, "--interval", "50ms"]);
         command.args(["--metrics-addr", "127.0.0.1:0"]);
         command
+    }
+
+    /// Returns the command of a demo on free ports, unless an option names another.
+    #[must_use]
+    pub fn demo() -> Command {
+        let mut command = Self::command("demo");
+        for variable in [
+            "PROVIDER_ADDR",
+            "PROVIDER_METRICS_ADDR",
+            "CONSUMER_METRICS_ADDR",
+        ] {
+            command.env(variable, "127.0.0.1:0");
+        }
+        command
+    }
+
+    /// Returns what a program says to `--help`.
+    ///
+    /// # Panics
+    ///
+    /// When it fails, with what it says.
+    #[must_use]
+    pub fn help(name: &str) -> String {
+        let output = Self::command(name).arg("--help").output();
+        let output = output.expect("it was built just now");
+        assert!(output.status.success(), "{name} --help: {output:?}");
+        String::from_utf8(output.stdout).expect("it is text")
     }
 
     /// Starts a program.
@@ -138,15 +164,12 @@ impl Program {
     ///
     /// # Panics
     ///
-    /// When there is no such line.
+    /// When it has not come to that.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let output = self.stdout();
-        let line = output
-            .lines()
-            .find(|line| line.starts_with("calls "))
-            .unwrap_or_else(|| panic!("no summary in\n{output}\n{}", self.stderr()));
-        Summary::read(line)
+        Summary::read(&output)
+            .unwrap_or_else(|| panic!("no summary in\n{output}\n{}", self.stderr()))
     }
 }
 
@@ -164,57 +187,10 @@ impl DerefMut for Program {
     }
 }
 
-/// The client's summary: `calls 10, succeeded 8, failed 2 (business 2), p50 10.1 ms, p99 12.3 ms`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Summary {
-    /// All calls that ended.
-    pub calls: u64,
-    /// Those that were answered.
-    pub succeeded: u64,
-    /// Those that were not.
-    pub failed: u64,
-    /// The line itself, for messages.
-    pub line: String,
-}
-
-impl Summary {
-    fn read(line: &str) -> Self {
-        let number = |name: &str| {
-            line.split(", ")
-                .find_map(|part| part.strip_prefix(name))
-                .and_then(|part| part.split_whitespace().next())
-                .and_then(|digits| digits.replace(',', "").parse().ok())
-                .unwrap_or_else(|| panic!("no {name} in {line:?}"))
-        };
-        Self {
-            calls: number("calls "),
-            succeeded: number("succeeded "),
-            failed: number("failed "),
-            line: line.to_owned(),
-        }
-    }
-}
-
 /// Returns the address of a log line, as one to connect to from here.
 fn local(line: &str) -> String {
     line.split_whitespace()
         .find_map(|field| field.strip_prefix("address="))
         .unwrap_or_else(|| panic!("no address in {line:?}"))
         .replace("0.0.0.0", "127.0.0.1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_summary_is_read() {
-        let line =
-            "calls 1200, succeeded 1150, failed 50 (business 49, timeout 1), p50 1 ms, p99 2 ms";
-        let summary = Summary::read(line);
-        assert_eq!(
-            (summary.calls, summary.succeeded, summary.failed),
-            (1200, 1150, 50)
-        );
-    }
 }

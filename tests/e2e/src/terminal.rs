@@ -16,7 +16,7 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
-use test_servers::Process;
+use test_servers::{Process, wrapped};
 use vt100::Parser;
 
 /// A program on a terminal of its own.
@@ -59,15 +59,8 @@ impl Terminal {
         let line = line.expect("it is unlocked");
 
         // Its controlling terminal tells a program that the size has changed.
-        let mut wrapped = Command::new("sh");
-        wrapped.args(["-c", "exec setsid --ctty \"$@\" <\"$0\" >\"$0\"", name]);
-        wrapped.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => wrapped.env(name, value),
-                None => wrapped.env_remove(name),
-            };
-        }
+        let shell = "exec setsid --ctty \"$@\" <\"$0\" >\"$0\"";
+        let mut command = wrapped(&["sh", "-c", shell, name], command);
         let seen = Arc::new(Mutex::new(Seen {
             bytes: Vec::new(),
             parser: Parser::new(cells(rows), cells(columns), 0),
@@ -76,7 +69,7 @@ impl Terminal {
         let screen = keyboard.try_clone().expect("a file handle can be cloned");
         watch(screen, Arc::clone(&seen));
         let terminal = Self {
-            process: Process::spawn(wrapped.env("TERM", "xterm-256color").env_remove("NO_COLOR")),
+            process: Process::spawn(command.env("TERM", "xterm-256color")),
             keyboard,
             seen,
             _line: line,

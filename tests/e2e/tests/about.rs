@@ -6,10 +6,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use e2e::{LONG, Program};
-use test_servers::{ZooKeeper, eventually};
-
-const PROGRAMS: [&str; 4] = ["server", "client", "demo", "pgw-cleaner"];
+use e2e::{PROGRAMS, Program};
+use test_servers::{LONG, ZooKeeper, wrapped};
 
 const FORMS: [&str; 6] = ["man", "bash", "elvish", "fish", "powershell", "zsh"];
 
@@ -102,76 +100,60 @@ fn a_shell_and_a_formatter_take_what_is_generated() {
     }
 }
 
-/// Runs a program whose standard output, or error, has lost its reader before the first byte.
-fn unread(program: &str, arguments: &[&str], redirection: &str) -> Output {
-    let command = Program::command(program);
+/// Starts a program whose standard output, or error, has lost its reader before the first byte.
+fn unread(command: &Command, redirection: &str) -> Program {
     // The pipe's reader is gone when the named pipe is opened for both and closed again: bash's process substitution ends first.
     let script = format!(
         "exec {{pipe}}> >(exec true); wait $!; exec \"$@\" {redirection}&$pipe {{pipe}}>&-"
     );
-    let mut shell = Command::new("bash");
-    shell.args(["-c", &script, "bash"]);
-    shell.arg(command.get_program()).args(arguments);
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            shell.env(name, value);
+    Program::start(&wrapped(&["bash", "-c", &script, "bash"], command))
+}
+
+#[tokio::test]
+async fn nobody_minds_a_reader_who_has_left() {
+    let mut commands = Vec::new();
+    for program in PROGRAMS {
+        for arguments in [
+            &["--help"][..],
+            &["--version"],
+            &["--generate", "man"],
+            &["--generate", "bash"],
+        ] {
+            let mut command = Program::command(program);
+            command.args(arguments);
+            commands.push(command);
         }
     }
-    shell.output().unwrap()
-}
-
-#[test]
-fn nobody_minds_a_reader_who_has_left() {
-    let mut runs: Vec<(&str, Vec<&str>)> = Vec::new();
-    for program in PROGRAMS {
-        runs.push((program, vec!["--help"]));
-        runs.push((program, vec!["--version"]));
-        runs.push((program, vec!["--generate", "man"]));
-        runs.push((program, vec!["--generate", "bash"]));
-    }
-    let ports = [
-        "--provider-addr",
-        "--provider-metrics-addr",
-        "--consumer-metrics-addr",
-    ];
-    let demo = ports.iter().flat_map(|option| [*option, "127.0.0.1:0"]);
-    runs.push(("demo", demo.chain(["--for", "1m"]).collect()));
-    for (program, arguments) in runs {
-        let output = unread(program, &arguments, "1>");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{program} {arguments:?}: {stderr}"
-        );
-        assert!(
-            !stderr.contains("panicked"),
-            "{program} {arguments:?}: {stderr}"
-        );
+    let mut demo = Program::demo();
+    demo.args(["--for", "1m"]);
+    commands.push(demo);
+    for command in commands {
+        let mut program = unread(&command, "1>");
+        let code = program.wait(LONG).await;
+        let stderr = program.stderr();
+        assert_eq!(code, 0, "{command:?}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{command:?}: {stderr}");
     }
 }
 
-#[test]
-fn a_failure_that_nobody_reads_has_its_code_all_the_same() {
+#[tokio::test]
+async fn a_failure_that_nobody_reads_has_its_code_all_the_same() {
     for program in PROGRAMS {
-        let output = unread(program, &["--no-such-option"], "2>");
-        assert_eq!(output.status.code(), Some(2), "{program}: {output:?}");
+        let mut program = unread(Program::command(program).arg("--no-such-option"), "2>");
+        assert_eq!(program.wait(LONG).await, 2, "{program:?}");
     }
-    let unreachable = ["--pushgateway-url", "http://127.0.0.1:1", "--ttl", "1m"];
-    let output = unread("pgw-cleaner", &unreachable, "2>");
-    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let mut command = Program::command("pgw-cleaner");
+    command.args(["--pushgateway-url", "http://127.0.0.1:1", "--ttl", "1m"]);
+    assert_eq!(unread(&command, "2>").wait(LONG).await, 3);
 }
 
 #[tokio::test]
 async fn a_server_whose_log_nobody_reads_serves_on_and_leaves_in_order() {
     let zookeeper = ZooKeeper::start().await;
-    let mut command = Program::server(&zookeeper.address());
-    let mut server = command
-        .arg("--push=false")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(server.stderr.take());
+    let mut server = unread(
+        Program::server(&zookeeper.address()).arg("--push=false"),
+        "2>",
+    );
     let mut client = Program::start(Program::client(&zookeeper.address()).args([
         "--push=false",
         "--count",
@@ -179,9 +161,5 @@ async fn a_server_whose_log_nobody_reads_serves_on_and_leaves_in_order() {
     ]));
     assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
     assert_eq!(client.summary().succeeded, 5, "{}", client.summary().line);
-    let id = server.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &id]).status();
-    assert!(killed.unwrap().success());
-    let status = eventually(LONG, "the server ends", async || server.try_wait().unwrap()).await;
-    assert_eq!(status.code(), Some(0));
+    server.stop().await;
 }

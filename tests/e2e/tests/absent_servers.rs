@@ -1,7 +1,7 @@
 //! What a process needs is not there yet: it waits, and says so.
 
-use e2e::{LONG, Program};
-use test_servers::{ZooKeeper, eventually, get};
+use e2e::Program;
+use test_servers::{LONG, ZooKeeper, eventually, get};
 
 #[tokio::test]
 async fn a_server_without_zookeeper_says_so_and_is_ready_once_it_is_there() {

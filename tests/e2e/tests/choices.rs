@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use e2e::{LONG, Program};
-use test_servers::{Pushgateway, ZooKeeper, eventually, get};
+use e2e::Program;
+use test_servers::{Folder, LONG, Pushgateway, ZooKeeper, eventually, free_port, get};
 
 #[tokio::test]
 async fn both_runtimes_and_every_load_balance_make_all_calls() {
@@ -78,7 +78,7 @@ async fn a_client_that_is_told_whom_to_call_needs_no_registry() {
 #[tokio::test]
 async fn without_metrics_nothing_is_served_or_pushed() {
     let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
-    let port = test_servers::free_port();
+    let port = free_port();
     let metrics_addr = format!("127.0.0.1:{port}");
     let _server = Program::start(Program::server(&zookeeper.address()).args([
         "--metrics=false",
@@ -142,7 +142,7 @@ const HASH: &str = "$2b$04$AicLlQDYmY/kLcMiGVrgwOt8KIVc2tdxL./7ZK.JB8bPHrfUTSbnq
 
 #[tokio::test]
 async fn a_gateway_that_asks_for_a_login_gets_the_one_that_was_set() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new("e2e");
     let config = folder.path().join("web.yml");
     fs::write(&config, format!("basic_auth_users:\n  username: {HASH}\n")).unwrap();
     let gateway =

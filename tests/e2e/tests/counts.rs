@@ -1,7 +1,7 @@
 //! What is counted is what happened.
 
-use e2e::{LONG, Program, Scrape};
-use test_servers::{Pushgateway, ZooKeeper};
+use e2e::{Program, Scrape};
+use test_servers::{LONG, Pushgateway, ZooKeeper};
 
 const CALLS: u64 = 400;
 

@@ -1,24 +1,11 @@
 //! The demo: the whole sample in one process, with nothing to install.
 
-use e2e::{LONG, Program};
-use test_servers::eventually;
-
-const FREE_PORTS: [&str; 6] = [
-    "--provider-addr",
-    "127.0.0.1:0",
-    "--provider-metrics-addr",
-    "127.0.0.1:0",
-    "--consumer-metrics-addr",
-    "127.0.0.1:0",
-];
+use e2e::{Program, Scrape};
+use test_servers::{LONG, eventually};
 
 #[tokio::test]
 async fn the_demo_runs_for_the_time_it_is_given_and_shows_both_sides() {
-    let mut demo = Program::start(
-        Program::command("demo")
-            .args(FREE_PORTS)
-            .args(["--for", "3s", "--rate", "100"]),
-    );
+    let mut demo = Program::start(Program::demo().args(["--for", "3s", "--rate", "100"]));
     assert_eq!(demo.wait(LONG).await, 0, "{}", demo.stderr());
     let output = demo.stdout();
     for side in ["provider", "consumer"] {
@@ -36,7 +23,7 @@ async fn the_demo_runs_for_the_time_it_is_given_and_shows_both_sides() {
 
 #[tokio::test]
 async fn the_demo_shows_what_a_scrape_shows() {
-    let mut demo = Program::start(Program::command("demo").args(FREE_PORTS).args([
+    let mut demo = Program::start(Program::demo().args([
         "--for",
         "1h",
         "--rate",
@@ -66,7 +53,7 @@ async fn the_demo_shows_what_a_scrape_shows() {
             .to_owned()
     };
     for side in ["provider", "consumer"] {
-        let scrape = e2e::Scrape::get(&url(side)).await;
+        let scrape = Scrape::get(&url(side)).await;
         let total = scrape.value(&format!("dubbo_{side}_requests_total"));
         let shown = |line: &str| -> Option<f64> {
             let (_, after) = line.split_once("  calls ")?;
@@ -88,7 +75,7 @@ async fn the_demo_shows_what_a_scrape_shows() {
                 .and_then(shown)
         })
         .await;
-        let after = e2e::Scrape::get(&url(side))
+        let after = Scrape::get(&url(side))
             .await
             .value(&format!("dubbo_{side}_requests_total"));
         assert!(

@@ -1,7 +1,7 @@
 //! Processes that come and go while others call.
 
-use e2e::{LONG, Program};
-use test_servers::{ZooKeeper, eventually};
+use e2e::Program;
+use test_servers::{LONG, ZooKeeper, eventually};
 
 /// Returns how many calls a server has answered; none before it has a provider.
 async fn answered(server: &Program) -> f64 {

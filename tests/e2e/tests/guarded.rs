@@ -3,8 +3,10 @@
 
 use std::{fs, path::Path, process::Command};
 
-use e2e::{LONG, Program, prometheus_pull};
-use test_servers::{Prometheus, Pushgateway, Target, ZooKeeper, eventually, get};
+use e2e::Program;
+use test_servers::{
+    Folder, LONG, Prometheus, Pushgateway, Target, ZooKeeper, eventually, get, prometheus_pull,
+};
 
 /// Returns the block of the document that begins with this.
 fn documented(start: &str) -> String {
@@ -26,7 +28,7 @@ async fn target(prometheus: &Prometheus) -> Option<Target> {
 
 #[tokio::test]
 async fn prometheus_scrapes_over_tls_with_a_password() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new("e2e");
     let command = documented("openssl req");
     let output = Command::new("sh")
         .args(["-c", &command])

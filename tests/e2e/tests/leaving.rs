@@ -1,9 +1,7 @@
 //! How processes leave: signals, a closed pipe, a count that is reached.
 
-use std::{io::Read, process::Stdio};
-
-use e2e::{LONG, Program};
-use test_servers::{Pushgateway, ZooKeeper, eventually};
+use e2e::Program;
+use test_servers::{LONG, Pushgateway, ZooKeeper, eventually, get, wrapped};
 
 #[tokio::test]
 async fn ctrl_c_is_as_good_as_sigterm() {
@@ -47,7 +45,7 @@ async fn a_stopping_server_is_not_ready_and_finishes_calls_in_flight() {
     let probes = server.probe_url().await;
     server.terminate();
     eventually(LONG, "/ready turns to 503", async || {
-        let answer = test_servers::get(&format!("{probes}/ready")).await;
+        let answer = get(&format!("{probes}/ready")).await;
         answer.is_ok_and(|answer| answer.status == 503)
     })
     .await;
@@ -77,23 +75,12 @@ async fn a_reader_who_leaves_ends_the_client_quietly_and_in_order() {
     let _server = Program::start(Program::server(&zookeeper.address()).arg("--push=false"));
     let mut command = Program::client(&zookeeper.address());
     command.args(["--pushgateway-url", &gateway.address()]);
-    let mut client = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client was built");
-    let mut stdout = client.stdout.take().expect("it is piped");
-    let mut stderr = client.stderr.take().expect("it is piped");
     // As `client | head -c 1` does.
-    stdout.read_exact(&mut [0]).expect("there is a greeting");
-    drop(stdout);
-    let code = eventually(LONG, "the client ends", async || {
-        client.try_wait().expect("it is our child")
-    })
-    .await;
-    assert_eq!(code.code(), Some(0));
-    let mut log = String::new();
-    stderr.read_to_string(&mut log).expect("a log is text");
+    let script = "exec \"$@\" > >(exec head -c 1)";
+    let mut client = Program::start(&wrapped(&["bash", "-c", script, "bash"], &command));
+    assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
+    assert_eq!(client.stdout(), "G", "there was a greeting");
+    let log = client.stderr();
     assert!(
         !log.contains("panicked") && !log.contains("error: "),
         "{log}"

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use e2e::{LONG, Program, prometheus_pull};
-use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually};
+use e2e::Program;
+use test_servers::{LONG, Prometheus, Pushgateway, ZooKeeper, eventually, prometheus_pull};
 
 async fn healthy(prometheus: &Prometheus) -> BTreeSet<String> {
     prometheus

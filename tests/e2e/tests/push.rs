@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use e2e::{LONG, Program, Scrape, prometheus_pull};
-use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually};
+use e2e::{Program, Scrape};
+use test_servers::{
+    LONG, Prometheus, Pushgateway, ZooKeeper, eventually, free_port, get, prometheus_pull,
+};
 
 /// Sets what the guide exports, and a short interval.
 fn guided(mut command: Command, gateway: &Pushgateway) -> Command {
@@ -140,7 +142,7 @@ async fn the_first_push_already_holds_every_method_with_zeros() {
 #[tokio::test]
 async fn nothing_listens_for_scrapes_in_push_mode() {
     let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
-    let port = test_servers::free_port();
+    let port = free_port();
     let mut command = guided(Program::server(&zookeeper.address()), &gateway);
     command.env("METRICS_ADDR", format!("127.0.0.1:{port}"));
     let server = Program::start(&command);
@@ -148,6 +150,6 @@ async fn nothing_listens_for_scrapes_in_push_mode() {
         gateway.requests("put", 200).await > 0
     })
     .await;
-    let refused = test_servers::get(&format!("http://127.0.0.1:{port}/prometheus")).await;
+    let refused = get(&format!("http://127.0.0.1:{port}/prometheus")).await;
     assert!(refused.is_err(), "{refused:?}\n{}", server.stderr());
 }

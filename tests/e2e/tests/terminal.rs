@@ -1,22 +1,7 @@
 //! The demo's live view on a real terminal.
 
-use std::process::Command;
-
-use e2e::{LONG, Program, Terminal};
-use test_servers::eventually;
-
-/// Returns the command of a demo on free ports.
-fn demo() -> Command {
-    let mut command = Program::command("demo");
-    for option in [
-        "--provider-addr",
-        "--provider-metrics-addr",
-        "--consumer-metrics-addr",
-    ] {
-        command.args([option, "127.0.0.1:0"]);
-    }
-    command
-}
+use e2e::{Program, Terminal};
+use test_servers::{LONG, eventually};
 
 /// Waits until the screen shows this.
 async fn shows(terminal: &Terminal, what: &str, seen: impl Fn(&str) -> bool) -> String {
@@ -43,7 +28,7 @@ fn calls(contents: &str, side: &str) -> u64 {
 
 #[tokio::test]
 async fn the_view_moves_follows_the_window_and_ends_with_q() {
-    let mut terminal = Terminal::start(&demo(), 90, 30);
+    let mut terminal = Terminal::start(&Program::demo(), 90, 30);
     let contents = shows(&terminal, "a hundred calls on both sides", |contents| {
         ["provider", "consumer"]
             .iter()
@@ -102,7 +87,7 @@ async fn the_view_moves_follows_the_window_and_ends_with_q() {
 #[tokio::test]
 async fn ctrl_c_and_sigterm_give_the_terminal_back() {
     for signal in [false, true] {
-        let mut terminal = Terminal::start(&demo(), 100, 30);
+        let mut terminal = Terminal::start(&Program::demo(), 100, 30);
         shows(&terminal, "the view", |contents| {
             calls(contents, "provider") > 0
         })

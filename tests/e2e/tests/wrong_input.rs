@@ -3,8 +3,8 @@
 
 use std::process::Output;
 
-use e2e::{LONG, Program};
-use test_servers::ZooKeeper;
+use e2e::Program;
+use test_servers::{LONG, ZooKeeper};
 
 fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     Program::command(program)
@@ -151,21 +151,13 @@ async fn a_port_in_use_is_one_line_that_names_port_and_option() {
 fn the_demo_names_a_taken_port_and_its_option() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let options = [
+    for option in [
         "--provider-addr",
         "--provider-metrics-addr",
         "--consumer-metrics-addr",
-    ];
-    for option in options {
-        let mut command = Program::command("demo");
-        for other in options {
-            let value = if other == option {
-                address.as_str()
-            } else {
-                "127.0.0.1:0"
-            };
-            command.args([other, value]);
-        }
+    ] {
+        let mut command = Program::demo();
+        command.args([option, &address]);
         let output = command.args(["--for", "1m"]).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::{LONG, Scrape, prometheus_pull};
-use test_servers::{Prometheus, eventually};
+use e2e::Scrape;
+use test_servers::{LONG, Prometheus, eventually, prometheus_pull};
 use tokio::time::{Instant, sleep};
 
 use crate::fault::Length;

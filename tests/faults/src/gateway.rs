@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{LONG, Scrape};
-use test_servers::{Pushgateway, TcpProxy, ZooKeeper, eventually, refusing};
+use e2e::Scrape;
+use test_servers::{LONG, Pushgateway, TcpProxy, ZooKeeper, eventually, refusing};
 use tokio::time::{Instant, sleep};
 
 use crate::fault::Length;

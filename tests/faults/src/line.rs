@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use dubbo_registry::{Registration, Registry, ServiceInfo, ZooKeeperConfig, ZooKeeperRegistry};
 use e2e::Program;
-use test_servers::TcpProxy;
+use test_servers::{TcpProxy, wrapped};
 use triple::RpcMetadata;
 
 use crate::namespace::Namespace;
-use crate::stage::{Surroundings, server, wrapped};
+use crate::stage::{Surroundings, server};
 
 /// A proxy that consumers find in a provider's place.
 #[derive(Debug)]

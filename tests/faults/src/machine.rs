@@ -1,11 +1,11 @@
 //! The machine itself: its clock, its file descriptors.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use e2e::{LONG, Program, Scrape};
-use test_servers::{Pushgateway, eventually};
+use e2e::{Program, Scrape};
+use test_servers::{Folder, LONG, Pushgateway, Usage, eventually, get};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -13,10 +13,10 @@ use crate::fault::Length;
 use crate::report::Report;
 use crate::stage::{Stage, Surroundings};
 
-/// A wall clock that can be set: libfaketime's, for one process and its file.
+/// A wall clock that can be set: libfaketime's, for the processes that read its file.
 struct WallClock {
     library: PathBuf,
-    file: tempfile::NamedTempFile,
+    folder: Folder,
 }
 
 const DAY: f64 = 86_400.0;
@@ -27,22 +27,26 @@ impl WallClock {
             library: library().expect(
                 "this needs libfaketime: apt-get install --no-install-recommends libfaketime",
             ),
-            file: tempfile::NamedTempFile::new().expect("the temporary folder is writable"),
+            folder: Folder::new("clock"),
         };
         clock.set("+0");
         clock
     }
 
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("offset")
+    }
+
     /// Puts the clock ahead or back from the real time, such as `-1d`.
     fn set(&self, offset: &str) {
-        fs::write(self.file.path(), offset).expect("the file is ours");
+        fs::write(self.file(), offset).expect("the folder is ours");
     }
 
     /// Lets the process of this command read the clock. Time that only goes on is left alone, as when an administrator or NTP sets the clock.
     fn of(&self, mut command: Command) -> Command {
         command
             .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME_TIMESTAMP_FILE", self.file.path())
+            .env("FAKETIME_TIMESTAMP_FILE", self.file())
             .env("FAKETIME_NO_CACHE", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         command
@@ -108,13 +112,14 @@ async fn pushed_at(gateway: &Pushgateway) -> (f64, f64) {
 }
 
 /// Connections that find no descriptor any more.
-const TOO_MANY: usize = 40;
+const TOO_MANY: u64 = 40;
 
 pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
     let stage = Stage::start().await;
     let server = &stage.servers[0];
     let address = server.provider_address().await;
-    let limit = descriptors(server) + TOO_MANY / 2;
+    let descriptors = || Usage::of(server.id()).descriptors;
+    let limit = descriptors() + TOO_MANY / 2;
     set_limit(server, limit);
     let mut crowd = Vec::new();
     for _ in 0..TOO_MANY {
@@ -125,7 +130,7 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
         );
     }
     eventually(LONG, "no descriptor is left", async || {
-        descriptors(server) >= limit
+        descriptors() >= limit
     })
     .await;
     let mut report = Report::new(format!("all {limit} file descriptors of a provider in use"));
@@ -135,7 +140,7 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
     stage.calls_go_on().await;
     drop(crowd);
     let scraped = eventually(LONG, "it can be scraped", async || {
-        let answer = test_servers::get(&server.metrics_url().await).await?;
+        let answer = get(&server.metrics_url().await).await?;
         if answer.status == 200 {
             Ok(())
         } else {
@@ -164,13 +169,7 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
     stage.unharmed(report).await
 }
 
-/// Returns how many file descriptors a process has open.
-fn descriptors(program: &Program) -> usize {
-    let folder = Path::new("/proc").join(program.id().to_string()).join("fd");
-    fs::read_dir(folder).map_or(0, Iterator::count)
-}
-
-fn set_limit(program: &Program, descriptors: usize) {
+fn set_limit(program: &Program, descriptors: u64) {
     let status = Command::new("prlimit")
         .args(["--pid", &program.id().to_string()])
         .arg(format!("--nofile={descriptors}:{descriptors}"))

@@ -2,11 +2,14 @@
 
 use std::process::Command;
 
-/// A network namespace, removed when this value is dropped.
+use test_servers::LastWill;
+
+/// A network namespace, removed when this value is dropped or its process has ended.
 #[derive(Debug)]
 pub(crate) struct Namespace {
     name: String,
     subnet: String,
+    _will: LastWill,
 }
 
 /// The cable's end inside of the namespace; its other end is named after the namespace.
@@ -23,7 +26,11 @@ impl Namespace {
             let subnet = format!("198.18.{}", fastrand::u8(..));
             // The name of an interface has at most 15 characters.
             let name = format!("flt{:08x}", fastrand::u32(..));
-            let namespace = Self { name, subnet };
+            let namespace = Self {
+                _will: LastWill::new(["ip", "netns", "delete", &name]),
+                name,
+                subnet,
+            };
             namespace.set_up().then_some(namespace)
         })
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use e2e::{LONG, Program};
-use test_servers::{Usage, eventually};
+use e2e::Program;
+use test_servers::{LONG, Usage, eventually, get, wrapped};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -13,7 +13,7 @@ mod idler;
 use crate::fault::Length;
 use crate::http2::{self, END_HEADERS, Kind};
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings, wrapped};
+use crate::stage::{Stage, Surroundings};
 
 pub(crate) use idler::slow;
 
@@ -92,13 +92,13 @@ pub(crate) async fn hoarded(length: Length) -> Report {
     sleep(length.seconds(1, 10)).await;
     stage.calls_go_on().await;
     report.promise(
-        test_servers::get(&server.metrics_url().await).await.is_ok(),
+        get(&server.metrics_url().await).await.is_ok(),
         "it can be scraped meanwhile",
     );
     drop(hoard);
     report
         .recovers(eventually(LONG, "a new connection is served", async || {
-            test_servers::get(&format!("http://{address}/")).await
+            get(&format!("http://{address}/")).await
         }))
         .await;
     stage.unharmed(report).await

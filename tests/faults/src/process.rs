@@ -1,8 +1,7 @@
 //! Providers and consumers die, hang, or are asked to end.
 
-use e2e::{LONG, Program};
-use test_servers::eventually;
-use tokio::time::sleep;
+use e2e::Program;
+use test_servers::{LONG, eventually};
 
 use crate::fault::Length;
 use crate::report::Report;
@@ -104,6 +103,5 @@ pub(crate) async fn consumer_killed(length: Length) -> Report {
         cancelled.is_some_and(|calls| calls > 0.0),
         format!("calls whose caller died are counted as cancelled: {cancelled:?}"),
     );
-    sleep(length.seconds(0, 2)).await;
     stage.unharmed(report).await
 }

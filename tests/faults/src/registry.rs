@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use e2e::{LONG, Program};
-use test_servers::{Ephemerals, TcpProxy, eventually};
+use e2e::Program;
+use test_servers::{Ephemerals, LONG, TcpProxy, eventually};
 use tokio::time::sleep;
 
 use crate::fault::Length;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use e2e::{LONG, Program, Scrape, prometheus_pull};
-use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually};
+use e2e::{Program, Scrape};
+use test_servers::{LONG, Prometheus, Pushgateway, ZooKeeper, eventually, prometheus_pull};
 use tokio::time::{Instant, sleep_until};
 
 mod process;
@@ -38,9 +38,9 @@ const LONG_ENOUGH: Duration = Duration::from_secs(20 * 60);
 #[derive(Clone, Copy, Debug)]
 pub struct Soak {
     /// The time under load.
-    pub length: Duration,
+    length: Duration,
     /// From one restart of a provider to the next.
-    pub restart: Duration,
+    restart: Duration,
 }
 
 impl Soak {
@@ -142,7 +142,6 @@ impl Soak {
         let begin = Instant::now();
         let warm = begin + length.mul_f64(WARM_UP);
         let (mut next_look, mut next_restart) = (begin + LOOK, begin + restart);
-        // The last third of a period belongs to those who have just come.
         let end = begin + length;
         while next_look < end {
             sleep_until(next_look).await;
@@ -153,6 +152,7 @@ impl Soak {
                     .iter_mut()
                     .for_each(|process| process.look(minutes));
             }
+            // Those who come last have half a period to work in.
             if Instant::now() >= next_restart && next_restart + restart / 2 < end {
                 scene.replace().await;
                 report.restarts += 1;

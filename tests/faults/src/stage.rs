@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{LONG, Program, Scrape, Summary};
-use test_servers::{Ephemerals, Pushgateway, ZooKeeper, eventually};
+use e2e::{Program, Scrape, Summary};
+use test_servers::{Ephemerals, LONG, Pushgateway, ZooKeeper, eventually};
 use tokio::time::{Instant, sleep};
 
 use crate::report::Report;
@@ -262,23 +262,6 @@ impl Stage {
         );
         report
     }
-}
-
-/// Returns the command of a program that is started by another one, such as `prlimit`.
-pub(crate) fn wrapped(prefix: &[&str], command: &Command) -> Command {
-    let mut words = prefix
-        .iter()
-        .map(std::ffi::OsStr::new)
-        .chain([command.get_program()])
-        .chain(command.get_args());
-    let mut copy = Command::new(words.next().expect("a command has a program"));
-    copy.args(words).env_clear();
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            copy.env(name, value);
-        }
-    }
-    copy
 }
 
 /// Waits until a server has answered some more calls.

@@ -3,10 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use test_servers::{Process, Pushgateway, eventually, free_port};
+use test_servers::{Folder, LONG, Process, Pushgateway, eventually, free_port};
 
-use crate::{Counts, DEADLINE, Language, Report, SESSION_TIMEOUT, peer};
+use crate::{Counts, Language, Report, SESSION_TIMEOUT, peer};
 
 /// How much a consumer calls.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +25,7 @@ pub struct Consumer {
     figures: Figures,
     load: Load,
     // dubbo-go keeps a cache in the folder in which it runs.
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 /// Where a consumer's metrics are, also after its last call.
@@ -44,7 +43,7 @@ impl Consumer {
     /// # Panics
     /// When the program can't be built or started.
     pub async fn start(language: Language, zookeeper: &str, load: Load) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the consumer");
+        let folder = Folder::new("consumer");
         let (mut command, figures) = match language {
             Language::Rust => {
                 let gateway = Pushgateway::start().await;
@@ -102,7 +101,7 @@ impl Consumer {
     /// When that takes longer than a minute.
     pub async fn wait_calls(&self, calls: u64) {
         let before = self.counts().await.map_or(0, |counts| counts.total);
-        eventually(DEADLINE, "further calls", async || {
+        eventually(LONG, "further calls", async || {
             let now = self.counts().await?.total;
             if now >= before + calls {
                 Ok(())
@@ -130,7 +129,7 @@ impl Consumer {
                 (report, counts)
             }
             Figures::Pulled(_) => {
-                let report = eventually(DEADLINE, "the peer's report", async || {
+                let report = eventually(LONG, "the peer's report", async || {
                     Report::from_go(&self.process.stdout()).ok_or_else(|| self.process.stderr())
                 })
                 .await;
@@ -146,7 +145,7 @@ impl Consumer {
     }
 
     async fn leave(&mut self) {
-        let code = self.process.wait(DEADLINE).await;
+        let code = self.process.wait(LONG).await;
         assert_eq!(code, 0, "the consumer failed:\n{}", self.process.stderr());
     }
 }
@@ -163,7 +162,7 @@ fn rust(gateway: &Pushgateway) -> Command {
 }
 
 fn go(metrics_port: u16) -> Command {
-    let mut command = Command::new(peer::program());
+    let mut command = Command::new(peer());
     command.args([
         "consumer".to_owned(),
         format!("--metrics-port={metrics_port}"),

@@ -15,13 +15,9 @@ mod report;
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
 pub use language::Language;
+pub use peer::peer;
 pub use provider::Provider;
 pub use report::Report;
-
-use std::time::Duration;
-
-/// How long a test waits for what should come soon: long enough for a loaded machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The ZooKeeper session timeout of our processes, unless a test asks for another; dubbo-go's is 5 s.
 pub(crate) const SESSION_TIMEOUT: &str = "5s";

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 ///
 /// # Panics
 /// When Go is not installed, or the peer can't be built.
-pub(crate) fn program() -> &'static Path {
+pub fn peer() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let program = target_folder().join("peer");
         let mut build = Command::new("flock");

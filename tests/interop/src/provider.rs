@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use tempfile::TempDir;
-use test_servers::{Ephemerals, Process, ZooKeeper, eventually, free_port};
+use test_servers::{Ephemerals, Folder, LONG, Process, ZooKeeper, eventually, free_port};
 
-use crate::{Counts, DEADLINE, Language, SESSION_TIMEOUT, peer};
+use crate::{Counts, Language, SESSION_TIMEOUT, peer};
 
 /// A running provider; it can be started again on the same ports.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub struct Provider {
     port: u16,
     metrics_port: u16,
     // dubbo-go keeps a cache in the folder in which it runs.
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Provider {
@@ -31,7 +30,7 @@ impl Provider {
             Language::Go => "go-provider",
         };
         let (port, metrics_port) = (free_port(), free_port());
-        let folder = tempfile::tempdir().expect("a folder for the provider");
+        let folder = Folder::new("provider");
         let mut command = match language {
             Language::Rust => rust(zookeeper, metrics_port),
             Language::Go => go(zookeeper, metrics_port),
@@ -70,7 +69,7 @@ impl Provider {
     /// When that does not happen within a minute, or the provider has ended.
     pub async fn wait_registered(&mut self, zookeeper: &ZooKeeper) {
         let node = self.node();
-        eventually(DEADLINE, &format!("{node} registered"), async || {
+        eventually(LONG, &format!("{node} registered"), async || {
             assert!(
                 self.process.is_running(),
                 "{node} has ended:\n{}",
@@ -92,7 +91,7 @@ impl Provider {
     /// When it does not leave within a minute, or leaves with an error.
     pub async fn leave(&mut self) {
         self.process.terminate();
-        let code = self.process.wait(DEADLINE).await;
+        let code = self.process.wait(LONG).await;
         assert_eq!(
             code,
             0,
@@ -113,7 +112,7 @@ impl Provider {
     /// When that takes longer than a minute.
     pub async fn wait_called(&self, calls: u64) {
         let before = self.counts().await.map_or(0, |counts| counts.total);
-        eventually(DEADLINE, &format!("calls of {}", self.node()), async || {
+        eventually(LONG, &format!("calls of {}", self.node()), async || {
             let now = self.counts().await?.total;
             if now >= before + calls {
                 Ok(())
@@ -165,7 +164,7 @@ fn rust(zookeeper: &str, metrics_port: u16) -> Command {
 }
 
 fn go(zookeeper: &str, metrics_port: u16) -> Command {
-    let mut command = Command::new(peer::program());
+    let mut command = Command::new(peer());
     command.args([
         "provider".to_owned(),
         format!("--zk-address={zookeeper}"),

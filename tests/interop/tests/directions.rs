@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use interop::{Consumer, Counts, DEADLINE, Language, Load, Provider};
-use test_servers::{ZooKeeper, eventually};
+use interop::{Consumer, Counts, Language, Load, Provider};
+use test_servers::{LONG, ZooKeeper, eventually};
 
 const CALLS: u64 = 1000;
 
@@ -93,7 +93,7 @@ async fn counts(providers: &[Provider]) -> BTreeMap<String, Counts> {
 /// dubbo-go counts a call a little after its answer.
 async fn agree(providers: &[Provider], consumed: Counts) {
     eventually(
-        DEADLINE,
+        LONG,
         "providers that counted what the consumers counted",
         async || {
             let provided = counts(providers).await;

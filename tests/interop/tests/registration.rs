@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dubbo_registry::{Reference, Registry, ZooKeeperConfig, ZooKeeperRegistry};
-use interop::{DEADLINE, Language, Provider};
-use test_servers::{ZooKeeper, eventually};
+use interop::{Language, Provider};
+use test_servers::{LONG, ZooKeeper, eventually};
 
 #[tokio::test]
 async fn our_registry_lists_a_dubbo_go_provider_while_it_is_there() {
@@ -16,7 +16,7 @@ async fn our_registry_lists_a_dubbo_go_provider_while_it_is_there() {
     let subscription = registry.subscribe(Reference::new("greet.GreetService").expect("a name"));
 
     let mut provider = Provider::start(Language::Go, &zookeeper.address(), &[]);
-    let found = eventually(DEADLINE, "the provider in our list", async || {
+    let found = eventually(LONG, "the provider in our list", async || {
         subscription.providers().first().cloned()
     })
     .await;
@@ -26,7 +26,7 @@ async fn our_registry_lists_a_dubbo_go_provider_while_it_is_there() {
     assert!(found.listed);
 
     provider.leave().await;
-    eventually(DEADLINE, "no listed provider", async || {
+    eventually(LONG, "no listed provider", async || {
         let providers = subscription.providers();
         if providers.iter().any(|provider| provider.listed) {
             Err(providers)

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use interop::{Consumer, DEADLINE, Language, Load, Provider, Report};
-use test_servers::{Ephemerals, ZooKeeper, eventually};
+use interop::{Consumer, Language, Load, Provider, Report};
+use test_servers::{Ephemerals, LONG, ZooKeeper, eventually};
 use tokio::time::sleep;
 
 const LOAD: Load = Load {
@@ -56,7 +56,7 @@ impl Cluster {
         let nodes: Vec<String> = self.providers.iter().map(Provider::node).collect();
         let expected: BTreeSet<&str> = nodes.iter().map(String::as_str).collect();
         eventually(
-            DEADLINE,
+            LONG,
             "everybody registered, once, by a living session",
             async || {
                 let now = Ephemerals::of(&self.zookeeper).await?;

@@ -1,13 +1,10 @@
 //! The browser's process.
 
-use std::env;
-use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
-use tempfile::TempDir;
-use test_servers::Process;
+use test_servers::{Folder, Process, find};
 use tokio::net::unix::pipe::OpenOptions;
 
 use crate::devtools::DevTools;
@@ -27,7 +24,7 @@ pub struct Chromium {
     devtools: DevTools,
     // Dropped in this order: the browser ends before its folder goes.
     _process: Process,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Chromium {
@@ -37,11 +34,10 @@ impl Chromium {
     ///
     /// When there is none on `PATH`, or it does not answer.
     pub async fn start() -> Self {
-        let program = program();
-        let folder = tempfile::Builder::new()
-            .prefix("chromium")
-            .tempdir()
-            .expect("the temporary folder is writable");
+        let program = PROGRAMS.into_iter().find_map(find).expect(
+            "this test needs a Chromium: apt-get install --no-install-recommends chromium-headless-shell",
+        );
+        let folder = Folder::new("chromium");
         let [commands, answers] = ["commands", "answers"].map(|name| {
             let path = folder.path().join(name);
             mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
@@ -65,6 +61,8 @@ impl Chromium {
             "--headless",
             "--remote-debugging-pipe",
             "--user-data-dir=profile",
+            // Nothing is kept: its helpers would go on writing for a moment after it has been killed.
+            "--incognito",
             // As root, in containers, with little shared memory.
             "--no-sandbox",
             "--disable-dev-shm-usage",
@@ -103,14 +101,4 @@ impl Chromium {
     pub async fn open(&self, url: &str) -> Tab {
         Tab::open(self.devtools.clone(), url).await
     }
-}
-
-/// Returns the first of [`PROGRAMS`] that is on `PATH`.
-fn program() -> PathBuf {
-    let path = env::var_os("PATH").unwrap_or_default();
-    PROGRAMS
-        .iter()
-        .flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)))
-        .find(|file| file.is_file())
-        .expect("this test needs a Chromium: apt-get install --no-install-recommends chromium-headless-shell")
 }

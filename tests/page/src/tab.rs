@@ -4,13 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::time::Duration;
-use test_servers::eventually;
+use test_servers::{LONG, eventually};
 
 use crate::devtools::DevTools;
-
-/// The deadline of whatever must happen at all: generous, since the machine may be busy with other tests.
-const LONG: Duration = Duration::from_secs(60);
 
 /// What the person at the screen prefers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

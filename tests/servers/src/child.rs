@@ -1,12 +1,13 @@
 //! A child process that never outlives its owner.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
+
+use crate::wrapped::wrapped;
 
 /// How long a process may take to stand still.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
@@ -22,22 +23,14 @@ pub(crate) struct Child {
 impl Child {
     /// Starts what `command` describes, under `setpriv --pdeathsig KILL`, which becomes the program itself (same process id).
     ///
-    /// Of `command` its program, arguments, environment and folder are used; `env_clear` can't be seen from outside.
+    /// Of its environment it sees what [`wrapped`] says.
     pub(crate) fn spawn(command: &Command, stdout: Stdio, stderr: Stdio) -> Self {
         let program = command.get_program();
-        let mut wrapped = Command::new("setpriv");
-        wrapped.args(["--pdeathsig", "KILL", "--"]);
-        wrapped.arg(absolute(program)).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => wrapped.env(name, value),
-                None => wrapped.env_remove(name),
-            };
-        }
-        if let Some(folder) = command.get_current_dir() {
-            wrapped.current_dir(folder);
-        }
-        let inner = wrapped
+        assert!(
+            find(program).is_some(),
+            "there is no program {program:?}; is it built or installed?"
+        );
+        let inner = wrapped(&["setpriv", "--pdeathsig", "KILL", "--"], command)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
@@ -124,20 +117,16 @@ fn stands_still(id: u32) -> bool {
     })
 }
 
-/// Returns where `program` is, or `None` when no folder of `PATH` holds it.
-pub(crate) fn find(program: &Path) -> Option<PathBuf> {
+/// Returns where `program` is, or `None` when it is no file and no folder of `PATH` holds it.
+pub fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
+    let program = program.as_ref();
     if program.components().count() > 1 {
         return program.exists().then(|| program.to_owned());
     }
-    let path: OsString = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
-}
-
-fn absolute(program: &std::ffi::OsStr) -> PathBuf {
-    find(Path::new(program))
-        .unwrap_or_else(|| panic!("there is no program {program:?}; is it built or installed?"))
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::child::{Child, find};
+use crate::folder::Folder;
 use crate::port::Port;
 
 /// Until a server has answered for the first time; a JVM on a busy machine needs most of it.
@@ -17,6 +17,9 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 
 /// How often another port is tried when a server ends before it answers, as it does when somebody has taken its port.
 const START_ATTEMPTS: usize = 3;
+
+/// The file in a server's folder that holds what it prints.
+const LOG: &str = "log";
 
 /// One kind of server: how it is started, and how it is asked whether it is there.
 pub(crate) trait Launch {
@@ -36,7 +39,7 @@ pub(crate) struct Daemon<L> {
     launch: L,
     child: Child,
     port: Port,
-    folder: TempDir,
+    folder: Folder,
 }
 
 // === impl Daemon ===
@@ -45,30 +48,22 @@ impl<L: Launch> Daemon<L> {
     /// Starts the server and waits until it answers.
     pub(crate) async fn start(launch: L) -> Self {
         require(L::PROGRAM);
-        let folder = tempfile::Builder::new()
-            .prefix(L::PROGRAM.0)
-            .tempdir()
-            .expect("the temporary folder is writable");
-        for _ in 1..START_ATTEMPTS {
+        let folder = Folder::new(L::PROGRAM.0);
+        let mut attempts = START_ATTEMPTS;
+        loop {
             let port = Port::claim();
-            if let Ok(child) = spawn(&launch, port.number(), folder.path()).await {
-                return Self {
-                    launch,
-                    child,
-                    port,
-                    folder,
-                };
+            attempts -= 1;
+            match spawn(&launch, port.number(), folder.path()).await {
+                Ok(child) => {
+                    return Self {
+                        launch,
+                        child,
+                        port,
+                        folder,
+                    };
+                }
+                Err(err) => assert!(attempts > 0, "{err}"),
             }
-        }
-        let port = Port::claim();
-        let child = spawn(&launch, port.number(), folder.path())
-            .await
-            .unwrap_or_else(|err| panic!("{err}"));
-        Self {
-            launch,
-            child,
-            port,
-            folder,
         }
     }
 
@@ -82,7 +77,12 @@ impl<L: Launch> Daemon<L> {
         format!("127.0.0.1:{}", self.port())
     }
 
-    /// Returns the folder that holds the data and the file `log`.
+    /// Returns what the server has written to its log.
+    pub(crate) fn log(&self) -> String {
+        read(&self.folder().join(LOG))
+    }
+
+    /// Returns the folder that holds the data and the log.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -112,7 +112,7 @@ impl<L: Launch> Daemon<L> {
 }
 
 async fn spawn<L: Launch>(launch: &L, port: u16, folder: &Path) -> Result<Child, String> {
-    let log = folder.join("log");
+    let log = folder.join(LOG);
     let out = File::options()
         .create(true)
         .append(true)
@@ -146,14 +146,17 @@ async fn spawn<L: Launch>(launch: &L, port: u16, folder: &Path) -> Result<Child,
 /// Panics with the command that installs what is missing.
 fn require((program, package): (&str, &str)) {
     assert!(
-        find(Path::new(program)).is_some(),
+        find(program).is_some(),
         "this test needs {program}: apt-get install --no-install-recommends {package}"
     );
 }
 
+fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
+}
+
 fn tail(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+    let text = read(log);
     let lines: Vec<&str> = text.lines().collect();
     format!(
         "its last lines:\n{}",

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// The deadline of whatever must happen at all: generous, since the machine may be busy with other tests.
+pub const LONG: Duration = Duration::from_secs(60);
+
 /// Between two looks at the condition.
 const PAUSE: Duration = Duration::from_millis(25);
 

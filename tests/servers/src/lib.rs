@@ -2,8 +2,11 @@
 //!
 //! [`ZooKeeper`], [`Pushgateway`] and [`Prometheus`] run the programs of the Debian packages; [`Process`] runs one of our own
 //! binaries and keeps what it prints; [`TcpProxy`] stands between two of them and misbehaves on request. Every child ends with the
-//! value that started it, and with the thread that started it (`setpriv --pdeathsig`), so that a test that is killed leaves nothing
-//! behind: start servers in the test itself, not in a helper thread that ends earlier.
+//! value that started it, and with the thread that started it (`setpriv --pdeathsig`): start servers in the test itself, not in a
+//! helper thread that ends earlier. A [`Folder`] goes in the same two ways, and a [`LastWill`] ends what the kernel does not, so that a
+//! test that is killed leaves nothing behind.
+//!
+//! [`Sample`], [`Ephemerals`] and [`Usage`] read what all of these say and hold.
 //!
 //! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
 
@@ -11,26 +14,35 @@ mod child;
 mod daemon;
 mod ephemerals;
 mod eventually;
+mod folder;
 mod http;
+mod last_will;
 mod port;
 mod process;
 mod prometheus;
 mod proxy;
 mod pushgateway;
 mod refusing;
+mod regression;
 mod sample;
 mod usage;
+mod wrapped;
 mod zookeeper;
 
+pub use child::find;
 pub use ephemerals::Ephemerals;
-pub use eventually::{Probe, eventually};
+pub use eventually::{LONG, Probe, eventually};
+pub use folder::Folder;
 pub use http::{Response, get, post};
+pub use last_will::LastWill;
 pub use port::free_port;
 pub use process::Process;
 pub use prometheus::{Prometheus, Target, prometheus_pull};
 pub use proxy::TcpProxy;
 pub use pushgateway::Pushgateway;
 pub use refusing::refusing;
+pub use regression::Regression;
 pub use sample::Sample;
 pub use usage::Usage;
+pub use wrapped::wrapped;
 pub use zookeeper::ZooKeeper;

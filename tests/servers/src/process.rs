@@ -32,7 +32,10 @@ struct Output {
 // === impl Process ===
 
 impl Process {
-    /// Starts what `command` describes: its program, arguments, environment and folder are used; its streams are replaced.
+    /// Starts what `command` describes: its program, arguments, folder, and of the environment what it sets, as [`wrapped`] says; its
+    /// streams are replaced.
+    ///
+    /// [`wrapped`]: crate::wrapped
     ///
     /// # Panics
     /// When there is no such program.
@@ -154,9 +157,7 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eventually;
-
-    const LONG: Duration = Duration::from_secs(60);
+    use crate::{LONG, eventually};
 
     fn shell(script: &str) -> Process {
         Process::spawn(Command::new("sh").args(["-c", script]).env("WHO", "world"))

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use crate::daemon::{Daemon, Launch};
 use crate::http::{get, post};
-use crate::pushgateway::Pushgateway;
 use crate::sample::Sample;
-use crate::zookeeper::ZooKeeper;
 
 /// A Prometheus of its own, with an empty database.
 #[derive(Debug)]
@@ -64,18 +62,6 @@ impl Prometheus {
         Self {
             daemon: Daemon::start(configured).await,
         }
-    }
-
-    /// Starts a server with the project's own `prometheus_pull.yml`, rendered for these two servers, and without rules.
-    ///
-    /// # Panics
-    /// When it is not installed, refuses the configuration, or does not answer.
-    pub async fn start_pull(zookeeper: &ZooKeeper, pushgateway: &Pushgateway) -> Self {
-        Self::start(&prometheus_pull(
-            &zookeeper.address(),
-            &pushgateway.address(),
-        ))
-        .await
     }
 
     /// Returns `http://127.0.0.1:port`.
@@ -164,8 +150,8 @@ impl Prometheus {
     }
 }
 
-/// Returns the project's `prometheus_pull.yml` for a ZooKeeper and a Pushgateway, each written `host:port`, as `render.sh` prints it;
-/// `localhost:9090` is left for [`Prometheus::start`] to replace.
+/// Returns the project's `prometheus_pull.yml` for a ZooKeeper and a Pushgateway, each written `host:port`, as `render.sh` prints it, and
+/// with scrapes so frequent that a test need not wait for one; `localhost:9090` is left for [`Prometheus::start`] to replace.
 ///
 /// # Panics
 /// When the script fails.
@@ -185,7 +171,12 @@ pub fn prometheus_pull(zookeeper: &str, pushgateway: &str) -> String {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8(output.stdout).expect("the configuration is UTF-8")
+    let rendered = String::from_utf8(output.stdout).expect("the configuration is UTF-8");
+    let frequent = rendered
+        .replace("scrape_interval: 5s", "scrape_interval: 1s")
+        .replace("scrape_timeout: 4s", "scrape_timeout: 1s");
+    assert_ne!(frequent, rendered, "the interval is another one now");
+    frequent
 }
 
 // === impl Configured ===

@@ -189,9 +189,9 @@ async fn gate(states: &mut watch::Receiver<State>) -> io::Result<Mode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LONG;
     use tokio::time::{Instant, timeout};
 
-    const LONG: Duration = Duration::from_secs(30);
     const MOMENT: Duration = Duration::from_millis(100);
 
     /// Returns the address of a server that sends everything back.

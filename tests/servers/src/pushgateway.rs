@@ -85,7 +85,7 @@ impl Pushgateway {
 
     /// Returns what the gateway has written to its log.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.daemon.folder().join("log")).unwrap_or_default()
+        self.daemon.log()
     }
 
     /// Returns `http://127.0.0.1:port`.
@@ -191,22 +191,17 @@ impl Launch for Gateway {
                 command
             }
         };
-        if self.disk != Disk::None {
-            command.arg(format!("--persistence.file={}/groups", data.display()));
-        }
+        match self.disk {
+            // Debian's gateway persists into one place for the whole machine, and would begin with what another one held.
+            Disk::None => command.arg("--persistence.file="),
+            Disk::Tiny | Disk::Missing => {
+                command.arg(format!("--persistence.file={}/groups", data.display()))
+            }
+        };
         command
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .args(&self.arguments)
             .current_dir(folder);
-        // Debian's gateway persists into one place for the whole machine, and would begin with what another one held.
-        if self.disk == Disk::None
-            && !self
-                .arguments
-                .iter()
-                .any(|argument| argument.starts_with("--persistence.file"))
-        {
-            command.arg("--persistence.file=");
-        }
         command
     }
 

@@ -55,7 +55,7 @@ impl ZooKeeper {
 
     /// Returns what the server has written to its log.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.daemon.folder().join("log")).unwrap_or_default()
+        self.daemon.log()
     }
 
     /// Kills the server (SIGKILL); sessions and data are as a crash leaves them.

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use test_servers::{Prometheus, Pushgateway, ZooKeeper, eventually, get, post};
+use test_servers::{LONG, Prometheus, Pushgateway, ZooKeeper, eventually, get, post};
 use tokio::net::TcpStream;
-
-const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn zookeeper_keeps_its_data_over_a_restart_and_loses_it_when_told_to() {

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use test_servers::{Prometheus, Sample};
 
-use crate::json;
+use crate::{json, list, string};
 
 /// Returns every query of `grafana.json`, each with where it stands: `panel … A`, `variable …` or `annotation …`.
 pub fn expressions() -> Vec<(String, String)> {
     let dashboard = json("grafana.json");
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let string = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut expressions = Vec::new();
     for panel in list(&dashboard["panels"]) {
         for target in list(&panel["targets"]) {
@@ -20,21 +17,21 @@ pub fn expressions() -> Vec<(String, String)> {
                 string(&panel["title"]),
                 string(&target["refId"])
             );
-            expressions.push((place, string(&target["expr"])));
+            expressions.push((place, string(&target["expr"]).to_owned()));
         }
     }
     for variable in list(&dashboard["templating"]["list"]) {
         if variable["type"] == "query" {
             expressions.push((
                 format!("variable {}", string(&variable["name"])),
-                string(&variable["query"]["query"]),
+                string(&variable["query"]["query"]).to_owned(),
             ));
         }
     }
     for annotation in list(&dashboard["annotations"]["list"]) {
         expressions.push((
             format!("annotation {}", string(&annotation["name"])),
-            string(&annotation["expr"]),
+            string(&annotation["expr"]).to_owned(),
         ));
     }
     expressions

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
-use test_servers::free_port;
+use test_servers::{LastWill, free_port};
 
 use crate::{path, text};
 
-/// The stack of `native.sh` on ports of its own, taken down when this value is dropped.
+/// From the top of the project.
+const SCRIPT: &str = "prometheus_grafana/native.sh";
+
+/// The stack of `native.sh` on ports of its own, taken down when this value is dropped or its process has ended.
 #[derive(Debug)]
 pub struct Native {
     folder: TempDir,
@@ -21,15 +24,28 @@ pub struct Native {
     /// Prometheus's address.
     pub prometheus: String,
     rules: PathBuf,
+    _will: LastWill,
 }
+
+/// What `Native` does when it is dropped: the script, then its folder.
+const TAKE_DOWN: &str = "STACK_DIR=\"$1/stack\" \"$0\" down; rm -rf -- \"$1\"";
 
 // === impl Native ===
 
 impl Default for Native {
     fn default() -> Self {
         let address = || format!("127.0.0.1:{}", free_port());
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
+        let script = path(SCRIPT);
+        let will = LastWill::new([
+            "sh".as_ref(),
+            "-c".as_ref(),
+            TAKE_DOWN.as_ref(),
+            script.as_os_str(),
+            folder.path().as_os_str(),
+        ]);
         Self {
-            folder: tempfile::tempdir().expect("the temporary folder is writable"),
+            folder,
             zookeeper: address(),
             pushgateway: address(),
             alertmanager: address(),
@@ -37,6 +53,7 @@ impl Default for Native {
             rules: path("prometheus_grafana/rules")
                 .canonicalize()
                 .expect("the rules are there"),
+            _will: will,
         }
     }
 }
@@ -68,7 +85,7 @@ impl Native {
     /// # Panics
     /// When the script can't be started.
     pub fn run(&self, command: &str) -> (i32, String) {
-        let output = Command::new(path("prometheus_grafana/native.sh"))
+        let output = Command::new(path(SCRIPT))
             .arg(command)
             .env("STACK_DIR", self.folder.path().join("stack"))
             .env("RULES", &self.rules)

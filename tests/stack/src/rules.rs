@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::yaml;
+use crate::{list, yaml};
 
 /// Returns every selector of a family in the recording rules and the alerts, such as `dubbo_push_requests_total{result="failure"}`, without its
 /// range. What the rules record themselves (names with a colon) is left out.
@@ -12,10 +12,8 @@ use crate::yaml;
 pub fn rule_selectors() -> BTreeSet<String> {
     let files =
         ["recording", "alerts"].map(|file| yaml(&format!("prometheus_grafana/rules/{file}.yml")));
-    let groups = files
-        .iter()
-        .flat_map(|file| file["groups"].as_array().into_iter().flatten());
-    let rules = groups.flat_map(|group| group["rules"].as_array().into_iter().flatten());
+    let groups = files.iter().flat_map(|file| list(&file["groups"]));
+    let rules = groups.flat_map(|group| list(&group["rules"]));
     rules
         .flat_map(|rule| selectors(rule["expr"].as_str().expect("a rule has an expression")))
         .collect()

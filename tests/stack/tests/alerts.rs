@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use e2e::{LONG, Program};
+use e2e::Program;
 use serde_json::Value;
 use stack::Native;
-use test_servers::{eventually, get};
+use test_servers::{LONG, eventually, get};
 
 /// Returns the names of the alerts that fire.
 async fn firing(native: &Native) -> Result<BTreeSet<String>, String> {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use stack::{path, text, yaml};
+use stack::{list, path, string, text, tool, yaml};
 
 /// Returns the configuration as docker-compose reads it, with every profile.
 fn config(folder: &str) -> Value {
@@ -28,12 +28,7 @@ fn services(config: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn texts(value: &Value) -> Vec<&str> {
-    value
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+    list(value).iter().filter_map(Value::as_str).collect()
 }
 
 /// Returns the host paths that a service mounts, with where it sees them.
@@ -64,7 +59,7 @@ fn the_stack_is_the_same_from_the_top_and_from_its_folder() {
 fn every_image_is_pinned_and_can_be_replaced() {
     let file = yaml("prometheus_grafana/docker-compose.yml");
     for (name, service) in services(&file) {
-        let image = service["image"].as_str().unwrap_or_default();
+        let image = string(&service["image"]);
         let variable = format!("${{{}_IMAGE:-", name.to_uppercase());
         assert!(
             image.starts_with(&variable),
@@ -216,9 +211,7 @@ fn prometheus_talks_to_services_of_this_network() {
 fn grafana_finds_its_data_source_and_the_dashboard_at_home() {
     let config = config(".");
     let grafana = &config["services"]["grafana"];
-    let home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-        .as_str()
-        .unwrap_or_default();
+    let home = string(&grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]);
     let dashboard = mounts(grafana)
         .into_iter()
         .find(|(_, inside)| *inside == home);
@@ -227,7 +220,7 @@ fn grafana_finds_its_data_source_and_the_dashboard_at_home() {
         "{dashboard:?} at {home}"
     );
     let provider = &yaml("prometheus_grafana/grafana/dashboards/dubbo.yml")["providers"][0];
-    let folder = provider["options"]["path"].as_str().unwrap_or_default();
+    let folder = string(&provider["options"]["path"]);
     assert!(home.starts_with(folder), "{folder} should hold {home}");
 
     let sources = yaml("prometheus_grafana/grafana/datasources/prometheus.yml");
@@ -250,7 +243,7 @@ fn grafana_finds_its_data_source_and_the_dashboard_at_home() {
 
 #[test]
 fn alertmanager_accepts_its_configuration() {
-    stack::tool(
+    tool(
         "amtool",
         "prometheus-alertmanager",
         ["check-config", "prometheus_grafana/alertmanager.yml"],

@@ -1,19 +1,11 @@
 //! The dashboard's structure: the rules of Grafana's dashboard linter as checks, ids, the grid, and one data source variable.
 //!
-//! Its types are checked against Grafana's own by `tests/stack/schemas`, its queries on a real Prometheus by `live.rs`.
+//! Its types are checked against Grafana's own by `tests/stack/schemas`, its queries on a real Prometheus by `live`.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stack::{expressions, json};
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn string(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
+use stack::{expressions, json, list, string};
 
 fn rows(dashboard: &Value) -> impl Iterator<Item = &Value> {
     list(&dashboard["panels"])

@@ -2,21 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use e2e::binary;
+use e2e::Program;
 use serde_json::Value;
-use stack::{all_yaml, tool, yaml};
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn string(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn help(program: &str) -> String {
-    tool(&binary(program).display().to_string(), program, ["--help"])
-}
+use stack::{all_yaml, list, string, yaml};
 
 /// Returns the default of an option, as `--help` shows it.
 fn default(help: &str, option: &str) -> String {
@@ -62,7 +50,7 @@ fn every_variable_of_a_manifest_is_read_by_its_program() {
     let containers = containers();
     assert!(containers.len() >= 2, "{containers:?}");
     for (program, container) in containers {
-        let help = help(&program);
+        let help = Program::help(&program);
         for variable in list(&container["env"]) {
             assert!(
                 reads(&help, string(&variable["name"])),
@@ -81,7 +69,7 @@ fn every_variable_of_the_compose_file_is_read_by_its_program() {
         ("client", "client"),
         ("cleaner", "pgw-cleaner"),
     ] {
-        let help = help(program);
+        let help = Program::help(program);
         let variables = compose["services"][service]["environment"]
             .as_object()
             .expect("variables are set");
@@ -95,7 +83,7 @@ fn every_variable_of_the_compose_file_is_read_by_its_program() {
 fn ports_of_manifests_and_images_are_the_defaults() {
     let mut defaults = BTreeMap::new();
     for program in ["server", "client"] {
-        let address = default(&help(program), "--metrics-addr");
+        let address = default(&Program::help(program), "--metrics-addr");
         let port: u64 = address
             .rsplit(':')
             .next()
@@ -103,7 +91,7 @@ fn ports_of_manifests_and_images_are_the_defaults() {
             .expect("an address has a port");
         defaults.insert((program.to_owned(), "metrics".to_owned()), port);
     }
-    let triple = default(&help("server"), "--port")
+    let triple = default(&Program::help("server"), "--port")
         .parse()
         .expect("a port is a number");
     defaults.insert(("server".to_owned(), "triple".to_owned()), triple);

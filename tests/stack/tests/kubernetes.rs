@@ -3,15 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stack::{all_yaml, path, text, yaml};
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn string(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
+use stack::{all_yaml, list, path, string, text, yaml};
 
 /// Returns the files that kustomize applies.
 fn files() -> Vec<String> {

@@ -1,11 +1,7 @@
 //! `native.sh` starts the whole stack, says what runs, and leaves nothing behind.
 
-use std::time::Duration;
-
 use stack::Native;
-use test_servers::{eventually, free_port, get};
-
-const LONG: Duration = Duration::from_secs(60);
+use test_servers::{LONG, eventually, free_port, get};
 
 #[tokio::test]
 async fn the_stack_comes_up_answers_and_goes_down() {

@@ -1,11 +1,7 @@
 //! The rules are valid, tested one by one, explained in the runbook, and what the mixin generates.
 
 use serde_json::Value;
-use stack::{json, path, text, tool, yaml};
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
+use stack::{json, list, path, string, text, tool, yaml};
 
 fn alerts() -> Vec<Value> {
     let groups = yaml("prometheus_grafana/rules/alerts.yml");
@@ -80,17 +76,14 @@ fn every_alert_has_texts_a_severity_and_a_section_in_the_runbook() {
     for alert in alerts() {
         let name = alert["alert"].as_str().expect("an alert has a name");
         for annotation in ["summary", "description"] {
-            let text = alert["annotations"][annotation]
-                .as_str()
-                .unwrap_or_default();
+            let text = string(&alert["annotations"][annotation]);
             assert!(
                 text.ends_with('.'),
                 "{name} should have a {annotation} that is a sentence: {text:?}"
             );
         }
         assert!(
-            ["critical", "warning"]
-                .contains(&alert["labels"]["severity"].as_str().unwrap_or_default()),
+            ["critical", "warning"].contains(&string(&alert["labels"]["severity"])),
             "{name}"
         );
         assert!(

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use docs::{Code, Document};
-use e2e::{LONG, Program};
+use e2e::Program;
 use stack::{Native, all_yaml, path, tool, yaml};
-use test_servers::{Process, eventually, get};
+use test_servers::{LONG, Process, eventually, get};
 
 /// A reader who does what the README says, in its order, and leaves running what runs until it is stopped.
 #[derive(Debug, Default)]
@@ -98,18 +98,14 @@ impl Reader {
 
     /// Runs one of our programs with these arguments. Of several values the last counts, which puts it on free ports.
     async fn run(&mut self, name: &str, arguments: &[&str]) {
-        let mut command = Program::command(name);
+        let mut command = match name {
+            "demo" => Program::demo(),
+            _ => Program::command(name),
+        };
         command.args(arguments).envs(&self.environment);
         let free = "127.0.0.1:0";
         match name {
             "demo" => {
-                for option in [
-                    "--provider-addr",
-                    "--provider-metrics-addr",
-                    "--consumer-metrics-addr",
-                ] {
-                    command.args([option, free]);
-                }
                 let mut demo = Program::start(command.args(["--for", "2s"]));
                 assert_eq!(demo.wait(LONG).await, 0, "{}", demo.stderr());
             }

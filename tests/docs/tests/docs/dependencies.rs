@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use docs::{Manifest, Use, shipped};
+use e2e::PROGRAMS;
 use stack::text;
-
-const PROGRAMS: [&str; 4] = ["server", "client", "demo", "pgw-cleaner"];
 
 /// Returns the part of the document below a heading, up to the next.
 fn section(heading: &str) -> String {

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use docs::{Code, Document};
-use e2e::binary;
+use e2e::{PROGRAMS, Program};
 use metrics_core::{Type, families};
 use regex::Regex;
-use stack::{path, text, tool};
+use stack::{path, text};
 
-const PROGRAMS: [&str; 4] = ["server", "client", "demo", "pgw-cleaner"];
 /// Programs of others, whose options are their own.
 const FOREIGN: [&str; 9] = [
     "cargo",
@@ -39,9 +38,7 @@ fn found(documents: &[Document], pattern: &str) -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_option_is_one_of_a_program_or_of_a_script() {
-    let helps: String = PROGRAMS
-        .map(|program| tool(&binary(program).display().to_string(), program, ["--help"]))
-        .concat();
+    let helps: String = PROGRAMS.map(Program::help).concat();
     let code = Code::read();
     let pattern = Regex::new(r"(?:^|[\s(`])(--[a-z][a-z-]+)").unwrap();
     let ours = |option: &str| {

@@ -1,12 +1,8 @@
 //! The README's tables, compared with the programs and the workspace.
 
-use docs::Document;
-use e2e::binary;
-use stack::{text, tool};
-
-fn help(program: &str) -> String {
-    tool(&binary(program).display().to_string(), program, ["--help"])
-}
+use docs::{Document, Manifest};
+use e2e::Program;
+use stack::text;
 
 fn section(heading: &str) -> String {
     let readme = text("README.md");
@@ -18,7 +14,7 @@ fn section(heading: &str) -> String {
 
 #[test]
 fn every_exported_variable_is_one_of_both_programs() {
-    let helps = ["server", "client"].map(help);
+    let helps = ["server", "client"].map(Program::help);
     let blocks = Document::read("README.md").blocks("bash").concat();
     let exports = blocks
         .lines()
@@ -36,7 +32,7 @@ fn every_exported_variable_is_one_of_both_programs() {
 
 #[test]
 fn defaults_in_the_table_of_options_are_those_of_help() {
-    let helps = ["server", "client"].map(help).concat();
+    let helps = ["server", "client"].map(Program::help).concat();
     let mut rows = 0;
     for line in section("Options")
         .lines()
@@ -61,18 +57,9 @@ fn defaults_in_the_table_of_options_are_those_of_help() {
 #[test]
 fn every_member_of_the_workspace_is_on_the_map() {
     let map = section("Map of the workspace");
-    let manifest = text("Cargo.toml");
-    let members = manifest
-        .split("members = [")
-        .nth(1)
-        .and_then(|rest| rest.split(']').next());
-    for member in members
-        .expect("there are members")
-        .split(',')
-        .map(|text| text.trim().trim_matches('"'))
-    {
-        if !member.is_empty() && !member.starts_with("tests/") {
-            assert!(map.contains(&format!("`{member}/`")), "{member}");
+    for folder in Manifest::root().folders() {
+        if !folder.starts_with("tests/") {
+            assert!(map.contains(&format!("`{folder}/`")), "{folder}");
         }
     }
 }

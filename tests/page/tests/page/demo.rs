@@ -2,21 +2,15 @@
 
 use std::process::Command;
 
-use e2e::{LONG, Program};
+use e2e::Program;
 use page::{Chromium, Tab};
-use test_servers::{Sample, eventually, free_port};
+use test_servers::{LONG, Sample, eventually, free_port};
 
 use crate::expected::{assert_shown, figures};
 
 /// Returns the command of a demo whose provider is watched on this port of 127.0.0.1.
 pub(crate) fn demo(page_port: u16) -> Command {
-    let mut command = Program::command("demo");
-    command.args([
-        "--provider-addr",
-        "127.0.0.1:0",
-        "--consumer-metrics-addr",
-        "127.0.0.1:0",
-    ]);
+    let mut command = Program::demo();
     command.args(["--provider-metrics-addr", &format!("127.0.0.1:{page_port}")]);
     command
 }

@@ -3,7 +3,8 @@
 use guarded_http::{Guard, Login, Secret};
 use metrics_core::{Config, Endpoint, MethodKey, Metrics, Outcome, Side};
 use page::{Chromium, Scheme, Tab};
-use tokio::net::TcpListener;
+
+use crate::endpoint::serve;
 
 /// The least contrast of text that WCAG 2.2 asks for at level AA.
 const LEAST_CONTRAST: f64 = 4.5;
@@ -17,9 +18,7 @@ async fn watch(chromium: &Chromium) -> Tab {
     }
     metrics.registry().session_started();
     metrics.registry().connected(false);
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(Endpoint::new(&metrics).serve(listener, std::future::pending()));
+    let address = serve(Endpoint::new(&metrics)).await;
     let tab = chromium.open(&format!("http://{address}/")).await;
     tab.readings(2).await;
     tab
@@ -75,15 +74,12 @@ async fn a_page_behind_a_login_reads_with_the_same_login() {
         Side::Provider,
         &MethodKey::new("greet.GreetService", "Greet"),
     );
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
     let login = Login::new("watcher", Secret::text("let me in")).expect("legal");
     let guard = Guard {
         login: Some(login),
         ..Guard::default()
     };
-    let endpoint = Endpoint::new(&metrics).guard(guard);
-    tokio::spawn(endpoint.serve(listener, std::future::pending()));
+    let address = serve(Endpoint::new(&metrics).guard(guard)).await;
     let chromium = Chromium::start().await;
     let tab = chromium
         .open(&format!("http://watcher:let%20me%20in@{address}/"))

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod demo;
+mod endpoint;
 mod expected;
 mod looks;
 mod picture;

@@ -1,0 +1,90 @@
+//! What is done when a test is killed before it could clean up.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::process::{ChildStdin, Command, Stdio};
+
+/// A command that runs if this process ends and has not dropped this value: a test that is killed drops nothing.
+#[derive(Debug)]
+pub struct LastWill {
+    /// The kernel closes it, however the process ends.
+    alive: ChildStdin,
+}
+
+// === impl LastWill ===
+
+impl LastWill {
+    /// Deposits a command, whose environment is that of this process.
+    ///
+    /// # Panics
+    /// When it can't be deposited.
+    pub fn new<S: AsRef<OsStr>>(command: impl IntoIterator<Item = S>) -> Self {
+        // In a session of its own, where Ctrl-C doesn't reach it; and nobody's child, so that nobody has to wait for it.
+        let mut executor = Command::new("setsid")
+            .args(["--fork", "sh", "-c", "read -r _ || exec \"$@\"", "sh"])
+            .args(command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("setsid is a part of util-linux");
+        let alive = executor.stdin.take().expect("it was piped");
+        let status = executor.wait().expect("our own child can be waited for");
+        assert!(status.success(), "setsid failed: {status}");
+        Self { alive }
+    }
+}
+
+impl Drop for LastWill {
+    fn drop(&mut self) {
+        // A line revokes it. If nobody reads that, nobody will carry anything out either.
+        let _ = self.alive.write_all(b"\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{LONG, Process, eventually};
+
+    /// Set to a file's path, it makes the test below a process that makes a will to touch the file, and never ends.
+    const TESTATOR: &str = "TESTATOR";
+
+    #[tokio::test]
+    async fn it_is_carried_out_when_the_process_is_killed() {
+        if let Some(file) = std::env::var_os(TESTATOR) {
+            let _will = LastWill::new([OsStr::new("touch"), &file]);
+            std::fs::write(std::path::Path::new(&file).with_extension("made"), "").unwrap();
+            std::future::pending::<()>().await;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("done");
+        let mut testator = Process::spawn(
+            Command::new(std::env::current_exe().unwrap())
+                .args([
+                    "--exact",
+                    "last_will::tests::it_is_carried_out_when_the_process_is_killed",
+                ])
+                .env(TESTATOR, &file),
+        );
+        eventually(LONG, "the will is made", async || {
+            file.with_extension("made").exists()
+        })
+        .await;
+        assert!(!file.exists(), "while the process lives, nothing is done");
+        testator.kill();
+        eventually(LONG, "the will is carried out", async || file.exists()).await;
+    }
+
+    #[tokio::test]
+    async fn it_is_revoked_by_a_drop() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("done");
+        drop(LastWill::new([OsStr::new("touch"), file.as_os_str()]));
+        // Long enough for a shell to do what it must not do.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!file.exists());
+    }
+}

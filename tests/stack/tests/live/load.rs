@@ -1,0 +1,137 @@
+//! Rates and quantiles under a steady load, and every other query.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use e2e::Program;
+use stack::Dashboard;
+use test_servers::{LONG, eventually};
+use tokio::time::Instant;
+
+use crate::stack::{Mode, Stack};
+
+#[tokio::test]
+async fn every_query_answers_under_load_by_push() {
+    every_query_answers_under_load(Mode::Push).await;
+}
+
+#[tokio::test]
+async fn every_query_answers_under_load_by_pull() {
+    every_query_answers_under_load(Mode::Pull).await;
+}
+
+/// What a client did by its own output, one line for each call: the measure of the rates.
+#[derive(Debug)]
+struct Driven(Vec<(Instant, usize)>);
+
+impl Driven {
+    /// Looks at the client's output.
+    fn look(&mut self, client: &Program) {
+        self.0
+            .push((Instant::now(), client.stdout().lines().count()));
+    }
+
+    /// Returns the calls per second over the last `time`, or nothing before it has been watched for so long.
+    fn rate(&self, time: Duration) -> Option<f64> {
+        let (end, last) = self.0.last()?;
+        let (start, first) = self.0.iter().rev().find(|(at, _)| *at + time <= *end)?;
+        Some((last - first) as f64 / (*end - *start).as_secs_f64())
+    }
+}
+
+/// Returns whether two rates are within 10 % of each other.
+fn close(shown: Option<f64>, driven: Option<f64>) -> bool {
+    shown
+        .zip(driven)
+        .is_some_and(|(shown, driven)| (shown / driven - 1.0).abs() < 0.1)
+}
+
+async fn every_query_answers_under_load(mode: Mode) {
+    let stack = Stack::start(mode).await;
+    let window = "10s";
+    let dashboard = Dashboard::new("20s", "1m");
+    // Slow enough that even a busy machine does not move a call into the next bucket, from 1 to 2.5 s.
+    let _servers = [
+        stack.server(window, &["--delay", "1200ms", "--error-rate", "0.3"]),
+        stack.server(window, &["--delay", "1200ms"]),
+    ];
+    let mut command = Program::client(&stack.zookeeper.address());
+    command.args(["--interval", "20ms", "--concurrency", "30"]);
+    let client = stack.exported(command, window);
+
+    let mut driven = Driven(Vec::new());
+    eventually(2 * LONG, "rates as driven", async || {
+        driven.look(&client);
+        let mut wrong = Vec::new();
+        for side in ["Provider", "Consumer"] {
+            let qps = dashboard
+                .value(&stack.prometheus, &format!("panel {side} QPS A"))
+                .await;
+            let requests = dashboard
+                .value(&stack.prometheus, &format!("panel {side} requests A"))
+                .await;
+            // A figure is a second old when it is asked for: the interval of scrapes.
+            for (shown, time) in [(qps, 11), (requests, 21)] {
+                let driven = driven.rate(Duration::from_secs(time));
+                if !close(shown, driven) {
+                    wrong.push(format!(
+                        "{side}: {shown:?} over {time} s, driven {driven:?}"
+                    ));
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    })
+    .await;
+    for side in ["Provider", "Consumer"] {
+        let value = async |place: &str| {
+            let value = dashboard
+                .value(&stack.prometheus, &format!("panel {side} {place} A"))
+                .await;
+            value.expect("there are calls")
+        };
+        let p99 = value("P99").await;
+        assert!(p99 > 1.0 && p99 <= 2.5, "{side}: p99 {p99}");
+        let errors = value("error rate").await;
+        assert!(errors > 0.0 && errors < 0.5, "{side}: error rate {errors}");
+    }
+
+    let mut silent = BTreeSet::new();
+    for place in dashboard.places() {
+        let samples = dashboard.ask(&stack.prometheus, place).await;
+        if samples.is_empty() || samples.iter().any(|sample| !sample.value.is_finite()) {
+            silent.insert(format!("{place}: {samples:?}"));
+        }
+    }
+    assert!(silent.is_empty(), "queries without data:\n{silent:#?}");
+    if mode == Mode::Push {
+        for selector in stack::rule_selectors() {
+            let samples = stack.prometheus.query(&selector).await;
+            assert!(
+                !samples.is_empty(),
+                "the rules ask for {selector}, which nobody exports"
+            );
+        }
+    }
+    let variable = async |name: &str, label: &str| -> BTreeSet<String> {
+        let samples = dashboard
+            .ask(&stack.prometheus, &format!("variable {name}"))
+            .await;
+        samples
+            .iter()
+            .map(|sample| sample.label(label).to_owned())
+            .collect()
+    };
+    let jobs = match mode {
+        Mode::Push => BTreeSet::from(["dubbo_client".to_owned(), "dubbo_server".to_owned()]),
+        Mode::Pull => BTreeSet::from(["dubbo".to_owned()]),
+    };
+    assert_eq!(variable("job", "job").await, jobs);
+    assert_eq!(variable("instance", "instance").await.len(), 3);
+    assert_eq!(
+        variable("interface", "interface").await,
+        BTreeSet::from(["greet.GreetService".to_owned()])
+    );
+    // Ours and the one that unknown methods share.
+    assert!(variable("method", "method").await.contains("Greet"));
+}

@@ -1,0 +1,79 @@
+//! The servers behind the dashboard, and the processes that feed it.
+
+use std::process::Command;
+
+use e2e::Program;
+use stack::Dashboard;
+use test_servers::{LONG, Prometheus, Pushgateway, ZooKeeper, eventually, prometheus_pull};
+
+/// How the figures leave the processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Push,
+    Pull,
+}
+
+/// The servers behind the dashboard, and how processes find them.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(crate) mode: Mode,
+    pub(crate) zookeeper: ZooKeeper,
+    pushgateway: Pushgateway,
+    pub(crate) prometheus: Prometheus,
+}
+
+impl Stack {
+    pub(crate) async fn start(mode: Mode) -> Self {
+        let (zookeeper, pushgateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+        let config = prometheus_pull(&zookeeper.address(), &pushgateway.address());
+        let prometheus = Prometheus::start(&config).await;
+        Self {
+            mode,
+            zookeeper,
+            pushgateway,
+            prometheus,
+        }
+    }
+
+    /// Starts a process whose figures leave it in the mode of this stack, with this window.
+    pub(crate) fn exported(&self, mut command: Command, window: &str) -> Program {
+        command.args(["--metrics-window", window]);
+        match self.mode {
+            Mode::Push => command.args([
+                "--push-interval",
+                "1s",
+                "--pushgateway-url",
+                &self.pushgateway.url(),
+            ]),
+            Mode::Pull => command.arg("--push=false"),
+        };
+        Program::start(&command)
+    }
+
+    /// Starts a server with this window and these options.
+    pub(crate) fn server(&self, window: &str, options: &[&str]) -> Program {
+        let mut command = Program::server(&self.zookeeper.address());
+        command.args(options);
+        self.exported(command, window)
+    }
+
+    /// Starts a client that makes `calls` calls at once, and then none for an hour.
+    pub(crate) fn burst(&self, window: &str, calls: &str) -> Program {
+        let mut command = Program::client(&self.zookeeper.address());
+        command.args(["--interval", "1h", "--concurrency", calls]);
+        self.exported(command, window)
+    }
+
+    /// Waits until a query of the dashboard answers with this value.
+    pub(crate) async fn shows(&self, dashboard: &Dashboard, place: &str, expected: f64) {
+        eventually(LONG, &format!("{place} at {expected}"), async || {
+            let value = dashboard.value(&self.prometheus, place).await;
+            if value.is_some_and(|value| (value - expected).abs() < 1e-9) {
+                Ok(())
+            } else {
+                Err(value)
+            }
+        })
+        .await;
+    }
+}
