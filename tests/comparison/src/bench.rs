@@ -2,8 +2,8 @@
 
 use crate::extent::Extent;
 use crate::h2load::H2load;
+use crate::programs::Programs;
 use crate::progress::Progress;
-use crate::running::Programs;
 use crate::subject::Subject;
 
 /// The programs, the load, and how much of it.

@@ -9,10 +9,10 @@ use crate::args::{Args, Output};
 use crate::bench::Bench;
 use crate::h2load::H2load;
 use crate::machine::{self, BUSY, Machine};
+use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::report::{self, Docs};
 use crate::results::{Measured, Results};
-use crate::running::Programs;
 
 /// Measures what the arguments ask for, and writes it to `out` and to the files that they name.
 ///

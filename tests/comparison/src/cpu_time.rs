@@ -12,7 +12,7 @@ use anyhow::Context as _;
 ///
 /// # Errors
 /// When there is no such process.
-pub(crate) fn cpu(id: u32) -> anyhow::Result<Duration> {
+pub(crate) fn cpu_time(id: u32) -> anyhow::Result<Duration> {
     let stat = read(id, "stat")?;
     let ticks = ticks(&stat).with_context(|| format!("not a stat line: {stat:?}"))?;
     let whole =
@@ -41,8 +41,6 @@ fn ticks(stat: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use test_servers::Usage;
-
     use super::*;
 
     #[test]
@@ -55,20 +53,16 @@ mod tests {
     #[test]
     fn this_process_uses_something() {
         let id = std::process::id();
-        let before = cpu(id).unwrap();
+        let before = cpu_time(id).unwrap();
         let mut sum = 0u64;
-        while cpu(id).unwrap() < before + Duration::from_millis(20) {
+        while cpu_time(id).unwrap() < before + Duration::from_millis(20) {
             sum = (0..100_000u64).fold(sum, |sum, n| std::hint::black_box(sum.wrapping_add(n)));
         }
-        assert!(Usage::of(id).memory_kib > 512);
-        let sockets_before = Usage::of(id).sockets;
-        let _socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(Usage::of(id).sockets > sockets_before.saturating_sub(1));
     }
 
     #[test]
     fn a_process_that_is_gone_is_named() {
-        let err = cpu(u32::MAX).unwrap_err().to_string();
+        let err = cpu_time(u32::MAX).unwrap_err().to_string();
         assert!(err.contains("/proc/4294967295/stat"), "{err}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use test_servers::Regression;
+
 /// A line rises by less than this share of its value at one unit: it is flat.
 const FLAT: f64 = 0.15;
 /// A line explains at least this share of the variance of its points: the growth is linear.
@@ -33,13 +35,11 @@ impl fmt::Display for Growth {
     }
 }
 
-/// The line of least squares.
+/// What the line of least squares says of its points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fit {
     /// What each unit adds.
     pub(crate) per_unit: f64,
-    /// The value at no unit.
-    pub(crate) base: f64,
     /// The share of the variance that the line explains, 0 to 1.
     pub(crate) r_squared: f64,
     /// What the line and its points say together.
@@ -49,33 +49,24 @@ pub(crate) struct Fit {
 impl Fit {
     /// Fits a line to points of units and values; none for fewer than two different numbers of units.
     pub(crate) fn of(points: &[(f64, f64)]) -> Option<Self> {
-        let count = points.len() as f64;
-        let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
-        let (units, values) = (mean(|point| point.0), mean(|point| point.1));
-        let sum = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
+        let line = Regression::of(points)?;
+        let mean = points.iter().map(|point| point.1).sum::<f64>() / points.len() as f64;
+        let squares = |of: &dyn Fn(f64) -> f64| -> f64 {
             points
                 .iter()
-                .map(|&(unit, value)| of(unit - units, value - values))
+                .map(|&(units, value)| (value - of(units)).powi(2))
                 .sum()
         };
-        let variance = sum(&|unit, _| unit * unit);
-        if points.is_empty() || variance == 0.0 {
-            return None;
-        }
-        let per_unit = sum(&|unit, value| unit * value) / variance;
-        let base = values - per_unit * units;
-        let total = sum(&|_, value| value * value);
-        let left = sum(&|unit, value| (value - per_unit * unit).powi(2));
+        let (total, left) = (squares(&|_| mean), squares(&|units| line.at(units)));
         let r_squared = if total == 0.0 {
             1.0
         } else {
             1.0 - left / total
         };
         Some(Self {
-            per_unit,
-            base,
+            per_unit: line.slope,
             r_squared,
-            growth: growth(points, per_unit, r_squared),
+            growth: growth(points, line.slope, r_squared),
         })
     }
 }
@@ -103,7 +94,6 @@ mod tests {
     fn points_on_a_line_give_back_the_line() {
         let fit = Fit::of(&[(1.0, 12.0), (10.0, 30.0), (1000.0, 2010.0)]).unwrap();
         assert!((fit.per_unit - 2.0).abs() < 1e-9, "{fit:?}");
-        assert!((fit.base - 10.0).abs() < 1e-6, "{fit:?}");
         assert!((fit.r_squared - 1.0).abs() < 1e-9, "{fit:?}");
         assert_eq!(fit.growth, Growth::Linear);
     }

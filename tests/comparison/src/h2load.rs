@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use greet::GreetRequest;
 use prost::Message as _;
-use tempfile::TempDir;
-use test_servers::Process;
+use test_servers::{Folder, Process};
 
 /// How long a load may take beyond what it was asked for.
 const LIMIT: Duration = Duration::from_secs(400);
@@ -20,7 +19,7 @@ const ATTEMPTS: usize = 5;
 /// The files that `h2load` reads: a request's body, and the addresses of many methods.
 #[derive(Debug)]
 pub(crate) struct H2load {
-    folder: TempDir,
+    folder: Folder,
 }
 
 /// One load on one provider.
@@ -82,7 +81,7 @@ impl H2load {
             .arg("--version")
             .output()
             .context("cannot run h2load: apt-get install --no-install-recommends nghttp2-client")?;
-        let folder = tempfile::tempdir()?;
+        let folder = Folder::new("h2load");
         let request = GreetRequest {
             name: "hello world".to_owned(),
         }
@@ -128,20 +127,12 @@ impl H2load {
     async fn run_command(&self, command: &mut Command) -> anyhow::Result<Loaded> {
         let mut attempts = ATTEMPTS;
         loop {
-            let mut process = Process::spawn(command);
-            let code = process.wait(LIMIT).await;
-            let output = process.stdout();
-            ensure!(
-                code == 0,
-                "h2load failed ({code}):\n{output}{}",
-                process.stderr()
-            );
-            let loaded = read(&output)?;
+            let loaded = ended(&mut Process::spawn(command)).await?;
             if loaded.calls > 0 {
                 return Ok(loaded);
             }
             attempts -= 1;
-            ensure!(attempts > 0, "no call was answered in time:\n{output}");
+            ensure!(attempts > 0, "no call was answered in time");
         }
     }
 
@@ -196,6 +187,21 @@ impl H2load {
     }
 }
 
+/// Waits for the end of a load, and returns what it says.
+///
+/// # Errors
+/// When a call is not answered with the status 200.
+pub(crate) async fn ended(load: &mut Process) -> anyhow::Result<Loaded> {
+    let code = load.wait(LIMIT).await;
+    let output = load.stdout();
+    ensure!(
+        code == 0,
+        "h2load failed ({code}):\n{output}{}",
+        load.stderr()
+    );
+    read(&output)
+}
+
 fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
@@ -213,7 +219,7 @@ pub fn method_names(count: usize) -> impl Iterator<Item = String> {
 }
 
 /// Reads `finished in 2.00s, 1234.50 req/s, …` and `requests: 100 total, 100 started, 100 done, 100 succeeded, 0 failed, …`.
-pub(crate) fn read(output: &str) -> anyhow::Result<Loaded> {
+fn read(output: &str) -> anyhow::Result<Loaded> {
     let line = |start: &str| {
         output
             .lines()

@@ -12,6 +12,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use test_servers::{Ephemerals, LONG, ZooKeeper, eventually};
 
 use crate::bench::Bench;
 use crate::results::Measured;
@@ -76,6 +77,19 @@ impl Part {
             Self::Growth => growth::measure(bench).await,
         }
     }
+}
+
+/// Waits until so many providers are registered.
+async fn registered(zookeeper: &ZooKeeper, count: usize) {
+    eventually(LONG, "all providers registered", async || {
+        let registered = Ephemerals::of(zookeeper).await?.instances().len();
+        if registered >= count {
+            Ok(())
+        } else {
+            Err(format!("{registered} of {count}"))
+        }
+    })
+    .await;
 }
 
 impl fmt::Display for Part {

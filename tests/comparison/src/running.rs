@@ -1,6 +1,6 @@
-//! Providers and consumers, started.
+//! A provider or a consumer that runs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,24 +8,13 @@ use anyhow::{Context as _, ensure};
 use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
 use tempfile::TempDir;
-use test_servers::{Process, Sample, Usage, eventually, free_port, get};
+use test_servers::{LONG, Process, Sample, Usage, eventually, get};
 use tokio::time::Instant;
 
-use crate::subject::{Family, Subject};
-use crate::usage;
-
-/// How long something may take that must happen.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+use crate::cpu_time::cpu_time;
 
 /// Between two tries of a first call.
 const TRY_AGAIN: Duration = Duration::from_millis(2);
-
-/// Where all programs are.
-#[derive(Clone, Debug)]
-pub(crate) struct Programs {
-    folder: PathBuf,
-    peer: Option<PathBuf>,
-}
 
 /// A provider or a consumer.
 #[derive(Debug)]
@@ -37,193 +26,19 @@ pub(crate) struct Running {
     _folder: TempDir,
 }
 
-/// The options of a provider beyond those that all have.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Many {
-    /// Methods; 0 for the sample's own program and its one method.
-    pub(crate) methods: u32,
-    /// Providers in one process, if more than one; not for dubbo-go.
-    pub(crate) providers: u32,
-    /// The shortest delay, of which the longest is [`SPREAD`] times as long.
-    pub(crate) delay: Duration,
-    /// How long a handler keeps its core busy; ours only.
-    pub(crate) work: Duration,
-}
-
-/// How many times the longest delay is the shortest.
-pub(crate) const SPREAD: u32 = 8;
-
-impl Programs {
-    /// Looks for our programs beside this one.
-    ///
-    /// # Errors
-    /// When one of them is not there.
-    pub(crate) fn find(peer: Option<PathBuf>) -> anyhow::Result<Self> {
-        let own = std::env::current_exe()?;
-        let folder = own
-            .parent()
-            .context("a program lies in a folder")?
-            .to_owned();
-        for name in ["server", "client", "crowd", "plain-tonic"] {
-            let program = folder.join(name);
-            ensure!(
-                program.exists(),
-                "{} is missing: build the whole workspace",
-                program.display()
-            );
-        }
-        // Each program gets a folder of its own to run in.
-        let absolute = |peer: PathBuf| {
-            peer.canonicalize().with_context(|| {
-                format!(
-                    "there is no {}: build tests/interop/peer with Go",
-                    peer.display()
-                )
-            })
-        };
-        Ok(Self {
-            folder,
-            peer: peer.map(absolute).transpose()?,
-        })
-    }
-
-    /// Returns whether this subject can be measured.
-    pub(crate) fn have(&self, subject: Subject) -> bool {
-        subject.family() != Family::DubboGo || self.peer.is_some()
-    }
-
-    /// Returns the path of the program that is a provider, or a consumer.
-    pub(crate) fn path(&self, subject: Subject, ours: &str) -> anyhow::Result<PathBuf> {
-        match subject.family() {
-            Family::Ours => Ok(self.folder.join(ours)),
-            Family::Tonic => Ok(self.folder.join("plain-tonic")),
-            Family::DubboGo => self.peer.clone().context("there is no dubbo-go peer"),
-        }
-    }
-
-    /// Starts a provider that answers at once, unless `many` says otherwise, registered at `zookeeper`; and waits for its first answer.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub(crate) async fn provider(
-        &self,
-        subject: Subject,
-        zookeeper: &str,
-        many: Many,
-    ) -> anyhow::Result<Running> {
-        let running = self.start_provider(subject, zookeeper, many, &[])?;
-        running.answered().await?;
-        Ok(running)
-    }
-
-    /// Starts a provider with further options, and does not wait.
-    ///
-    /// # Errors
-    /// When there is no such program.
-    pub(crate) fn start_provider(
-        &self,
-        subject: Subject,
-        zookeeper: &str,
-        many: Many,
-        options: &[String],
-    ) -> anyhow::Result<Running> {
-        let Many {
-            methods,
-            providers,
-            delay,
-            work,
-        } = many;
-        let crowd = methods > 0 || providers > 0 || !delay.is_zero() || !work.is_zero();
-        let ours = if crowd { "crowd" } else { "server" };
-        let mut command = Command::new(self.path(subject, ours)?);
-        let (port, metrics_port) = (free_port(), free_port());
-        match subject.family() {
-            Family::Ours => {
-                ours_with(&mut command, subject, zookeeper, metrics_port);
-                command.arg("--delay=0s");
-                if !crowd {
-                    command.arg("--error-rate=0");
-                }
-            }
-            Family::DubboGo => {
-                command.args(["provider", "--application=go-provider", "--delay=0s"]);
-                theirs_with(&mut command, subject, zookeeper, metrics_port);
-            }
-            Family::Tonic => {
-                command
-                    .arg("provider")
-                    .arg(format!("--runtime={}", subject.runtime()));
-            }
-        }
-        if methods > 0 {
-            command.arg(format!("--methods={methods}"));
-        }
-        if providers > 0 {
-            command.arg(format!("--providers={providers}"));
-        }
-        if !delay.is_zero() {
-            command.arg(format!("--delay={}ms", delay.as_millis()));
-            command.arg(format!("--spread={SPREAD}"));
-        }
-        if !work.is_zero() {
-            command.arg(format!("--work={}us", work.as_micros()));
-        }
-        command.arg(format!("--port={port}")).args(options);
-        Running::spawn(&mut command, port, metrics_port)
-    }
-
-    /// Starts a consumer with so many callers that call the provider that `zookeeper` lists, or, for plain tonic, the one on `port`.
-    ///
-    /// # Errors
-    /// When there is no such program.
-    pub(crate) fn consumer(
-        &self,
-        subject: Subject,
-        zookeeper: &str,
-        port: u16,
-        options: &[String],
-    ) -> anyhow::Result<Running> {
-        let metrics_port = free_port();
-        let mut command = Command::new(self.path(subject, "client")?);
-        match subject.family() {
-            Family::Ours => {
-                ours_with(&mut command, subject, zookeeper, metrics_port);
-            }
-            Family::DubboGo => {
-                command.args(["consumer", "--application=go-consumer"]);
-                theirs_with(&mut command, subject, zookeeper, metrics_port);
-            }
-            Family::Tonic => {
-                command
-                    .arg("consumer")
-                    .arg(format!("--runtime={}", subject.runtime()));
-                command.arg(format!("--address=127.0.0.1:{port}"));
-            }
-        }
-        command.args(options);
-        Running::spawn(&mut command, 0, metrics_port)
-    }
-}
-
-fn ours_with(command: &mut Command, subject: Subject, zookeeper: &str, metrics_port: u16) {
-    command
-        .arg(format!("--zk-address={zookeeper}"))
-        .arg(format!("--metrics-addr=127.0.0.1:{metrics_port}"))
-        .arg(format!("--metrics={}", subject.measures()))
-        .arg(format!("--runtime={}", subject.runtime()))
-        .args(["--push=false", "--quiet"]);
-}
-
-fn theirs_with(command: &mut Command, subject: Subject, zookeeper: &str, metrics_port: u16) {
-    let metrics_port = if subject.measures() { metrics_port } else { 0 };
-    command
-        .arg(format!("--zk-address={zookeeper}"))
-        .arg(format!("--metrics-port={metrics_port}"));
-}
-
 impl Running {
-    fn spawn(command: &mut Command, port: u16, metrics_port: u16) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
+    /// Starts it in a folder of its own below `scratch`; `port` is where it serves, 0 of a consumer, and `metrics_port` where its
+    /// metrics are.
+    ///
+    /// # Errors
+    /// When there is no room for the folder.
+    pub(crate) fn spawn(
+        command: &mut Command,
+        scratch: &Path,
+        port: u16,
+        metrics_port: u16,
+    ) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir_in(scratch)?;
         command
             .env("DUBBO_IP_TO_REGISTRY", "127.0.0.1")
             .env("RUST_LOG", "warn")
@@ -251,7 +66,7 @@ impl Running {
     /// # Errors
     /// When it has ended, with what it said.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        usage::cpu(self.process.id()).with_context(|| self.process.stderr())
+        cpu_time(self.process.id()).with_context(|| self.process.stderr())
     }
 
     /// Returns its resident memory in MiB.
@@ -285,7 +100,7 @@ impl Running {
     /// # Errors
     /// When it does not within a minute, or answers something else.
     pub(crate) async fn answered(&self) -> anyhow::Result<()> {
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + LONG;
         loop {
             match greet(self.port).await {
                 Ok(greeting) => {
@@ -338,7 +153,7 @@ impl Running {
     /// # Panics
     /// When that takes longer than a minute.
     pub(crate) async fn wait_called(&self, before: f64, more: f64) {
-        eventually(DEADLINE, "calls by the consumer", async || {
+        eventually(LONG, "calls by the consumer", async || {
             match self.answered_calls().await {
                 Ok(calls) if calls >= before + more => Ok(()),
                 Ok(calls) => Err(format!("{} of {more} calls", calls - before)),
@@ -353,7 +168,7 @@ impl Running {
     /// # Errors
     /// When it does not within a minute, with what it said.
     pub(crate) async fn wait_output(&self, reached: impl Fn(&str) -> bool) -> anyhow::Result<()> {
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + LONG;
         while !reached(&self.process.stdout()) {
             ensure!(
                 Instant::now() < end,
@@ -370,7 +185,7 @@ impl Running {
     /// # Errors
     /// When it failed.
     pub(crate) async fn ended(&mut self) -> anyhow::Result<String> {
-        let code = self.process.wait(DEADLINE).await;
+        let code = self.process.wait(LONG).await;
         ensure!(code == 0, "it failed ({code}):\n{}", self.process.stderr());
         Ok(self.process.stdout())
     }
@@ -392,15 +207,4 @@ async fn greet(port: u16) -> anyhow::Result<String> {
         name: "hello world".to_owned(),
     };
     Ok(client.greet(request).await?.into_inner().greeting)
-}
-
-/// Returns the size of a file in MiB.
-///
-/// # Errors
-/// When there is none.
-pub(crate) fn size_mib(path: &Path) -> anyhow::Result<f64> {
-    let size = std::fs::metadata(path)
-        .with_context(|| path.display().to_string())?
-        .len();
-    Ok(size as f64 / 1024.0 / 1024.0)
 }

@@ -1,49 +1,35 @@
 //! The whole comparison, so short that its figures mean nothing.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use test_servers::Process;
+use test_servers::{Folder, Process, find};
 
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// Returns the options that name the dubbo-go peer. Without Go, `./test.sh` says that this side is not run.
-fn peer(folder: &Path) -> Vec<String> {
-    if Command::new("go").arg("version").output().is_err() {
-        return vec!["--without-dubbo-go".to_owned()];
+/// Returns the option that names the dubbo-go peer. Without Go, `./test.sh` says that this side is not run.
+fn peer() -> String {
+    match find("go") {
+        Some(_) => format!("--peer={}", interop::peer().display()),
+        None => "--without-dubbo-go".to_owned(),
     }
-    let program = folder.join("peer");
-    let output = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg(".")
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../interop/peer"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    vec![format!("--peer={}", program.display())]
 }
 
 #[tokio::test]
 async fn every_part_is_measured_and_written_where_it_belongs() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new("comparison");
     let page = folder.path().join("benchmarks.md");
     let page_before = include_str!("../../../docs/benchmarks.md");
     std::fs::write(&page, page_before).unwrap();
-    let peer = peer(folder.path());
-    let with_dubbo_go = peer[0] != "--without-dubbo-go";
+    let peer = peer();
+    let with_dubbo_go = peer != "--without-dubbo-go";
 
     let mut run = Process::spawn(
         Command::new(e2e::binary("comparison"))
             .args(["--smoke", "--output=json"])
-            .args(&peer)
+            .arg(&peer)
             .arg("--docs")
             .arg(folder.path())
             .arg("--results")

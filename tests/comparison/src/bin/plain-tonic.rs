@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use app::{Shape, value};
 use clap::Parser;
-use comparison::{Report, quantile};
+use comparison::{Tally, quantile};
 use greet::greet_service_client::GreetServiceClient;
 use greet::greet_service_server::{GreetService, GreetServiceServer};
 use greet::{GreetRequest, GreetResponse};
@@ -91,14 +91,14 @@ fn run(role: Role) -> anyhow::Result<()> {
                 warm_up,
                 duration,
             };
-            let report = match runtime {
+            let tally = match runtime {
                 Shape::WorkStealing => tokio::runtime::Runtime::new()?.block_on(load.run()),
                 Shape::PerCore => {
                     let runtime = Runtime::new(Shape::PerCore)?;
                     runtime.block_on(load.run_on_each(&runtime))
                 }
             };
-            serde_json::to_writer(std::io::stdout(), &report?)?;
+            serde_json::to_writer(std::io::stdout(), &tally?)?;
             Ok(())
         }
     }
@@ -168,14 +168,14 @@ struct Load {
 
 impl Load {
     /// Calls from tasks of the runtime that this runs on, all through one channel.
-    async fn run(self) -> anyhow::Result<Report> {
+    async fn run(self) -> anyhow::Result<Tally> {
         let start = Instant::now();
         let times = self.times(start).await?;
-        Ok(self.report(times))
+        Ok(self.tally(times))
     }
 
     /// Deals the callers to the cores, each with a channel of its own.
-    async fn run_on_each(self, runtime: &Runtime) -> anyhow::Result<Report> {
+    async fn run_on_each(self, runtime: &Runtime) -> anyhow::Result<Tally> {
         let start = Instant::now();
         let cores = runtime.workers().len();
         let tasks: Vec<_> = runtime
@@ -194,7 +194,7 @@ impl Load {
         for task in tasks {
             times.extend(task.await??);
         }
-        Ok(self.report(times))
+        Ok(self.tally(times))
     }
 
     /// Returns the time of each call that was counted, in milliseconds.
@@ -236,9 +236,9 @@ impl Load {
         Ok(std::mem::take(&mut *times.lock()))
     }
 
-    fn report(&self, mut times: Vec<f64>) -> Report {
+    fn tally(&self, mut times: Vec<f64>) -> Tally {
         times.sort_by(f64::total_cmp);
-        Report {
+        Tally {
             calls: times.len() as u64,
             succeeded: times.len() as u64,
             seconds: (self.duration - self.warm_up).as_secs_f64(),

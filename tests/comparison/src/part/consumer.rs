@@ -7,9 +7,10 @@ use test_servers::ZooKeeper;
 use tokio::time::{Instant, sleep};
 
 use crate::bench::Bench;
+use crate::programs::ProviderOptions;
 use crate::quantity::{Quantity, Unit};
 use crate::results::Measured;
-use crate::running::{Many, Running};
+use crate::running::Running;
 use crate::subject::{Family, Subject};
 
 /// How many calls a consumer makes at once.
@@ -24,7 +25,11 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     // The fastest one, so that it limits nobody.
     let provider = bench
         .programs
-        .provider(Subject::PerCore, &zookeeper.address(), Many::default())
+        .provider(
+            Subject::PerCore,
+            &zookeeper.address(),
+            ProviderOptions::default(),
+        )
         .await?;
     let subjects = bench.of(&Subject::ALL);
     for round in 0..bench.extent.rounds {

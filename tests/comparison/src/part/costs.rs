@@ -1,16 +1,19 @@
 //! What is paid beside calls: starts, programs, scrapes, pushes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use test_servers::{Pushgateway, ZooKeeper};
 use tokio::time::{Instant, sleep};
 
+use super::registered;
 use crate::bench::Bench;
 use crate::h2load::{Load, Until};
+use crate::programs::ProviderOptions;
 use crate::quantity::{Quantity, Unit};
 use crate::results::Measured;
-use crate::running::{Many, Running, size_mib};
+use crate::running::Running;
 use crate::statistics::median;
 use crate::subject::{Family, Subject};
 
@@ -59,20 +62,21 @@ async fn starts(
     clean: &ZooKeeper,
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
-    let many = Many::default();
+    let options = ProviderOptions::default();
     let other = bench
         .programs
-        .provider(Subject::WorkStealing, &clean.address(), many)
+        .provider(Subject::WorkStealing, &clean.address(), options)
         .await?;
-    registered(clean).await;
+    registered(clean, 1).await;
     let subjects = bench.of(&SUBJECTS);
     for round in 0..bench.extent.rounds {
         for at in Bench::order(round, subjects.len()) {
             let subject = subjects[at];
             let start = Instant::now();
-            let mut provider = bench
-                .programs
-                .start_provider(subject, &any.address(), many, &[])?;
+            let mut provider =
+                bench
+                    .programs
+                    .start_provider(subject, &any.address(), options, &[])?;
             provider
                 .answered()
                 .await
@@ -123,22 +127,6 @@ async fn first_call(
     Ok(passed)
 }
 
-async fn registered(zookeeper: &ZooKeeper) {
-    test_servers::eventually(
-        crate::running::DEADLINE,
-        "a registered provider",
-        async || {
-            let dump = zookeeper.ask("dump").await?;
-            if dump.contains("/services/") {
-                Ok(())
-            } else {
-                Err(dump)
-            }
-        },
-    )
-    .await;
-}
-
 async fn scrapes(
     bench: &Bench,
     zookeeper: &ZooKeeper,
@@ -155,7 +143,7 @@ async fn scrapes(
                 Quantity::ScrapeSizeThousand,
             ),
         ] {
-            let provider = many(bench, subject, zookeeper, methods).await?;
+            let provider = with_methods(bench, subject, zookeeper, methods).await?;
             providers.push((subject, provider, time, size));
         }
     }
@@ -178,19 +166,19 @@ async fn scrapes(
 }
 
 /// Starts a provider with so many methods, and calls each of them some times.
-pub(super) async fn many(
+pub(super) async fn with_methods(
     bench: &Bench,
     subject: Subject,
     zookeeper: &ZooKeeper,
     methods: u32,
 ) -> anyhow::Result<Running> {
-    let many = Many {
+    let options = ProviderOptions {
         methods,
-        ..Many::default()
+        ..ProviderOptions::default()
     };
     let provider = bench
         .programs
-        .provider(subject, &zookeeper.address(), many)
+        .provider(subject, &zookeeper.address(), options)
         .await
         .with_context(|| subject.to_string())?;
     call_each(bench, &provider, methods, CALLS_OF_EACH).await?;
@@ -239,7 +227,7 @@ async fn pushes(
                 Family::Ours => vec!["--push=true".to_owned()],
                 Family::DubboGo | Family::Tonic => vec![],
             };
-            let options = [
+            let pushing_options = [
                 push,
                 vec![
                     format!("--pushgateway-url={}", gateway.url()),
@@ -247,14 +235,16 @@ async fn pushes(
                 ],
             ]
             .concat();
-            let many = Many {
+            let options = ProviderOptions {
                 methods,
-                ..Many::default()
+                ..ProviderOptions::default()
             };
-            let provider =
-                bench
-                    .programs
-                    .start_provider(subject, &zookeeper.address(), many, &options)?;
+            let provider = bench.programs.start_provider(
+                subject,
+                &zookeeper.address(),
+                options,
+                &pushing_options,
+            )?;
             provider
                 .answered()
                 .await
@@ -296,4 +286,15 @@ async fn pushed(gateway: &Pushgateway) -> f64 {
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// Returns the size of a file in MiB.
+///
+/// # Errors
+/// When there is none.
+fn size_mib(path: &Path) -> anyhow::Result<f64> {
+    let size = std::fs::metadata(path)
+        .with_context(|| path.display().to_string())?
+        .len();
+    Ok(size as f64 / 1024.0 / 1024.0)
 }

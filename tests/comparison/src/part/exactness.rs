@@ -8,9 +8,10 @@ use tokio::time::sleep;
 
 use crate::bench::Bench;
 use crate::h2load::{Load, Until};
+use crate::programs::ProviderOptions;
 use crate::quantity::{Quantity, Unit};
 use crate::results::Measured;
-use crate::running::{Many, Running};
+use crate::running::Running;
 use crate::statistics::quantile;
 use crate::subject::Subject;
 
@@ -47,7 +48,7 @@ async fn counts(
 ) -> anyhow::Result<()> {
     let provider = bench
         .programs
-        .provider(subject, &zookeeper.address(), Many::default())
+        .provider(subject, &zookeeper.address(), ProviderOptions::default())
         .await?;
     let before = settled(&provider).await?;
     let load = Load::usual(provider.port(), Until::Calls(bench.extent.calls));
@@ -87,13 +88,13 @@ async fn quantiles(
     subject: Subject,
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
-    let many = Many {
+    let options = ProviderOptions {
         delay: DELAY,
-        ..Many::default()
+        ..ProviderOptions::default()
     };
     let provider = bench
         .programs
-        .provider(subject, &zookeeper.address(), many)
+        .provider(subject, &zookeeper.address(), options)
         .await?;
     let usual = Load::usual(provider.port(), Until::Calls(bench.extent.timed_calls));
     let (_, times) = bench

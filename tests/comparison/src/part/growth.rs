@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use test_servers::{Process, ZooKeeper, eventually};
+use test_servers::{LONG, ZooKeeper, eventually};
 use tokio::time::{Instant, sleep};
 
-use super::{consumer, costs, provider};
+use super::{consumer, costs, provider, registered};
 use crate::bench::Bench;
 use crate::h2load::{self, Load, Until};
+use crate::programs::ProviderOptions;
 use crate::results::{Added, Measured, Watched};
-use crate::running::{DEADLINE, Many, Running};
+use crate::running::Running;
 use crate::subject::Subject;
 
 const SUBJECTS: [Subject; 3] = [Subject::PerCore, Subject::WorkStealing, Subject::DubboGo];
@@ -51,7 +52,7 @@ async fn connections(
     for &count in &bench.extent.connections {
         let provider = bench
             .programs
-            .provider(subject, &zookeeper.address(), Many::default())
+            .provider(subject, &zookeeper.address(), ProviderOptions::default())
             .await?;
         let usual = Load::usual(provider.port(), Until::Over(bench.extent.turn));
         bench
@@ -80,7 +81,8 @@ async fn connections(
             open >= count as usize,
             "{open} of {count} connections were open at once: the machine is too busy"
         );
-        let calls = ended(&mut running).await?;
+        let calls = h2load::ended(&mut running).await?.calls as f64;
+        ensure!(calls > 0.0, "no call was answered in time");
         let cpu = provider.cpu()?.saturating_sub(cpu).as_secs_f64() * 1e6 / calls;
         let mut point = |watched, value| {
             measured.point(
@@ -101,20 +103,6 @@ async fn connections(
     Ok(())
 }
 
-/// Waits for the end of a load, and returns its calls.
-async fn ended(load: &mut Process) -> anyhow::Result<f64> {
-    let code = load.wait(DEADLINE).await;
-    let output = load.stdout();
-    ensure!(
-        code == 0,
-        "h2load failed ({code}):\n{output}{}",
-        load.stderr()
-    );
-    let calls = h2load::read(&output)?.calls;
-    ensure!(calls > 0, "no call was answered:\n{output}");
-    Ok(calls as f64)
-}
-
 async fn providers(
     bench: &Bench,
     zookeeper: &ZooKeeper,
@@ -122,15 +110,15 @@ async fn providers(
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
     for &count in &bench.extent.providers {
-        let many = Many {
+        let options = ProviderOptions {
             providers: count,
-            ..Many::default()
+            ..ProviderOptions::default()
         };
         let mut crowd = bench
             .programs
-            .provider(Subject::PerCore, &zookeeper.address(), many)
+            .provider(Subject::PerCore, &zookeeper.address(), options)
             .await?;
-        all_registered(zookeeper, count as usize).await;
+        registered(zookeeper, count as usize).await;
         let before = crowd.answered_calls().await?;
         let start = Instant::now();
         let mut consumer = bench.programs.consumer(
@@ -166,22 +154,9 @@ async fn providers(
     Ok(())
 }
 
-async fn all_registered(zookeeper: &ZooKeeper, count: usize) {
-    eventually(DEADLINE, "all providers registered", async || {
-        let dump = zookeeper.ask("dump").await?;
-        let registered = dump.matches("/services/").count();
-        if registered >= count {
-            Ok(())
-        } else {
-            Err(format!("{registered} of {count}"))
-        }
-    })
-    .await;
-}
-
 /// Returns the time from a consumer's start until it has a connection for each provider, in ms.
 async fn connected(consumer: &Running, count: usize, start: Instant) -> f64 {
-    eventually(DEADLINE, "a connection to each provider", async || {
+    eventually(LONG, "a connection to each provider", async || {
         let open = consumer.sockets().map_err(|err| format!("{err:#}"))?;
         if open >= count {
             Ok(())
@@ -200,7 +175,7 @@ async fn methods(
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
     for &count in &bench.extent.methods {
-        let server = costs::many(bench, subject, zookeeper, count).await?;
+        let server = costs::with_methods(bench, subject, zookeeper, count).await?;
         let usual = Load::usual(server.port(), Until::Over(bench.extent.turn));
         let load = Load {
             methods: count as usize,

@@ -8,9 +8,9 @@ use test_servers::ZooKeeper;
 use super::provider::{ALONE, loaded};
 use crate::bench::Bench;
 use crate::h2load::{Load, Until};
+use crate::programs::ProviderOptions;
 use crate::quantity::{Quantity, Unit};
 use crate::results::Measured;
-use crate::running::Many;
 use crate::subject::Subject;
 
 /// How long a handler keeps its core busy: some twenty times the rest of a call.
@@ -18,16 +18,16 @@ const WORK: Duration = Duration::from_micros(200);
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let zookeeper = ZooKeeper::start().await;
-    let many = Many {
+    let options = ProviderOptions {
         work: WORK,
-        ..Many::default()
+        ..ProviderOptions::default()
     };
     let mut measured = Measured::default();
     let mut providers = Vec::new();
     for subject in bench.of(&Subject::OURS) {
         let provider = bench
             .programs
-            .provider(subject, &zookeeper.address(), many)
+            .provider(subject, &zookeeper.address(), options)
             .await
             .with_context(|| subject.to_string())?;
         providers.push((subject, provider));

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use e2e::Summary;
 use test_servers::ZooKeeper;
 use tokio::time::sleep;
 
 use super::consumer::{self, CALLERS};
 use crate::bench::Bench;
+use crate::programs::ProviderOptions;
 use crate::quantity::{Quantity, Unit};
 use crate::results::Measured;
-use crate::running::{Many, Running};
+use crate::running::Running;
 use crate::subject::{Family, Subject};
-use crate::summary::{Report, client_quantiles};
+use crate::tally::Tally;
 
 /// The pause of each caller, for about 2,000 calls a second of all of them.
 const PAUSE: Duration = Duration::from_millis(8);
@@ -43,7 +45,11 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
         };
         let provider = bench
             .programs
-            .provider(subject, &address(zookeeper.as_ref()), Many::default())
+            .provider(
+                subject,
+                &address(zookeeper.as_ref()),
+                ProviderOptions::default(),
+            )
             .await
             .with_context(|| subject.to_string())?;
         pairs.push(Pair {
@@ -95,10 +101,8 @@ impl Pair {
                 Ok(turn.calls)
             }
             Family::DubboGo | Family::Tonic => {
-                let report = self
-                    .report(bench, Duration::ZERO, bench.extent.turn)
-                    .await?;
-                Ok(report.calls as f64 / report.seconds)
+                let tally = self.tally(bench, Duration::ZERO, bench.extent.turn).await?;
+                Ok(tally.calls as f64 / tally.seconds)
             }
         }
     }
@@ -119,27 +123,22 @@ impl Pair {
                 sleep(bench.extent.fixed_rate).await;
                 let calls = self.provider.answered_calls().await? - before;
                 let rate = calls / start.elapsed().as_secs_f64();
-                let (p50, p99) = client_quantiles(&consumer.stop().await?)?;
+                let (p50, p99) = quantiles(&consumer.stop().await?)?;
                 Ok((rate, p50, p99))
             }
             Family::DubboGo | Family::Tonic => {
-                let report = self.report(bench, PAUSE, bench.extent.fixed_rate).await?;
+                let tally = self.tally(bench, PAUSE, bench.extent.fixed_rate).await?;
                 Ok((
-                    report.calls as f64 / report.seconds,
-                    report.p50_ms,
-                    report.p99_ms,
+                    tally.calls as f64 / tally.seconds,
+                    tally.p50_ms,
+                    tally.p99_ms,
                 ))
             }
         }
     }
 
     /// Runs a consumer that reports on itself.
-    async fn report(
-        &self,
-        bench: &Bench,
-        pause: Duration,
-        time: Duration,
-    ) -> anyhow::Result<Report> {
+    async fn tally(&self, bench: &Bench, pause: Duration, time: Duration) -> anyhow::Result<Tally> {
         let callers = match self.subject.family() {
             Family::Tonic => "callers",
             _ => "concurrency",
@@ -152,7 +151,7 @@ impl Pair {
             format!("--duration={}ms", (warm_up + time).as_millis()),
         ];
         let mut consumer = self.consumer(bench, &options)?;
-        Report::read(&consumer.ended().await?)
+        Tally::read(&consumer.ended().await?)
     }
 
     fn consumer(&self, bench: &Bench, options: &[String]) -> anyhow::Result<Running> {
@@ -170,6 +169,33 @@ impl Pair {
     }
 }
 
+/// Returns p50 and p99 of our client's summary, in ms; calls that failed are no measurement.
+fn quantiles(stdout: &str) -> anyhow::Result<(f64, f64)> {
+    let summary = Summary::read(stdout).context("the client has no summary")?;
+    let line = &summary.line;
+    ensure!(summary.failed == 0, "calls failed: {line}");
+    summary
+        .p50_ms
+        .zip(summary.p99_ms)
+        .with_context(|| format!("no quantiles in {line:?}"))
+}
+
 fn address(zookeeper: Option<&ZooKeeper>) -> String {
     zookeeper.map(ZooKeeper::address).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_calls_and_no_calls_are_no_measurement() {
+        let line = "calls 1200, succeeded 1200, failed 0, p50 0.21 ms, p99 12.50 ms";
+        assert_eq!(quantiles(line).unwrap(), (0.21, 12.5));
+        let failed = "calls 10, succeeded 9, failed 1 (timeout 1), p50 1.00 ms, p99 2.00 ms";
+        let err = quantiles(failed).unwrap_err().to_string();
+        assert!(err.contains("calls failed"), "{err}");
+        assert!(quantiles("calls 0, succeeded 0, failed 0, p50 -, p99 -").is_err());
+        assert!(quantiles("").is_err());
+    }
 }

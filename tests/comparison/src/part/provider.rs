@@ -5,9 +5,10 @@ use test_servers::ZooKeeper;
 
 use crate::bench::Bench;
 use crate::h2load::{Load, Until};
+use crate::programs::ProviderOptions;
 use crate::quantity::{Quantity, Unit};
 use crate::results::Measured;
-use crate::running::{Many, Running};
+use crate::running::Running;
 use crate::statistics::quantile;
 use crate::subject::Subject;
 
@@ -25,7 +26,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     for subject in bench.of(&Subject::ALL) {
         let provider = bench
             .programs
-            .provider(subject, &zookeeper.address(), Many::default())
+            .provider(subject, &zookeeper.address(), ProviderOptions::default())
             .await
             .with_context(|| subject.to_string())?;
         bench
