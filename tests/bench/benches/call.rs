@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bench::{Echo, layered_call, method, metrics, request, services};
+use bench::{Echo, layered_call, method, metrics, parallel, request, services};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use metrics_core::{Clock, Method, Outcome, ProviderLayer};
+use metrics_core::{Clock, Outcome, ProviderLayer};
 use tower_layer::Layer;
 
 fn clocks(criterion: &mut Criterion) {
@@ -14,12 +14,12 @@ fn clocks(criterion: &mut Criterion) {
     group.bench_function("quanta", |b| {
         b.iter(|| clock.delta_as_nanos(clock.raw(), black_box(clock.raw())))
     });
-    group.bench_function("std", |b| b.iter(|| black_box(tokio_free_std_pair())));
+    group.bench_function("std", |b| b.iter(|| black_box(std_pair())));
     group.finish();
 }
 
 #[expect(clippy::disallowed_types, reason = "the clock that is compared with")]
-fn tokio_free_std_pair() -> Duration {
+fn std_pair() -> Duration {
     std::time::Instant::now().elapsed()
 }
 
@@ -49,29 +49,6 @@ fn two_threads(criterion: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-/// Makes `calls` calls on each thread, and returns the time of the slowest.
-#[expect(clippy::disallowed_types, reason = "a benchmark needs real time")]
-fn parallel(method: &Method, threads: usize, calls: u64) -> Duration {
-    let barrier = std::sync::Barrier::new(threads);
-    let run = || {
-        method.start().end(Outcome::SUCCESS);
-        barrier.wait();
-        let start = std::time::Instant::now();
-        for _ in 0..calls {
-            method.start().end(black_box(Outcome::SUCCESS));
-        }
-        start.elapsed()
-    };
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        handles
-            .into_iter()
-            .filter_map(|handle| handle.join().ok())
-            .max()
-            .unwrap_or_default()
-    })
 }
 
 fn layer(criterion: &mut Criterion) {

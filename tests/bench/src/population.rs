@@ -4,9 +4,9 @@ use metrics_core::{Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, Ser
 use std::time::Duration;
 
 /// The interface that benchmarks call.
-pub const SERVICE: &str = "greet.GreetService";
+const SERVICE: &str = "greet.GreetService";
 /// Its methods.
-pub const METHODS: [&str; 4] = [
+const METHODS: [&str; 4] = [
     "Greet",
     "GreetStream",
     "GreetClientStream",

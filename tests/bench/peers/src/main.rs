@@ -7,11 +7,10 @@ mod candidates;
 
 use std::hint::black_box;
 use std::io::Write;
-use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use bench::{Echo, layered_call, method, metrics, populate, request, services};
-use metrics_core::{Clock, Method, Outcome, ProviderLayer, Side};
+use bench::{Echo, layered_call, method, metrics, parallel, populate, request, services};
+use metrics_core::{Clock, Outcome, ProviderLayer, Side};
 use tower_layer::Layer;
 
 const TURNS: usize = 200;
@@ -75,29 +74,11 @@ fn two_threads(out: &mut impl Write) -> std::io::Result<()> {
     let mut best = [Duration::MAX; 2];
     for _ in 0..TURNS {
         for (threads, best) in [1, 2].into_iter().zip(&mut best) {
-            *best = (*best).min(parallel(&bound, threads));
+            *best = (*best).min(parallel(&bound, threads, CALLS * 10));
         }
     }
     let [one, two] = best.map(|time| nanos(time, CALLS * 10));
     writeln!(out, "| metrics-core, one thread / two threads on one method | {one:.1} / {two:.1} = {:.2} times |", two / one)
-}
-
-/// Returns the time of the slower thread.
-fn parallel(method: &Method, threads: usize) -> Duration {
-    let barrier = Barrier::new(threads);
-    let run = || {
-        method.start().end(Outcome::SUCCESS);
-        barrier.wait();
-        let start = Instant::now();
-        for _ in 0..CALLS * 10 {
-            method.start().end(black_box(Outcome::SUCCESS));
-        }
-        start.elapsed()
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("it only counts")).max().expect("at least one")
-    })
 }
 
 fn scrape(out: &mut impl Write) -> std::io::Result<()> {
