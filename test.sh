@@ -23,7 +23,7 @@ PACKAGES=(
   nghttp2-client            # h2load, the load of ./bench.sh
   python3-venv              # kubernetes-validate and Grafana's types, from PyPI
   shellcheck                # our shell scripts
-  util-linux                # setpriv, which ends servers with their test; prlimit, unshare
+  util-linux                # setpriv and setsid, which end servers with their test; prlimit, unshare
   valgrind                  # memory checks
 )
 # Looks at the page to watch, unless a Chrome is there already.
