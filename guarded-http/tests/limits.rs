@@ -6,15 +6,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing;
 use guarded_http::{Limits, Server};
-use test_servers::get;
+use test_servers::{LONG, get};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
-
-/// The deadline of whatever must happen at all: generous, since the machine may be busy with other tests.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What no test waits for.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -70,7 +67,7 @@ impl Running {
     }
 
     async fn says_hello(&self) {
-        let answer = timeout(DEADLINE, get(&format!("http://{}/", self.address)))
+        let answer = timeout(LONG, get(&format!("http://{}/", self.address)))
             .await
             .expect("an answer in time")
             .expect("an answer");
@@ -81,7 +78,7 @@ impl Running {
 /// Reads until the server ends the connection.
 async fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
-    let read = timeout(DEADLINE, stream.read_to_end(&mut bytes)).await;
+    let read = timeout(LONG, stream.read_to_end(&mut bytes)).await;
     // A reset is an end, too.
     let _ = read.expect("the server ends the connection");
     String::from_utf8_lossy(&bytes).into_owned()
@@ -103,7 +100,7 @@ async fn a_request_that_never_ends_is_cut() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(DEADLINE, trickle)
+    timeout(LONG, trickle)
         .await
         .expect("the server ends the connection");
     server.says_hello().await;
@@ -133,7 +130,7 @@ async fn a_head_without_end_is_refused() {
         let _ = writer.write_all(head.as_bytes()).await;
         let _ = reader.read_to_end(&mut answer).await;
     };
-    timeout(DEADLINE, exchange)
+    timeout(LONG, exchange)
         .await
         .expect("the server ends the connection");
     let answer = String::from_utf8_lossy(&answer);
@@ -160,7 +157,7 @@ async fn a_large_body_is_not_read() {
         }
         sent
     };
-    let sent = timeout(DEADLINE, flood)
+    let sent = timeout(LONG, flood)
         .await
         .expect("the server ends the connection");
     assert!(sent < 1 << 30, "{sent} bytes were taken");
@@ -208,7 +205,7 @@ async fn more_requests_than_connections_are_all_answered() {
         let url = format!("http://{}/", server.address);
         requests.spawn(async move { get(&url).await.map(|answer| answer.status) });
     }
-    let answers = timeout(DEADLINE, requests.join_all())
+    let answers = timeout(LONG, requests.join_all())
         .await
         .expect("answers in time");
     assert_eq!(answers, vec![Ok(200); 200]);
@@ -247,7 +244,7 @@ async fn the_stop_waits_for_an_answer_and_no_longer_than_the_limit() {
     let _half = server.send("GET / HTTP/1.1\r\n").await;
     server.says_hello().await;
     server.stop.send(()).expect("it serves");
-    timeout(DEADLINE, server.task)
+    timeout(LONG, server.task)
         .await
         .expect("it stops in time")
         .expect("it does not panic");
@@ -263,7 +260,7 @@ async fn an_answer_that_is_being_read_is_finished_at_the_stop() {
     server.stop.send(()).expect("it serves");
     let answer = rest(stream).await;
     assert!(answer.len() > LARGE, "{} bytes", answer.len());
-    timeout(DEADLINE, server.task)
+    timeout(LONG, server.task)
         .await
         .expect("it stops once the answer is read")
         .expect("it does not panic");

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use metrics_core::{Application, Config, Metrics, Pusher};
 use pushgateway::{Access, Gateway, GroupingKey};
-use test_servers::{Pushgateway, TcpProxy, eventually};
+use test_servers::{LONG, Pushgateway, TcpProxy, eventually};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-const DEADLINE: Duration = Duration::from_secs(60);
 
 struct Running {
     metrics: Metrics,
@@ -76,7 +74,7 @@ async fn the_first_push_does_not_wait_and_the_stop_deletes_only_the_own_group() 
         start(&gateway.url(), "one:1", long, true),
         start(&gateway.url(), "two:2", long, true),
     );
-    eventually(DEADLINE, "both groups are there", async || {
+    eventually(LONG, "both groups are there", async || {
         (instances(&gateway).await == ["one:1", "two:2"]).then_some(())
     })
     .await;
@@ -96,7 +94,7 @@ async fn the_first_push_does_not_wait_and_the_stop_deletes_only_the_own_group() 
 async fn a_group_that_is_to_stay_holds_the_last_figures() {
     let gateway = Pushgateway::start().await;
     let pusher = start(&gateway.url(), "one:1", Duration::from_secs(3600), false);
-    eventually(DEADLINE, "the first push is there", async || {
+    eventually(LONG, "the first push is there", async || {
         gateway.groups().await.len() == 1
     })
     .await;
@@ -125,7 +123,7 @@ async fn a_group_that_is_to_stay_holds_the_last_figures() {
 async fn pushes_are_repeated_and_counted() {
     let gateway = Pushgateway::start().await;
     let pusher = start(&gateway.url(), "one:1", Duration::from_millis(100), true);
-    eventually(DEADLINE, "three pushes succeeded", async || {
+    eventually(LONG, "three pushes succeeded", async || {
         pusher.pushes("success") >= 3
     })
     .await;
@@ -144,12 +142,9 @@ async fn a_gateway_that_is_away_costs_failures_and_is_found_again() {
         Duration::from_millis(100),
         true,
     );
-    eventually(DEADLINE, "pushes fail", async || {
-        pusher.pushes("failure") >= 2
-    })
-    .await;
+    eventually(LONG, "pushes fail", async || pusher.pushes("failure") >= 2).await;
     proxy.restore();
-    eventually(DEADLINE, "pushes work again", async || {
+    eventually(LONG, "pushes work again", async || {
         pusher.pushes("success") >= 1
     })
     .await;

@@ -1,13 +1,10 @@
 //! Credentials stay out of the logs. A program of its own, since its log is that of the whole process.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dubbo_registry::{Registration, Registry, ServiceInfo, ZooKeeperConfig, ZooKeeperRegistry};
 use parking_lot::Mutex;
-use test_servers::{ZooKeeper, eventually};
-
-const LONG: Duration = Duration::from_secs(60);
+use test_servers::{LONG, ZooKeeper, eventually};
 
 /// A log that keeps everything.
 #[derive(Clone, Default)]

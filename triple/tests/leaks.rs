@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use dubbo_registry::MemoryRegistry;
 use support::{Behaviour, announced, client, greet};
-use test_servers::eventually;
+use test_servers::{LONG, eventually};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use triple::ConsumerOptions;
-
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How often each of them comes and goes.
 const TIMES: usize = 20;
@@ -43,7 +41,7 @@ async fn providers_consumers_and_connections_that_come_and_go_leave_no_task() {
         drop(other);
         passing.leave(Duration::from_millis(1)).await;
     }
-    eventually(DEADLINE, "no more tasks than before", async || {
+    eventually(LONG, "no more tasks than before", async || {
         let now = tasks();
         if now <= before {
             Ok(())

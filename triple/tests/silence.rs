@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use dubbo_registry::{MemoryRegistry, Registration, Registry, ServiceInfo};
 use support::{Behaviour, announced, client, greet, serve};
-use test_servers::{TcpProxy, eventually};
+use test_servers::{LONG, TcpProxy, eventually};
 use triple::{ConsumerOptions, LoadBalance, Serving};
-
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Serves behind a proxy, and announces the proxy's address.
 async fn behind_proxy(registry: &MemoryRegistry, behaviour: &Behaviour) -> (Serving, TcpProxy) {
@@ -48,14 +46,14 @@ async fn a_silent_provider_is_avoided_after_one_timeout_and_comes_back() {
     let (_one, proxy) = behind_proxy(&registry, &one).await;
     let _two = announced(&registry, &two).await;
     let client = client(&registry, options());
-    eventually(DEADLINE, "both providers are called", async || {
+    eventually(LONG, "both providers are called", async || {
         greet(&client).await.unwrap();
         one.calls() > 0 && two.calls() > 0
     })
     .await;
 
     proxy.block();
-    let timeout = eventually(DEADLINE, "a call meets the silence", async || {
+    let timeout = eventually(LONG, "a call meets the silence", async || {
         greet(&client).await.err()
     })
     .await;
@@ -68,7 +66,7 @@ async fn a_silent_provider_is_avoided_after_one_timeout_and_comes_back() {
 
     proxy.restore();
     let before = one.calls();
-    eventually(DEADLINE, "calls come back to the provider", async || {
+    eventually(LONG, "calls come back to the provider", async || {
         greet(&client).await.unwrap();
         one.calls() > before
     })
@@ -83,13 +81,10 @@ async fn a_provider_whose_connections_are_cut_is_connected_again() {
     let client = client(&registry, options());
     greet(&client).await.unwrap();
     proxy.cut();
-    let failed = eventually(DEADLINE, "a call fails", async || {
-        greet(&client).await.err()
-    })
-    .await;
+    let failed = eventually(LONG, "a call fails", async || greet(&client).await.err()).await;
     assert_eq!(failed.code(), tonic::Code::Unavailable, "{failed}");
     proxy.restore();
-    eventually(DEADLINE, "calls succeed again", async || {
+    eventually(LONG, "calls succeed again", async || {
         greet(&client).await.ok()
     })
     .await;

@@ -10,12 +10,10 @@ use metrics_core::{
     Application, Config, DirectorySizes, Endpoint, MethodKey, Metrics, Outcome, Probes, Readiness,
     Side, families,
 };
-use test_servers::{Prometheus, eventually, get};
+use test_servers::{LONG, Prometheus, eventually, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Metrics in which every family has a sample.
 fn full() -> Metrics {
@@ -167,7 +165,7 @@ async fn prometheus_reads_every_family() {
         "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs: [{{targets: ['{address}']}}]\n"
     );
     let prometheus = Prometheus::start(&config).await;
-    eventually(DEADLINE, "Prometheus has the calls", async || {
+    eventually(LONG, "Prometheus has the calls", async || {
         let samples = prometheus
             .query("dubbo_provider_requests_total{interface='x.\"Y\"',method='Z\\\\'}")
             .await;

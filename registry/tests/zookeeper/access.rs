@@ -1,7 +1,7 @@
 //! Who may do what: chroot, authentication, access control lists.
 
 use dubbo_registry::{Auth, Error, Registry, SessionEvent, ZooKeeperConfig};
-use test_servers::{ZooKeeper, eventually};
+use test_servers::{LONG, ZooKeeper, eventually};
 use tokio::time::timeout;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 

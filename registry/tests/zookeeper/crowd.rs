@@ -5,7 +5,7 @@ use std::time::Duration;
 use dubbo_registry::{Registry, ZooKeeperConfig};
 use futures_util::future::join_all;
 use serde_json::json;
-use test_servers::{ZooKeeper, eventually};
+use test_servers::{LONG, ZooKeeper, eventually};
 use tokio::time::{Instant, timeout};
 use zookeeper_client::{Acls, CreateMode};
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use dubbo_registry::{DEFAULT_WEIGHT, Notification, Registry, ZooKeeperConfig};
 use serde_json::json;
-use test_servers::{ZooKeeper, eventually};
+use test_servers::{LONG, ZooKeeper, eventually};
 
 use crate::support::*;
 

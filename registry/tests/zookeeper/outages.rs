@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dubbo_registry::{Registry, SessionEvent, ZooKeeperConfig};
-use test_servers::{TcpProxy, ZooKeeper, eventually};
+use test_servers::{LONG, TcpProxy, ZooKeeper, eventually};
 use tokio::time::{Instant, timeout};
 use zookeeper_client::Client;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dubbo_registry::{Registry, ScrapeTarget, ZooKeeperConfig};
-use test_servers::{Prometheus, ZooKeeper, eventually};
+use test_servers::{LONG, Prometheus, ZooKeeper, eventually};
 
 use crate::support::*;
 

@@ -1,7 +1,7 @@
 //! A provider in ZooKeeper: what is written, who is served by it, and how it is taken back.
 
 use dubbo_registry::{Registry, ScrapeTarget};
-use test_servers::{ZooKeeper, eventually, free_port};
+use test_servers::{LONG, ZooKeeper, eventually, free_port};
 use tokio::time::timeout;
 use zookeeper_client::CreateMode;
 

@@ -10,12 +10,9 @@ use dubbo_registry::{
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use test_servers::{ZooKeeper, eventually};
+use test_servers::{LONG, ZooKeeper, eventually};
 use tokio::time::timeout;
 use zookeeper_client::{Acls, Client, CreateMode};
-
-/// Long enough for a loaded machine; a test that passes takes a fraction of it.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) const INTERFACE: &str = "greet.GreetService";
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use test_servers::{Process, Pushgateway, eventually};
+use test_servers::{LONG, Process, Pushgateway, eventually};
 
-use crate::support::{Action, Front, LONG, expired, instances, push_some, run, start};
+use crate::support::{Action, Front, expired, instances, push_some, run, start};
 
 #[tokio::test]
 async fn a_dry_run_shows_what_would_go_and_deletes_nothing() {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use test_servers::{Process, Pushgateway, Sample, eventually, free_port, get};
+use test_servers::{LONG, Process, Pushgateway, Sample, eventually, free_port, get};
 
-use crate::support::{Action, Front, LONG, instances, push_some, run, start};
+use crate::support::{Action, Front, instances, push_some, run, start};
 
 /// A daemon that makes a pass every 100 ms unless its options say otherwise.
 struct Daemon {

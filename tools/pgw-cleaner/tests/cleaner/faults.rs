@@ -6,10 +6,10 @@ use axum::http::Method;
 use parking_lot::Mutex;
 use pgw_cleaner::config::Deletion;
 use pgw_cleaner::{ExitStatus, Metrics, Selection, Sweeper};
-use test_servers::{Pushgateway, TcpProxy, free_port};
+use test_servers::{LONG, Pushgateway, TcpProxy, free_port};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Action, Front, LONG, OPTIONS, canned, client, expired, push_some, run};
+use crate::support::{Action, Front, OPTIONS, canned, client, expired, push_some, run};
 
 fn answer(head: &str, body: &str) -> String {
     format!(

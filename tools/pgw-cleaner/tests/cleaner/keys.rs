@@ -1,9 +1,9 @@
 //! Keys of all kinds are read, deleted, and nothing else is.
 
 use pushgateway::GroupingKey;
-use test_servers::Pushgateway;
+use test_servers::{LONG, Pushgateway};
 
-use crate::support::{LONG, client, expired, run, start};
+use crate::support::{client, expired, run, start};
 
 const OPTIONS: [&str; 4] = ["--ttl", "1s", "--job-prefix", "*"];
 

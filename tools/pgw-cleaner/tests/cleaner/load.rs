@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::http::Method;
 use futures_util::{StreamExt as _, stream};
 use pushgateway::GroupingKey;
-use test_servers::{Pushgateway, eventually, free_port, get};
+use test_servers::{LONG, Pushgateway, eventually, free_port, get};
 
-use crate::support::{Action, Front, LONG, client, expired, run, start};
+use crate::support::{Action, Front, client, expired, run, start};
 
 /// Pushes a body to groups of a job, eight at a time.
 async fn push_many(server: &Pushgateway, job: &str, count: usize, body: &str) {

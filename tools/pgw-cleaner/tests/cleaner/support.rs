@@ -4,17 +4,12 @@ mod canned;
 mod front;
 mod program;
 
-use std::time::Duration;
-
 use pushgateway::{Access, Gateway, GroupingKey};
-use test_servers::{Pushgateway, eventually};
+use test_servers::{LONG, Pushgateway, eventually};
 
 pub(crate) use canned::canned;
 pub(crate) use front::{Action, Front};
 pub(crate) use program::{run, start};
-
-/// How long anything may take on a busy machine.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A short TTL, and a report that a test can read.
 pub(crate) const OPTIONS: [&str; 4] = ["--ttl", "1s", "--output", "json"];

@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::member::Member;
-use test_servers::eventually;
+use test_servers::{LONG, eventually};
 
-use crate::support::{LONG, client};
+use crate::support::client;
 
 const TTL: Duration = Duration::from_secs(2);
 /// From the last push until a group has to be found expired: the gateway's clock is cut to seconds.

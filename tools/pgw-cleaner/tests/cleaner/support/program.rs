@@ -3,9 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use test_servers::Process;
-
-use super::LONG;
+use test_servers::{LONG, Process};
 
 /// What a process left behind.
 #[derive(Debug)]
