@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use test_servers::{LastWill, free_port};
 
@@ -100,18 +101,16 @@ impl Native {
         (output.status.code().unwrap_or(-1), printed.into_owned())
     }
 
-    /// Sends a signal, such as `STOP`, to one of the services.
+    /// Sends a signal to one of the services.
     ///
     /// # Panics
     /// When it does not run.
-    pub fn signal(&self, service: &str, signal: &str) {
+    pub fn signal(&self, service: &str, signal: Signal) {
         let file = self.folder.path().join("stack").join(service).join("pid");
         let id = std::fs::read_to_string(file).expect("the service was started");
-        let status = Command::new("kill")
-            .args(["-s", signal, id.trim()])
-            .status()
-            .expect("kill starts");
-        assert!(status.success(), "{service} does not run");
+        let id = id.trim().parse().ok().and_then(Pid::from_raw);
+        kill_process(id.expect("the file holds its number"), signal)
+            .unwrap_or_else(|err| panic!("{service} does not run: {err}"));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use e2e::Program;
+use rustix::process::Signal;
 use serde_json::Value;
 use stack::Native;
 use test_servers::{LONG, eventually, get};
@@ -112,8 +113,8 @@ async fn a_fault_makes_its_alert_fire_and_its_repair_ends_it() {
     is_silent(&native, "DubboNoProvider").await;
 
     // A gateway that accepts connections and says nothing.
-    native.signal("pushgateway", "STOP");
+    native.signal("pushgateway", Signal::STOP);
     fires(&native, "DubboPushgatewayDown").await;
-    native.signal("pushgateway", "CONT");
+    native.signal("pushgateway", Signal::CONT);
     is_silent(&native, "DubboPushgatewayDown").await;
 }
