@@ -21,10 +21,7 @@ async fn everything_lives_below_the_chroot() {
     let registry = connect(format!("{}/apps/dev", zookeeper.address()));
     let mut subscription = registry.subscribe(reference());
     announce(&registry).await;
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
     let operator = operator(&zookeeper).await;
     for path in [
         "/apps/dev/services/my-app/127.0.0.1:20000",
@@ -100,11 +97,7 @@ async fn nodes_of_an_authenticated_process_belong_to_it_and_prometheus_can_read_
         &Recorder::default(),
     );
     let mut subscription = colleague.subscribe(reference());
-    let list = timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(ports(&list), [20000]);
+    assert_eq!(available(&mut subscription).await, [20000]);
 }
 
 #[tokio::test]
@@ -173,10 +166,7 @@ async fn a_denied_consumer_is_told_and_goes_on_trying() {
     ] {
         client.set_acl(path, &anyone, None).await.unwrap();
     }
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
 }
 
 #[tokio::test]

@@ -53,10 +53,7 @@ async fn an_ended_session_is_followed_by_another_with_the_same_registrations() {
     let registry = connect_with(ZooKeeperConfig::new(tap.address()), &recorder);
     let mut subscription = registry.subscribe(reference());
     announce(&registry).await;
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
     let operator = operator(&zookeeper).await;
     for _ in 0..3 {
         let former = tap.end_session().await;
@@ -158,10 +155,7 @@ async fn what_changed_during_a_break_is_seen_after_it() {
         .done()
         .await
         .unwrap();
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
     proxy.cut();
     eventually(LONG, "the break is noticed", async || {
         recorder.has(|event| *event == Event::Session(SessionEvent::Disconnected))
@@ -191,10 +185,7 @@ async fn a_server_that_is_killed_and_comes_back_with_its_data_has_one_registrati
     let registry = connect(zookeeper.address());
     let mut subscription = registry.subscribe(reference());
     announce(&registry).await;
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
     // Once the session outlives the outage, once it doesn't.
     let session = ZooKeeperConfig::DEFAULT_SESSION_TIMEOUT;
     for pause in [session / 10, session + session / 10] {
@@ -228,10 +219,7 @@ async fn a_server_that_comes_back_without_its_data_gets_everything_again() {
     let registry = connect(zookeeper.address());
     let mut subscription = registry.subscribe(reference());
     announce(&registry).await;
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
     zookeeper.kill();
     zookeeper.restart_empty().await;
     let reachable = Instant::now();
@@ -260,10 +248,7 @@ async fn a_server_that_pauses_for_longer_than_sessions_live_ends_with_one_regist
     let registry = connect_with(short_sessions(zookeeper.address()), &Recorder::default());
     let mut subscription = registry.subscribe(reference());
     announce(&registry).await;
-    timeout(LONG, subscription.available())
-        .await
-        .unwrap()
-        .unwrap();
+    available(&mut subscription).await;
     zookeeper.stop_process();
     // How long the server stood still is all that it goes by when it goes on: there is nothing to see before.
     tokio::time::sleep(SHORT_SESSION + SHORT_SESSION / 2).await;

@@ -100,6 +100,12 @@ pub(crate) async fn put_persistent(client: &Client, path: &str, data: &[u8]) {
     put(client, path, data, CreateMode::Persistent).await;
 }
 
+/// Waits for the first providers, and returns their ports.
+pub(crate) async fn available(subscription: &mut Subscription) -> Vec<u16> {
+    let list = timeout(LONG, subscription.available()).await;
+    ports(&list.expect("in time").expect("the registry is open"))
+}
+
 /// Waits until the list has these ports and no others.
 pub(crate) async fn until(subscription: &Subscription, expected: &[u16]) {
     eventually(LONG, "the list is as expected", async || {

@@ -44,13 +44,24 @@ impl Drop for LastWill {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::path::Path;
 
     use super::*;
     use crate::{LONG, Process, eventually};
 
     /// Set to a file's path, it makes the test below a process that makes a will to touch the file, and never ends.
     const TESTATOR: &str = "TESTATOR";
+
+    /// Returns whether a process runs that was given this file's path.
+    fn is_argument(file: &Path) -> bool {
+        let file = file.to_str().expect("a temporary path is text");
+        let processes = std::fs::read_dir("/proc").expect("Linux tells its processes");
+        processes.flatten().any(|process| {
+            // A process that has ended since has no arguments.
+            let arguments = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains(file)
+        })
+    }
 
     #[tokio::test]
     async fn it_is_carried_out_when_the_process_is_killed() {
@@ -82,9 +93,13 @@ mod tests {
     async fn it_is_revoked_by_a_drop() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("done");
-        drop(LastWill::new([OsStr::new("touch"), file.as_os_str()]));
-        // Long enough for a shell to do what it must not do.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let will = LastWill::new([OsStr::new("touch"), file.as_os_str()]);
+        assert!(is_argument(&file), "whoever would carry it out waits");
+        drop(will);
+        eventually(LONG, "nobody is left to carry it out", async || {
+            !is_argument(&file)
+        })
+        .await;
         assert!(!file.exists());
     }
 }

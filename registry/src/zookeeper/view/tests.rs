@@ -63,10 +63,7 @@ fn instances_are_found_through_the_mapping_and_published_once() {
 
 #[test]
 fn a_list_waits_for_the_reads_under_way_but_not_for_long() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
-    tree.register("app", 20002);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001, 20002]), Instant::now());
     view.start(true, now);
     let mut held = None;
     while let Some((read, watch)) = view.next(now) {
@@ -125,9 +122,7 @@ fn a_storm_reads_each_instance_once_and_the_list_once_in_each_interval() {
 
 #[test]
 fn a_node_that_changes_all_the_time_is_read_at_intervals() {
-    let (mut view, mut tree, began) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, began) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, began);
     settle(&mut view, &mut tree, began);
     let node = Read::Instance {
@@ -144,9 +139,7 @@ fn a_node_that_changes_all_the_time_is_read_at_intervals() {
 
 #[test]
 fn a_change_during_a_read_is_followed_by_another_read() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     view.changed(&Read::instances("app"), now + SPACING);
@@ -164,9 +157,7 @@ fn a_change_during_a_read_is_followed_by_another_read() {
 
 #[test]
 fn an_instance_that_was_gone_for_a_moment_is_read_again() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     while let Some((read, watch)) = view.next(now) {
         let found = match &read {
@@ -185,9 +176,7 @@ fn an_instance_that_was_gone_for_a_moment_is_read_again() {
 
 #[test]
 fn a_reconnection_reads_the_lists_and_a_new_session_everything() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     tree.reads.clear();
@@ -208,9 +197,7 @@ fn a_reconnection_reads_the_lists_and_a_new_session_everything() {
 
 #[test]
 fn nothing_is_published_before_everything_was_read_again() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     listed(&mut view, now);
@@ -222,10 +209,7 @@ fn nothing_is_published_before_everything_was_read_again() {
 
 #[test]
 fn an_emptied_list_is_a_last_resort_for_a_while() {
-    let (mut view, mut tree, mut now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
-    tree.register("app", 20002);
+    let (mut view, mut tree, mut now) = (view(), Tree::of_app([20001, 20002]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     assert_eq!(listed(&mut view, now), Some(vec![20001, 20002]));
@@ -251,9 +235,7 @@ fn an_emptied_list_is_a_last_resort_for_a_while() {
 
 #[test]
 fn a_new_provider_ends_the_last_resort() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     listed(&mut view, now);
@@ -272,9 +254,7 @@ fn a_new_provider_ends_the_last_resort() {
 
 #[test]
 fn a_read_that_failed_is_made_again_later() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     while let Some((read, _)) = view.next(now) {
         view.answer(&read, None, now);
@@ -288,10 +268,7 @@ fn a_read_that_failed_is_made_again_later() {
 
 #[test]
 fn metadata_that_failed_is_asked_for_again_at_another_instance() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
-    tree.register("app", 20002);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001, 20002]), Instant::now());
     tree.metadata.clear();
     view.start(true, now);
     settle(&mut view, &mut tree, now);
@@ -322,10 +299,7 @@ fn metadata_that_failed_is_asked_for_again_at_another_instance() {
 
 #[test]
 fn a_new_revision_does_not_hide_an_instance_while_it_is_asked_for() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
-    tree.register("app", 20002);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001, 20002]), Instant::now());
     let first = registration("app", 20001);
     tree.metadata
         .insert(first.revision(), Arc::new(first.metadata()));
@@ -359,9 +333,7 @@ fn a_new_revision_does_not_hide_an_instance_while_it_is_asked_for() {
 
 #[test]
 fn unused_metadata_is_forgotten() {
-    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
-    tree.mapping = Some("app".into());
-    tree.register("app", 20001);
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     assert_eq!(view.revisions.len(), 1);

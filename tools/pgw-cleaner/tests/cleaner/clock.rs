@@ -12,13 +12,9 @@ async fn a_clock_that_jumps_during_a_pass_stops_it_before_anything_is_deleted() 
     let server = Pushgateway::start().await;
     push_some(&server, 2).await;
     expired(&server, &OPTIONS, 2).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            match (method, before) {
-                (Method::GET, 1) => Action::PassAhead(Duration::from_secs(3600)),
-                _ => Action::Pass,
-            }
-        })
+    let front = Front::deciding(server.url(), |method, before| match (method, before) {
+        (Method::GET, 1) => Action::PassAhead(Duration::from_secs(3600)),
+        _ => Action::Pass,
     })
     .await;
     run(&front.url(), &OPTIONS)
@@ -34,11 +30,7 @@ async fn a_clock_that_jumps_during_a_pass_stops_it_before_anything_is_deleted() 
 async fn our_own_clock_plays_no_part() {
     let server = Pushgateway::start().await;
     push_some(&server, 2).await;
-    let ahead = |by| {
-        Front::start(server.url(), move |_, _| {
-            Box::pin(async move { Action::PassAhead(by) })
-        })
-    };
+    let ahead = |by| Front::deciding(server.url(), move |_, _| Action::PassAhead(by));
     let young = ahead(Duration::from_secs(3000)).await;
     let old = ahead(Duration::from_secs(4000)).await;
     let options = ["--ttl", "1h", "--output", "json"];

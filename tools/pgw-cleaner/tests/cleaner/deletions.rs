@@ -10,15 +10,13 @@ async fn deletions_that_fail_once_are_repeated_after_a_new_reading() {
     let server = Pushgateway::start().await;
     push_some(&server, 5).await;
     expired(&server, &OPTIONS, 5).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            match (method, before) {
-                (Method::DELETE, 0) => Action::Answer(503),
-                // It was done, but nobody learns of it.
-                (Method::DELETE, 1) => Action::LoseAnswer(504),
-                _ => Action::Pass,
-            }
-        })
+    let front = Front::deciding(server.url(), |method, before| {
+        match (method, before) {
+            (Method::DELETE, 0) => Action::Answer(503),
+            // It was done, but nobody learns of it.
+            (Method::DELETE, 1) => Action::LoseAnswer(504),
+            _ => Action::Pass,
+        }
     })
     .await;
     let ended = run(&front.url(), &OPTIONS).await;
@@ -40,13 +38,9 @@ async fn deletions_that_keep_failing_are_reported_one_by_one() {
     let server = Pushgateway::start().await;
     push_some(&server, 3).await;
     expired(&server, &OPTIONS, 3).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            match method {
-                Method::DELETE if before % 3 == 1 => Action::Answer(500),
-                _ => Action::Pass,
-            }
-        })
+    let front = Front::deciding(server.url(), |method, before| match method {
+        Method::DELETE if before % 3 == 1 => Action::Answer(500),
+        _ => Action::Pass,
     })
     .await;
     let ended = run(&front.url(), &[&OPTIONS[..], &["--workers", "1"]].concat()).await;
@@ -59,14 +53,12 @@ async fn deletions_that_keep_failing_are_reported_one_by_one() {
 
     push_some(&server, 3).await;
     expired(&server, &OPTIONS, 3).await;
-    let front = Front::start(server.url(), |method, _| {
-        Box::pin(async move {
-            if method == Method::DELETE {
-                Action::Answer(500)
-            } else {
-                Action::Pass
-            }
-        })
+    let front = Front::deciding(server.url(), |method, _| {
+        if method == Method::DELETE {
+            Action::Answer(500)
+        } else {
+            Action::Pass
+        }
     })
     .await;
     let ended = run(&front.url(), &OPTIONS).await;
@@ -86,14 +78,12 @@ async fn deletions_that_are_denied_end_the_pass_at_once() {
     let server = Pushgateway::start().await;
     push_some(&server, 20).await;
     expired(&server, &OPTIONS, 20).await;
-    let front = Front::start(server.url(), |method, _| {
-        Box::pin(async move {
-            if method == Method::DELETE {
-                Action::Answer(403)
-            } else {
-                Action::Pass
-            }
-        })
+    let front = Front::deciding(server.url(), |method, _| {
+        if method == Method::DELETE {
+            Action::Answer(403)
+        } else {
+            Action::Pass
+        }
     })
     .await;
     let ended = run(&front.url(), &[&OPTIONS[..], &["--workers", "1"]].concat()).await;
@@ -106,14 +96,12 @@ async fn a_deletion_that_is_swallowed_is_found_by_the_last_reading() {
     let server = Pushgateway::start().await;
     push_some(&server, 2).await;
     expired(&server, &OPTIONS, 2).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            if (method, before) == (Method::DELETE, 0) {
-                Action::Answer(202)
-            } else {
-                Action::Pass
-            }
-        })
+    let front = Front::deciding(server.url(), |method, before| {
+        if (method, before) == (Method::DELETE, 0) {
+            Action::Answer(202)
+        } else {
+            Action::Pass
+        }
     })
     .await;
     let ended = run(&front.url(), &OPTIONS).await;

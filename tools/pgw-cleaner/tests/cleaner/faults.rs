@@ -47,8 +47,8 @@ async fn a_gateway_that_refuses() {
         (500, "500 Internal"),
         (302, "302 Found"),
     ] {
-        let front = Front::start("http://127.0.0.1:1".into(), move |_, _| {
-            Box::pin(async move { Action::Answer(status) })
+        let front = Front::deciding("http://127.0.0.1:1".into(), move |_, _| {
+            Action::Answer(status)
         })
         .await;
         run(&front.url(), &OPTIONS)
@@ -116,14 +116,12 @@ async fn a_gateway_without_the_api_is_read_through_its_metrics() {
         client(&server.url()).put(&key, "up 1\n").await.unwrap();
     }
     expired(&server, &OPTIONS, 4).await;
-    let front = Front::start(server.url(), |method, before| {
-        Box::pin(async move {
-            if method == Method::GET && before % 2 == 0 {
-                Action::Answer(404)
-            } else {
-                Action::Pass
-            }
-        })
+    let front = Front::deciding(server.url(), |method, before| {
+        if method == Method::GET && before % 2 == 0 {
+            Action::Answer(404)
+        } else {
+            Action::Pass
+        }
     })
     .await;
     client(&server.url()).put(&lone, "up 1\n").await.unwrap();
@@ -148,11 +146,11 @@ async fn a_gateway_that_goes_away_in_the_middle_of_a_pass() {
     // The program talks to a proxy that is cut by the front behind it, at the eleventh deletion.
     let cut: Arc<Mutex<Option<TcpProxy>>> = Arc::default();
     let scissors = Arc::clone(&cut);
-    let front = Front::start(server.url(), move |method, before| {
+    let front = Front::deciding(server.url(), move |method, before| {
         if (method, before) == (Method::DELETE, 10) {
             scissors.lock().as_ref().expect("it was put there").cut();
         }
-        Box::pin(async { Action::Pass })
+        Action::Pass
     })
     .await;
     let proxy = TcpProxy::start(front.address()).await;

@@ -34,7 +34,7 @@ async fn a_pass_makes_no_request_too_many() {
     push_many(&server, "dubbo_dead", 900, "up 1\n").await;
     expired(&server, &["--ttl", "1s"], 900).await;
     push_many(&server, "dubbo_live", 100, "up 1\n").await;
-    let front = Front::start(server.url(), |_, _| Box::pin(async { Action::Pass })).await;
+    let front = Front::deciding(server.url(), |_, _| Action::Pass).await;
     // The live ones are protected by name: on a slow machine they may be older than the TTL by now.
     let options = [
         "--ttl",

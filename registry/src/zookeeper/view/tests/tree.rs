@@ -22,6 +22,18 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// Makes a tree whose mapping names one application, `app`, with instances at these ports.
+    pub(super) fn of_app<const N: usize>(ports: [u16; N]) -> Self {
+        let mut tree = Self {
+            mapping: Some("app".into()),
+            ..Self::default()
+        };
+        for port in ports {
+            tree.register("app", port);
+        }
+        tree
+    }
+
     pub(super) fn put(&mut self, application: &str, node: &str, data: impl Into<Vec<u8>>) {
         self.clock += 1;
         let clock = self.clock;

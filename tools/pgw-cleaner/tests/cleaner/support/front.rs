@@ -40,6 +40,17 @@ pub(crate) struct Front {
 type Decision = Pin<Box<dyn Future<Output = Action> + Send>>;
 
 impl Front {
+    /// Starts a proxy that asks `decide` about each request, as [`start`](Self::start) does, and does at once what it says.
+    pub(crate) async fn deciding(
+        target: String,
+        decide: impl Fn(Method, usize) -> Action + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(target, move |method, before| {
+            Box::pin(std::future::ready(decide(method, before)))
+        })
+        .await
+    }
+
     /// Starts a proxy that asks `decide` about each request: its method, and how many of that method came before it.
     pub(crate) async fn start(
         target: String,
