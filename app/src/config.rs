@@ -82,8 +82,19 @@ pub(crate) struct Push {
     pub(crate) key: GroupingKey,
     /// The time between two pushes.
     pub(crate) interval: Duration,
-    /// Deletes the group at the stop.
-    pub(crate) delete_on_exit: bool,
+    /// Whether the group is deleted at the stop.
+    pub(crate) delete_on_exit: DeleteOnExit,
+}
+
+/// When a process deletes its group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DeleteOnExit {
+    /// When it is stopped by a signal; the figures of one that ended by itself stay.
+    Auto,
+    /// At every stop.
+    Always,
+    /// At none.
+    Never,
 }
 
 impl ProcessArgs {

@@ -8,14 +8,14 @@ use std::{
 
 use anyhow::Context as _;
 use dubbo_registry::{Registry, ScrapeTarget};
-use metrics_core::{Endpoint, Metrics, Pusher};
+use metrics_core::{AtStop, Endpoint, Metrics, Pusher};
 use pushgateway::Gateway;
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    config::{Export, Pull, Push},
+    config::{DeleteOnExit, Export, Pull, Push},
     listener,
 };
 
@@ -26,11 +26,20 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// [`REQUEST_LIMIT`], or the last scrapes.
 const FINISH_LIMIT: Duration = Duration::from_secs(20);
 
+/// Why a process leaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// It was asked to, by a signal.
+    Stopped,
+    /// Its work is done.
+    Done,
+}
+
 /// What carries the figures out of the process.
 #[derive(Debug)]
 pub struct Exporter {
     endpoint: Option<SocketAddr>,
-    stop: CancellationToken,
+    stop: oneshot::Sender<Ending>,
     task: JoinHandle<()>,
 }
 
@@ -76,7 +85,12 @@ impl Exporter {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         info!(%address, "metrics endpoint listens");
-        let serve = |stop: CancellationToken| endpoint.serve(listener, stop.cancelled_owned());
+        let serve = |stop: oneshot::Receiver<Ending>| {
+            endpoint.serve(listener, async {
+                // Without a sender there is no reason left to serve.
+                let _ = stop.await;
+            })
+        };
         Ok(Self::spawn(Some(address), begin, serve))
     }
 
@@ -90,20 +104,23 @@ impl Exporter {
         access.timeout = REQUEST_LIMIT;
         let gateway = Gateway::new(&access).context("cannot prepare for the Pushgateway")?;
         info!(gateway = %gateway.address(), key = %key, "pushing metrics");
-        let pusher = Pusher::new(metrics, gateway, key, interval).delete_at_stop(delete_on_exit);
-        Ok(Self::spawn(None, begin, |stop| pusher.run(stop)))
+        let pusher = Pusher::new(metrics, gateway, key, interval);
+        let push = |stop: oneshot::Receiver<Ending>| {
+            pusher.run(async move { delete_on_exit.after(stop.await.unwrap_or(Ending::Stopped)) })
+        };
+        Ok(Self::spawn(None, begin, push))
     }
 
     fn spawn<F>(
         endpoint: Option<SocketAddr>,
         begin: CancellationToken,
-        work: impl FnOnce(CancellationToken) -> F,
+        work: impl FnOnce(oneshot::Receiver<Ending>) -> F,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let stop = CancellationToken::new();
-        let work = work(stop.clone());
+        let (stop, stopped) = oneshot::channel();
+        let work = work(stopped);
         let task = tokio::spawn(async move {
             begin.cancelled().await;
             work.await;
@@ -122,12 +139,23 @@ impl Exporter {
     }
 
     /// Lets the last figures out and ends.
-    pub async fn finish(self) {
-        self.stop.cancel();
+    pub async fn finish(self, ending: Ending) {
+        // A task that has ended already needs no word.
+        let _ = self.stop.send(ending);
         match timeout(FINISH_LIMIT, self.task).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => warn!("exporting metrics failed: {err}"),
             Err(_) => warn!(limit = ?FINISH_LIMIT, "exporting metrics did not end in time"),
+        }
+    }
+}
+
+impl DeleteOnExit {
+    /// Returns what becomes of the group of a process that ends so.
+    fn after(self, ending: Ending) -> AtStop {
+        match (self, ending) {
+            (Self::Always, _) | (Self::Auto, Ending::Stopped) => AtStop::Delete,
+            (Self::Never, _) | (Self::Auto, Ending::Done) => AtStop::Keep,
         }
     }
 }

@@ -20,7 +20,7 @@ mod run;
 pub use args::{CommandLine, Defaults, ProcessArgs, command, parse, value};
 pub use config::ProcessConfig;
 pub use exit::code as exit_code;
-pub use export::Exporter;
+pub use export::{Ending, Exporter};
 pub use listener::listen;
 pub use logs::start as start_logs;
 pub use measure::measure;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use triple::{Consumer, ConsumerMetrics, ConsumerOptions, Provider, Serving, Workers};
 
-use crate::export::Exporter;
+use crate::export::{Ending, Exporter};
 
 /// Whether a process finds others, and is found, through ZooKeeper.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -138,6 +138,11 @@ impl Process {
 
     /// Leaves after the process's own work has ended.
     pub(crate) async fn leave(self) {
+        let ending = if self.stop.is_cancelled() {
+            Ending::Stopped
+        } else {
+            Ending::Done
+        };
         self.readiness.unset("stopping");
         self.measurable.cancel();
         let close = async {
@@ -149,10 +154,10 @@ impl Process {
             // Prometheus forgets the endpoint before it is closed, so that no scrape fails.
             Some(exporter) if exporter.endpoint().is_some() => {
                 close.await;
-                exporter.finish().await;
+                exporter.finish(ending).await;
             }
             Some(exporter) => {
-                tokio::join!(close, exporter.finish());
+                tokio::join!(close, exporter.finish(ending));
             }
             None => close.await,
         }

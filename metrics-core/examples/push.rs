@@ -1,27 +1,28 @@
 //! A batch job that pushes its figures: `cargo run -p metrics-core --example push`, with a Pushgateway on 127.0.0.1:9091.
 //!
-//! The last figures stay on the gateway. Ctrl-C ends the job early, with its last push.
+//! The last figures stay on the gateway. Ctrl-C ends the job early, and deletes them.
 
 use std::time::Duration;
 
-use metrics_core::{Config, DEFAULT_PUSH_INTERVAL, MethodKey, Metrics, Outcome, Pusher, Side};
+use metrics_core::{
+    AtStop, Config, DEFAULT_PUSH_INTERVAL, MethodKey, Metrics, Outcome, Pusher, Side,
+};
 use pushgateway::{Access, Gateway, GroupingKey};
-use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = Metrics::new(Config::default())?;
     let gateway = Gateway::new(&Access::new("127.0.0.1:9091".parse()?))?;
     let key = GroupingKey::new("example").with("instance", std::process::id().to_string());
-    let shutdown = CancellationToken::new();
-    let pusher = Pusher::new(&metrics, gateway, key, DEFAULT_PUSH_INTERVAL).delete_at_stop(false);
-    let pushing = tokio::spawn(pusher.run(shutdown.clone()));
-    tokio::select! {
-        () = job(&metrics) => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    shutdown.cancel();
-    Ok(pushing.await?)
+    let pusher = Pusher::new(&metrics, gateway, key, DEFAULT_PUSH_INTERVAL);
+    let job = async {
+        tokio::select! {
+            () = job(&metrics) => AtStop::Keep,
+            _ = tokio::signal::ctrl_c() => AtStop::Delete,
+        }
+    };
+    pusher.run(job).await;
+    Ok(())
 }
 
 /// Does a hundred pieces of work, each measured as a call.

@@ -8,7 +8,7 @@ use crate::exposition::{Text, labels, write_number};
 use crate::families::{APPLICATION_INFO, CALLS, CallRow, CallSource, FOLDED};
 use crate::key::Side;
 use crate::metrics::Metrics;
-use crate::outcome::{Kind, Outcome};
+use crate::outcome::{Fault, Kind, Outcome};
 use crate::reading::Reading;
 use crate::series::Series;
 
@@ -148,7 +148,9 @@ fn error_labels(outcome: Outcome) -> String {
         .map_or_else(|| "other".to_owned(), |code| code.to_string());
     labels([
         ("error_code", code.as_str()),
+        ("error_name", outcome.name()),
         ("error_type", outcome.kind().name()),
+        ("fault", outcome.fault().map_or("", Fault::name)),
     ])
 }
 

@@ -91,7 +91,7 @@ pub use layer::{
 };
 pub use methods::Methods;
 pub use metrics::{Figures, Latency, Metrics};
-pub use outcome::{Kind, Outcome, Outcomes};
+pub use outcome::{Fault, Kind, Outcome, Outcomes};
 pub use probe::{Probes, Readiness};
-pub use pusher::{DEFAULT_PUSH_INTERVAL, MIN_PUSH_INTERVAL, Pusher};
+pub use pusher::{AtStop, DEFAULT_PUSH_INTERVAL, MIN_PUSH_INTERVAL, Pusher};
 pub use registry::{DirectorySizes, RegistryMetrics};

@@ -70,6 +70,46 @@ impl Outcome {
         }
     }
 
+    /// Returns the name of the code, as gRPC's specification writes it: `NOT_FOUND`. Dubbo's 17 is `BUSINESS`, every other number `OTHER`.
+    ///
+    /// <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>
+    pub const fn name(self) -> &'static str {
+        const NAMES: [&str; CODES] = [
+            "OK",
+            "CANCELLED",
+            "UNKNOWN",
+            "INVALID_ARGUMENT",
+            "DEADLINE_EXCEEDED",
+            "NOT_FOUND",
+            "ALREADY_EXISTS",
+            "PERMISSION_DENIED",
+            "RESOURCE_EXHAUSTED",
+            "FAILED_PRECONDITION",
+            "ABORTED",
+            "OUT_OF_RANGE",
+            "UNIMPLEMENTED",
+            "INTERNAL",
+            "UNAVAILABLE",
+            "DATA_LOSS",
+            "UNAUTHENTICATED",
+            "BUSINESS",
+            "OTHER",
+        ];
+        NAMES[self.index()]
+    }
+
+    /// Returns whose fault a failure with this code is, or none for a success.
+    ///
+    /// The provider's are the codes that no caller can cause by what it asks for: 2, 4, 8, 13, 14, 15, and numbers that are neither
+    /// gRPC's nor Dubbo's. A business error (17) is an answer of a handler that works.
+    pub const fn fault(self) -> Option<Fault> {
+        match self.0 {
+            0 => None,
+            2 | 4 | 8 | 13 | 14 | 15 | OTHER => Some(Fault::Provider),
+            _ => Some(Fault::Caller),
+        }
+    }
+
     /// Returns every outcome, success first.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..=OTHER).map(Self)
@@ -77,6 +117,27 @@ impl Outcome {
 
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// Whose fault a failed call is: what the caller asked for, or the provider and the way to it.
+///
+/// Budgets of a service count the provider's only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The caller's: it asked for what is not there or not allowed, it went away, or the business refused it.
+    Caller,
+    /// The provider's.
+    Provider,
+}
+
+impl Fault {
+    /// Returns the value of the label `fault`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Provider => "provider",
+        }
     }
 }
 
@@ -193,6 +254,51 @@ mod tests {
                 "code {code}"
             );
         }
+    }
+
+    /// The table of `docs/metrics.md`: codes, names, and whose fault.
+    #[test]
+    fn only_six_codes_and_unknown_numbers_are_the_providers_fault() {
+        let provider = [
+            (2, "UNKNOWN"),
+            (4, "DEADLINE_EXCEEDED"),
+            (8, "RESOURCE_EXHAUSTED"),
+            (13, "INTERNAL"),
+            (14, "UNAVAILABLE"),
+            (15, "DATA_LOSS"),
+            (99, "OTHER"),
+        ];
+        let caller = [
+            (1, "CANCELLED"),
+            (3, "INVALID_ARGUMENT"),
+            (5, "NOT_FOUND"),
+            (6, "ALREADY_EXISTS"),
+            (7, "PERMISSION_DENIED"),
+            (9, "FAILED_PRECONDITION"),
+            (10, "ABORTED"),
+            (11, "OUT_OF_RANGE"),
+            (12, "UNIMPLEMENTED"),
+            (16, "UNAUTHENTICATED"),
+            (17, "BUSINESS"),
+        ];
+        for (codes, fault) in [
+            (&provider[..], Fault::Provider),
+            (&caller[..], Fault::Caller),
+        ] {
+            for (code, name) in codes {
+                let outcome = Outcome::from_code(*code);
+                assert_eq!(
+                    (outcome.name(), outcome.fault()),
+                    (*name, Some(fault)),
+                    "code {code}"
+                );
+            }
+        }
+        assert_eq!(provider.len() + caller.len() + 1, CODES, "every code");
+        assert_eq!(
+            (Outcome::SUCCESS.name(), Outcome::SUCCESS.fault()),
+            ("OK", None)
+        );
     }
 
     #[test]

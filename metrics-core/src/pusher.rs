@@ -1,6 +1,7 @@
 //! Pushes the text to a Pushgateway, for as long as the process lives.
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,10 +9,9 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use parking_lot::Mutex;
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::exposition::{Text, labels};
-use crate::families::{PUSH_LAST_SUCCESS, PUSH_REQUESTS, PUSHED_AT};
+use crate::families::{PUSH_FINAL, PUSH_LAST_SUCCESS, PUSH_REQUESTS, PUSHED_AT};
 use crate::metrics::Metrics;
 
 /// The time from one push to the next when nothing else is said. A longer one spares the gateway and shows older figures.
@@ -20,6 +20,16 @@ pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
 pub const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// The first wait after a push that failed; it doubles with each failure, up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// What becomes of the group when its process stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtStop {
+    /// It is deleted: the process is gone, and so are its figures.
+    Delete,
+    /// It stays with its last figures, marked by `dubbo_push_final`: a job that is done and was too short for a scrape. The gateway
+    /// keeps it until something deletes it, such as `pgw-cleaner`.
+    Keep,
+}
 
 /// Replaces its group on the gateway: at the start, each interval, and at the stop.
 ///
@@ -31,11 +41,10 @@ pub struct Pusher {
     gateway: Gateway,
     key: GroupingKey,
     interval: Duration,
-    delete_at_stop: bool,
 }
 
 impl Pusher {
-    /// Makes a pusher of these metrics to one group, which it deletes at the stop.
+    /// Makes a pusher of these metrics to one group.
     pub fn new(metrics: &Metrics, gateway: Gateway, key: GroupingKey, interval: Duration) -> Self {
         metrics.pushes().begin();
         let interval = interval.max(MIN_PUSH_INTERVAL);
@@ -44,25 +53,18 @@ impl Pusher {
             gateway,
             key,
             interval,
-            delete_at_stop: true,
         }
     }
 
-    /// Sets whether the group is deleted at the stop. Left there, its last figures can still be scraped, by a gateway that never forgets.
-    #[must_use]
-    pub fn delete_at_stop(mut self, delete: bool) -> Self {
-        self.delete_at_stop = delete;
-        self
-    }
-
-    /// Pushes until `shutdown`; then pushes once more, and deletes the group. A request that is under way is waited for, so that
-    /// none can arrive after the deletion; each has the gateway's deadline.
-    pub async fn run(self, shutdown: CancellationToken) {
+    /// Pushes until `shutdown`, which says what becomes of the group; then pushes once more, and deletes the group or leaves it. A
+    /// request that is under way is waited for, so that none can arrive after the deletion; each has the gateway's deadline.
+    pub async fn run(self, shutdown: impl Future<Output = AtStop>) {
+        let mut shutdown = pin!(shutdown);
         let mut backoff = None;
         let mut failing = false;
-        while !shutdown.is_cancelled() {
+        let at_stop = loop {
             let next = Instant::now() + self.interval;
-            let wake = if self.push(&mut failing).await {
+            let wake = if self.push(&mut failing, None).await {
                 backoff = None;
                 next
             } else {
@@ -70,19 +72,23 @@ impl Pusher {
                 Instant::now() + retries.next().unwrap_or(self.interval)
             };
             tokio::select! {
+                biased;
+                at_stop = &mut shutdown => break at_stop,
                 () = tokio::time::sleep_until(wake) => {}
-                () = shutdown.cancelled() => {}
             }
-        }
-        self.push(&mut failing).await;
-        if self.delete_at_stop {
-            match self.gateway.delete(&self.key).await {
+        };
+        self.push(&mut failing, Some(at_stop)).await;
+        match at_stop {
+            AtStop::Keep => {
+                tracing::info!(group = %self.key, "the last figures stay on the Pushgateway")
+            }
+            AtStop::Delete => match self.gateway.delete(&self.key).await {
                 Ok(()) => tracing::info!(group = %self.key, "deleted the group on the Pushgateway"),
                 Err(error) => {
                     let error = with_causes(&error);
                     tracing::warn!(group = %self.key, %error, "the group stays on the Pushgateway");
                 }
-            }
+            },
         }
     }
 
@@ -95,11 +101,11 @@ impl Pusher {
             .build()
     }
 
-    /// Pushes once and counts the result; `failing` is whether the push before failed.
-    async fn push(&self, failing: &mut bool) -> bool {
+    /// Pushes once and counts the result; `failing` is whether the push before failed, and the last push knows what comes after it.
+    async fn push(&self, failing: &mut bool, last: Option<AtStop>) -> bool {
         let metrics = self.metrics.clone();
         // Thousands of series take milliseconds: not on a thread that may serve calls.
-        let text = tokio::task::spawn_blocking(move || payload(&metrics)).await;
+        let text = tokio::task::spawn_blocking(move || payload(&metrics, last)).await;
         let result = match text {
             Ok(text) => self
                 .gateway
@@ -129,11 +135,15 @@ fn with_causes(mut error: &dyn Error) -> String {
     text
 }
 
-/// Returns the text with the moment at which it is made.
-fn payload(metrics: &Metrics) -> String {
+/// Returns the text with the moment at which it is made, and with the mark of figures that are to stay.
+fn payload(metrics: &Metrics, last: Option<AtStop>) -> String {
     let mut text = Text::from(metrics.text());
     PUSHED_AT.begin(&mut text);
     text.gauge(PUSHED_AT.name, "", "", unix_seconds());
+    if last == Some(AtStop::Keep) {
+        PUSH_FINAL.begin(&mut text);
+        text.count(PUSH_FINAL.name, "", "", 1);
+    }
     text.into_string()
 }
 

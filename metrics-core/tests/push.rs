@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use metrics_core::{Application, Config, Metrics, Pusher};
+use metrics_core::{Application, AtStop, Config, Metrics, Pusher};
 use pushgateway::{Access, Gateway, GroupingKey};
 use test_servers::{LONG, Pushgateway, TcpProxy, eventually};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 struct Running {
     metrics: Metrics,
-    shutdown: CancellationToken,
+    shutdown: oneshot::Sender<AtStop>,
+    at_stop: AtStop,
     task: JoinHandle<()>,
 }
 
-fn start(address: &str, instance: &str, interval: Duration, delete: bool) -> Running {
+fn start(address: &str, instance: &str, interval: Duration, at_stop: AtStop) -> Running {
     let application = Application {
         name: "shop".into(),
         ..Application::default()
@@ -28,12 +29,14 @@ fn start(address: &str, instance: &str, interval: Duration, delete: bool) -> Run
     access.timeout = Duration::from_secs(5);
     let gateway = Gateway::new(&access).expect("no TLS to set up");
     let key = GroupingKey::new("jobs/night").with("instance", instance);
-    let shutdown = CancellationToken::new();
-    let pusher = Pusher::new(&metrics, gateway, key, interval).delete_at_stop(delete);
+    let (shutdown, stopped) = oneshot::channel();
+    let stopped = async { stopped.await.expect("the test stops it") };
+    let pusher = Pusher::new(&metrics, gateway, key, interval);
     Running {
         metrics,
-        task: tokio::spawn(pusher.run(shutdown.clone())),
+        task: tokio::spawn(pusher.run(stopped)),
         shutdown,
+        at_stop,
     }
 }
 
@@ -50,7 +53,7 @@ impl Running {
     }
 
     async fn stop(self) {
-        self.shutdown.cancel();
+        self.shutdown.send(self.at_stop).expect("it runs");
         self.task.await.expect("the pusher ends by itself");
     }
 }
@@ -71,13 +74,21 @@ async fn the_first_push_does_not_wait_and_the_stop_deletes_only_the_own_group() 
     let gateway = Pushgateway::start().await;
     let long = Duration::from_secs(3600);
     let (one, two) = (
-        start(&gateway.url(), "one:1", long, true),
-        start(&gateway.url(), "two:2", long, true),
+        start(&gateway.url(), "one:1", long, AtStop::Delete),
+        start(&gateway.url(), "two:2", long, AtStop::Delete),
     );
     eventually(LONG, "both groups are there", async || {
         (instances(&gateway).await == ["one:1", "two:2"]).then_some(())
     })
     .await;
+    assert!(
+        !gateway
+            .samples()
+            .await
+            .iter()
+            .any(|sample| sample.name() == "dubbo_push_final"),
+        "a process that lives on"
+    );
     let before = gateway.requests("put", 200).await;
     one.stop().await;
     assert_eq!(instances(&gateway).await, ["two:2"]);
@@ -93,7 +104,12 @@ async fn the_first_push_does_not_wait_and_the_stop_deletes_only_the_own_group() 
 #[tokio::test]
 async fn a_group_that_is_to_stay_holds_the_last_figures() {
     let gateway = Pushgateway::start().await;
-    let pusher = start(&gateway.url(), "one:1", Duration::from_secs(3600), false);
+    let pusher = start(
+        &gateway.url(),
+        "one:1",
+        Duration::from_secs(3600),
+        AtStop::Keep,
+    );
     eventually(LONG, "the first push is there", async || {
         gateway.groups().await.len() == 1
     })
@@ -113,6 +129,11 @@ async fn a_group_that_is_to_stay_holds_the_last_figures() {
         Some(1.0),
         "what happened before the stop is pushed"
     );
+    assert_eq!(
+        value("dubbo_push_final"),
+        Some(1.0),
+        "and marked as the last"
+    );
     assert!(
         value("job_pushed_at_seconds").is_some_and(|seconds| seconds > 1.7e9),
         "the moment of the payload"
@@ -122,7 +143,12 @@ async fn a_group_that_is_to_stay_holds_the_last_figures() {
 #[tokio::test]
 async fn pushes_are_repeated_and_counted() {
     let gateway = Pushgateway::start().await;
-    let pusher = start(&gateway.url(), "one:1", Duration::from_millis(100), true);
+    let pusher = start(
+        &gateway.url(),
+        "one:1",
+        Duration::from_millis(100),
+        AtStop::Delete,
+    );
     eventually(LONG, "three pushes succeeded", async || {
         pusher.pushes("success") >= 3
     })
@@ -140,7 +166,7 @@ async fn a_gateway_that_is_away_costs_failures_and_is_found_again() {
         &format!("http://{}", proxy.address()),
         "one:1",
         Duration::from_millis(100),
-        true,
+        AtStop::Delete,
     );
     eventually(LONG, "pushes fail", async || pusher.pushes("failure") >= 2).await;
     proxy.restore();

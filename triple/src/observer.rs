@@ -14,12 +14,12 @@ pub struct MeasuringObserver {
 }
 
 impl MeasuringObserver {
-    /// Makes an observer that counts on these metrics.
+    /// Makes an observer that counts on these metrics, which show from now on that there is a registry, not connected yet.
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
-        Self {
-            metrics: metrics.registry().clone(),
-        }
+        let metrics = metrics.registry().clone();
+        metrics.connected(false);
+        Self { metrics }
     }
 }
 
@@ -54,5 +54,32 @@ impl Observer for MeasuringObserver {
 
     fn malformed(&self, _: &str, _: &Malformed) {
         self.metrics.malformed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_that_was_never_reached_shows_as_not_connected() {
+        let metrics = Metrics::new(metrics_core::Config::default()).unwrap();
+        let families = [
+            "dubbo_registry_connected",
+            "dubbo_registry_sessions_total",
+            "dubbo_registry_malformed_nodes_total",
+        ];
+        let value = |name: &str| {
+            let text = metrics.text();
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("{name}{{")))?;
+            line.rsplit(' ').next()?.parse::<u64>().ok()
+        };
+        assert_eq!(families.map(value), [None; 3], "no registry is configured");
+        let observer = MeasuringObserver::new(&metrics);
+        assert_eq!(families.map(value), [Some(0); 3], "there is one");
+        observer.session(SessionEvent::Established);
+        assert_eq!(families.map(value), [Some(1), Some(1), Some(0)]);
     }
 }

@@ -8,6 +8,7 @@ use guarded_http::GuardArgs;
 use pushgateway::GatewayArgs;
 
 use super::value;
+use crate::config::DeleteOnExit;
 
 /// What was typed about metrics.
 #[derive(Args, Clone, Debug)]
@@ -42,18 +43,18 @@ pub(crate) struct ExportArgs {
     #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = value::positive_duration)]
     pub(crate) push_interval: Duration,
 
-    /// Delete the own group from the Pushgateway at the stop.
+    /// Delete the own group from the Pushgateway at the stop; auto keeps the last figures of a process that ended by itself.
     #[arg(
         long,
         env,
-        value_name = "BOOL",
-        default_value = "true",
+        value_name = "auto|BOOL",
+        default_value = "auto",
         default_missing_value = "true",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = BoolishValueParser::new()
+        value_parser = value::delete_on_exit
     )]
-    pub(crate) delete_on_exit: bool,
+    pub(crate) delete_on_exit: DeleteOnExit,
 
     /// Measure calls; false is for comparison.
     #[arg(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::*;
+use crate::config::DeleteOnExit;
 
 #[derive(Debug, Parser)]
 #[command(name = "sample")]
@@ -47,7 +48,8 @@ fn the_command_is_sound() {
 #[test]
 fn defaults_are_those_of_the_program() {
     let args = parsed(&[]).unwrap();
-    assert!(args.export.push && args.export.metrics && args.export.delete_on_exit);
+    assert!(args.export.push && args.export.metrics);
+    assert_eq!(args.export.delete_on_exit, DeleteOnExit::Auto);
     assert!(!args.quiet);
     assert_eq!(args.application, "dubbo-rust-sample");
     assert_eq!(args.export.job_name, "dubbo_sample");
@@ -93,6 +95,24 @@ fn booleans_take_words_and_digits_and_stand_alone() {
     }
     assert!(parsed(&["--quiet"]).unwrap().quiet);
     assert!(refused(&["--push=maybe"]).contains("--push"));
+}
+
+#[test]
+fn the_group_is_deleted_as_it_is_said() {
+    for (text, value) in [
+        ("--delete-on-exit", DeleteOnExit::Always),
+        ("--delete-on-exit=true", DeleteOnExit::Always),
+        ("--delete-on-exit=1", DeleteOnExit::Always),
+        ("--delete-on-exit=no", DeleteOnExit::Never),
+        ("--delete-on-exit=AUTO", DeleteOnExit::Auto),
+    ] {
+        assert_eq!(
+            parsed(&[text]).unwrap().export.delete_on_exit,
+            value,
+            "{text}"
+        );
+    }
+    assert!(refused(&["--delete-on-exit=maybe"]).contains("auto, true or false"));
 }
 
 #[test]

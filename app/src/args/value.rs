@@ -5,6 +5,8 @@ use std::{net::IpAddr, time::Duration};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use triple::Shape;
 
+use crate::config::DeleteOnExit;
+
 /// Returns the parser of a runtime's shape.
 #[must_use]
 pub fn shape() -> impl TypedValueParser<Value = Shape> {
@@ -30,6 +32,20 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("must be longer than zero".to_owned()),
         Ok(duration) => Ok(duration),
         Err(err) => Err(err.to_string()),
+    }
+}
+
+/// Parses when the own group is deleted: a boolean, or `auto`.
+///
+/// # Errors
+///
+/// When the text is neither.
+pub(crate) fn delete_on_exit(text: &str) -> Result<DeleteOnExit, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(DeleteOnExit::Auto),
+        "true" | "1" | "yes" | "y" | "on" | "t" => Ok(DeleteOnExit::Always),
+        "false" | "0" | "no" | "n" | "off" | "f" => Ok(DeleteOnExit::Never),
+        _ => Err("must be auto, true or false".to_owned()),
     }
 }
 

@@ -47,7 +47,7 @@ impl CallRow {
         let extra: &[&str] = match self.source {
             CallSource::Count(_) | CallSource::Gauge(_) => &[],
             CallSource::Durations => &["le"],
-            CallSource::Errors => &["error_code", "error_type"],
+            CallSource::Errors => &["error_code", "error_name", "error_type", "fault"],
             CallSource::Attempts => &["outcome"],
         };
         (!self.help(side).is_empty()).then(|| Family {

@@ -102,6 +102,14 @@ pub(crate) const PUSHED_AT: ProcessRow = ProcessRow {
     extra: None,
     remark: "In dubbo-go's sample a clock of its own, 0 in the first push; here the moment at which the payload was made. Only in pushes.",
 };
+pub(crate) const PUSH_FINAL: ProcessRow = ProcessRow {
+    name: "dubbo_push_final",
+    kind: Type::Gauge,
+    help: "Marks the last figures of a process that ended by itself",
+    unit: "always 1",
+    extra: None,
+    remark: "Not in dubbo-go. Only in the last push of a group that stays: nothing pushes to it again, and that is no fault.",
+};
 
 /// Every family of the process, in the order of the text.
 pub(crate) const PROCESS: &[ProcessRow] = &[
@@ -113,4 +121,5 @@ pub(crate) const PROCESS: &[ProcessRow] = &[
     PUSH_REQUESTS,
     PUSH_LAST_SUCCESS,
     PUSHED_AT,
+    PUSH_FINAL,
 ];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use metrics_core::{Family, Type, families};
+use metrics_core::{Family, Fault, Outcome, Type, families};
 
 const HEAD: &str = "\
 # Metrics
@@ -26,7 +26,17 @@ dubbo-go's are wrong: the last column says how.
 | `group`, `version` | Dubbo's service group and version, empty by default |
 | `error_type` | `business` (code 17), `timeout` (4, or the deadline passed), `limit` (8), `unavailable` (14, 7), `cancelled` (1, or the call was dropped), `unknown` (the rest) |
 | `error_code` | the number on the wire: gRPC's 1 to 16, Dubbo's 17, or `other` |
+| `error_name` | the name of the code: `NOT_FOUND`, `BUSINESS` for Dubbo's 17, `OTHER` |
+| `fault` | `provider` or `caller`: whose fault the failure is, by the table below |
 
+## Whose fault a failed call is
+
+Dubbo's families of failures count every failed call, as dubbo-go does. A budget of a service should count the provider's faults alone:
+`sum(rate(dubbo_provider_errors_total{fault=\"provider\"}[5m]))`. One request for a method that is not there is then no fault of the service.
+
+| `error_code` | `error_name` | `error_type` | `fault` |
+|---|---|---|---|
+FAULTS
 ## What the figures mean
 
 * A call lasts from its request to the trailers of its response, streams included, or to where it is dropped. It ends once.
@@ -56,8 +66,28 @@ const TAIL: &str = "\
 | `go_*`, `promhttp_*` | they belong to Go's runtime and to its HTTP handler |
 ";
 
+/// The rows of the table of faults: every code that a failed call can have.
+fn faults() -> String {
+    let mut rows = String::new();
+    for code in 1..19 {
+        let outcome = Outcome::from_code(code);
+        let number = outcome
+            .code()
+            .map_or("other".to_owned(), |code| code.to_string());
+        let fault = outcome.fault().map_or("", Fault::name);
+        writeln!(
+            rows,
+            "| `{number}` | `{}` | `{}` | `{fault}` |",
+            outcome.name(),
+            outcome.kind().name()
+        )
+        .expect("a String takes everything");
+    }
+    rows
+}
+
 fn page() -> String {
-    let mut page = HEAD.to_owned();
+    let mut page = HEAD.replacen("FAULTS\n", &format!("{}\n", faults()), 1);
     let families = families();
     let (calls, rest): (Vec<_>, Vec<_>) = families.iter().partition(|family| is_call(family));
     heading(

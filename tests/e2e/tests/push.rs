@@ -84,28 +84,63 @@ async fn two_processes_of_one_job_push_two_groups_and_each_removes_its_own() {
     );
 }
 
-#[tokio::test]
-async fn a_batch_job_leaves_its_last_figures_when_it_is_told_to() {
-    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
-    let _server = Program::start(Program::server(&zookeeper.address()).args(["--push=false"]));
-    let mut command = guided(Program::client(&zookeeper.address()), &gateway);
+/// Runs a client that makes 50 calls and pushes when it starts and when it ends, and returns what the gateway holds afterwards.
+async fn batch(zookeeper: &ZooKeeper, gateway: &Pushgateway, arguments: &[&str]) -> Scrape {
+    let mut command = guided(Program::client(&zookeeper.address()), gateway);
     // With this interval, nothing but the push at the stop can have seen a call.
     command.env("PUSH_INTERVAL", "1h");
-    command.args([
-        "--count",
-        "50",
-        "--interval",
-        "0s",
-        "--delete-on-exit=false",
-    ]);
+    command.args(["--count", "50", "--interval", "0s"]);
+    command.args(arguments);
     let mut client = Program::start(&command);
     assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
-
     assert_eq!(client.summary().calls, 50);
-    let left = Scrape(gateway.samples().await);
-    assert_eq!(left.value("dubbo_consumer_requests_total"), 50.0);
-    assert_eq!(left.value("dubbo_consumer_requests_processing_total"), 0.0);
-    assert_eq!(gateway.requests("delete", 202).await, 0);
+    Scrape(gateway.samples().await)
+}
+
+#[tokio::test]
+async fn a_batch_job_leaves_its_last_figures_marked_as_final_and_one_that_is_told_to_deletes_them()
+{
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let _server = Program::start(Program::server(&zookeeper.address()).args(["--push=false"]));
+    for arguments in [&[][..], &["--delete-on-exit=false"]] {
+        let left = batch(&zookeeper, &gateway, arguments).await;
+        let of = |name: &str| -> Vec<f64> {
+            let samples = left.0.iter().filter(|sample| sample.name() == name);
+            samples.map(|sample| sample.value).collect()
+        };
+        let calls = of("dubbo_consumer_requests_total");
+        assert!(calls.iter().all(|calls| *calls == 50.0), "{calls:?}");
+        assert_eq!(of("dubbo_push_final").len(), calls.len(), "marked as final");
+        assert_eq!(gateway.requests("delete", 202).await, 0, "{arguments:?}");
+    }
+    assert_eq!(gateway.groups().await.len(), 2);
+    batch(&zookeeper, &gateway, &["--delete-on-exit=true"]).await;
+    assert_eq!(
+        gateway.groups().await.len(),
+        2,
+        "the third one deleted its own"
+    );
+    assert_eq!(gateway.requests("delete", 202).await, 1);
+}
+
+#[tokio::test]
+async fn a_process_that_a_signal_stops_keeps_its_figures_only_when_it_is_told_to() {
+    let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    for (argument, groups) in [
+        ("--delete-on-exit", 0),
+        ("--delete-on-exit=auto", 0),
+        ("--delete-on-exit=false", 1),
+    ] {
+        let mut command = guided(Program::server(&zookeeper.address()), &gateway);
+        command.arg(argument);
+        let mut server = Program::start(&command);
+        eventually(LONG, "the first push", async || {
+            gateway.groups().await.len() == 1
+        })
+        .await;
+        server.stop().await;
+        assert_eq!(gateway.groups().await.len(), groups, "{argument}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use app::Exporter;
+use app::{Ending, Exporter};
 use dubbo_registry::{MemoryRegistry, Reference, Registry};
 use greet::{
     GreetRequest, greet_service_client::GreetServiceClient,
@@ -144,8 +144,8 @@ impl Sample {
         self.registry.close().await;
         self.serving.leave(Duration::ZERO).await;
         tokio::join!(
-            self.provider_endpoint.finish(),
-            self.consumer_endpoint.finish()
+            self.provider_endpoint.finish(Ending::Done),
+            self.consumer_endpoint.finish(Ending::Done)
         );
     }
 }

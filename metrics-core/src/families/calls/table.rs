@@ -275,8 +275,8 @@ pub(crate) const CALLS: &[CallRow] = &[
     },
     CallRow {
         suffix: "errors_total",
-        provider_help: "Failed requests of the provider by code and kind",
-        consumer_help: "Failed requests of the consumer by code and kind",
+        provider_help: "Failed requests of the provider by code, kind and whose fault it is",
+        consumer_help: "Failed requests of the consumer by code, kind and whose fault it is",
         unit: "calls",
         remark: OURS,
         source: CallSource::Errors,
