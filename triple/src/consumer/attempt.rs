@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::connection::{Failure, failure};
 use super::endpoint::{Endpoint, InFlight};
 use super::replay::{Replay, RequestBody};
 
@@ -24,6 +25,8 @@ pub(crate) enum Attempt {
     Answered(Response<AttemptBody>),
     /// The attempt failed before any response message: with the provider's own response where it sent one.
     Failed(Status, Option<Response<AttemptBody>>),
+    /// No handler can have seen the request: it may go again, at no cost.
+    NotSent(Status),
 }
 
 /// Sends the request, and waits until the outcome is clear or the deadline passes.
@@ -34,7 +37,7 @@ pub(crate) async fn send<B: RequestBody>(
     deadline: Instant,
 ) -> Attempt {
     let Some(mut sender) = endpoint.sender() else {
-        return Attempt::Failed(gone(endpoint), None);
+        return Attempt::NotSent(gone(endpoint));
     };
     let in_flight = endpoint.enter();
     let mut timer = Box::pin(sleep_until(deadline));
@@ -45,7 +48,19 @@ pub(crate) async fn send<B: RequestBody>(
     };
     let response = match sent {
         Ok(response) => response,
-        Err(error) => return Attempt::Failed(transport(endpoint, error.into()), None),
+        Err(error) => {
+            let not_sent = match failure(&error) {
+                Failure::Refused => true,
+                Failure::Broken => replay.is_untouched(),
+                Failure::Reset => false,
+            };
+            let status = transport(endpoint, error.into());
+            return if not_sent {
+                Attempt::NotSent(status)
+            } else {
+                Attempt::Failed(status, None)
+            };
+        }
     };
     let (head, rest) = response.into_parts();
     let mut body = AttemptBody {

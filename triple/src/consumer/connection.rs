@@ -1,11 +1,13 @@
 //! One HTTP/2 connection to a provider: made, proved alive, watched, and made again.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use h2::Reason;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -35,6 +37,38 @@ pub(crate) enum ConnectError {
     Handshake(#[source] hyper::Error),
     #[error("no answer within {CONNECT_LIMIT:?}")]
     Silent,
+}
+
+/// How a request failed before there was a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The connection did not take the request any more, or the provider says that it has not looked at it.
+    Refused,
+    /// The provider ended the stream.
+    Reset,
+    /// The connection ended: whether the provider has seen the request is not known.
+    Broken,
+}
+
+/// Returns how a request failed.
+///
+/// hyper cancels what it has not begun to send. A stream that ends by the peer's GOAWAY is one beyond the last that the peer
+/// will look at; the others go on.
+pub(crate) fn failure(error: &hyper::Error) -> Failure {
+    if error.is_canceled() {
+        return Failure::Refused;
+    }
+    match error
+        .source()
+        .and_then(|source| source.downcast_ref::<h2::Error>())
+    {
+        Some(cause) if cause.is_remote() && cause.is_go_away() => Failure::Refused,
+        Some(cause) if cause.is_remote() && cause.reason() == Some(Reason::REFUSED_STREAM) => {
+            Failure::Refused
+        }
+        Some(cause) if cause.is_reset() => Failure::Reset,
+        _ => Failure::Broken,
+    }
 }
 
 /// Sends requests on one connection; cheap to clone.

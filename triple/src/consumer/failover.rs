@@ -95,8 +95,9 @@ async fn call<B: RequestBody>(
     let overall = timeout::read(&head.headers).map(|limit| Instant::now() + limit);
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
     let mut endpoints = endpoints;
+    let (mut attempts, mut not_sent) = (0, 0);
+    let mut deadline = next_deadline(shared.options.timeout, overall);
     loop {
-        let deadline = next_deadline(shared.options.timeout, overall);
         let picked = match shared.balancer.pick(&endpoints, &tried) {
             Some(endpoint) => Ok(endpoint),
             None => wait_for_provider(&shared, &tried, deadline).await,
@@ -115,6 +116,15 @@ async fn call<B: RequestBody>(
                 shared.throttle.succeeded();
                 return response;
             }
+            Attempt::NotSent(_) if replay.is_resendable() && Instant::now() < deadline => {
+                // Neither a retry nor a failure of anything: others are preferred, and this one may have a connection soon.
+                tried.extend(endpoint);
+                wait_for_change(&shared, not_sent, deadline).await;
+                not_sent += 1;
+                endpoints = shared.directory.endpoints();
+                continue;
+            }
+            Attempt::NotSent(status) => (status, None),
             Attempt::Failed(status, response) => (status, response),
         };
         let retryable = is_retryable(&status);
@@ -125,17 +135,19 @@ async fn call<B: RequestBody>(
                 shared.probe(&endpoint);
             }
             tried.push(endpoint);
+            attempts += 1;
         }
         let again = reached
             && retryable
             && shared.throttle.failed()
-            && tried.len() <= shared.options.retries
+            && attempts <= shared.options.retries
             && replay.is_repeatable()
             && overall.is_none_or(|at| Instant::now() < at);
         if !again {
             return response.unwrap_or_else(|| status.into_http());
         }
         endpoints = shared.directory.endpoints();
+        deadline = next_deadline(shared.options.timeout, overall);
     }
 }
 
@@ -158,6 +170,23 @@ impl Shared {
 fn next_deadline(attempt: Duration, overall: Option<Instant>) -> Instant {
     let at = Instant::now() + attempt;
     overall.map_or(at, |overall| at.min(overall))
+}
+
+/// The longest pause of a request that could not be sent.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits after a request could not be sent so many times before: not at all at first, then until an endpoint becomes fit or unfit, for
+/// at most a growing pause.
+async fn wait_for_change(shared: &Shared, times: u32, deadline: Instant) {
+    if times == 0 {
+        // The endpoint's own task may have to notice first that the connection is gone.
+        tokio::task::yield_now().await;
+        return;
+    }
+    let pause = Duration::from_millis(1 << times.min(10)).min(LONGEST_PAUSE);
+    let until = deadline.min(Instant::now() + pause);
+    // Over either way: the next attempt looks again.
+    let _ = timeout_at(until, shared.directory.changed()).await;
 }
 
 /// Waits until a provider can be called, while one is known whose connection is still being made.

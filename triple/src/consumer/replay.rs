@@ -38,6 +38,8 @@ struct Record<B> {
     ahead: Option<Result<Frame<Bytes>, Status>>,
     /// Grows with each attempt: only the newest may read on.
     attempt: usize,
+    /// The newest attempt has asked for the body.
+    polled: bool,
     state: State,
 }
 
@@ -64,6 +66,7 @@ impl<B: RequestBody> Replay<B> {
                 bytes: 0,
                 ahead: None,
                 attempt: 0,
+                polled: false,
                 state,
             })),
         }
@@ -75,6 +78,7 @@ impl<B: RequestBody> Replay<B> {
         let attempt = {
             let mut record = self.record.lock();
             record.attempt += 1;
+            record.polled = false;
             record.attempt
         };
         Body::new(Replayed {
@@ -88,6 +92,18 @@ impl<B: RequestBody> Replay<B> {
     pub(crate) fn is_sent(&self) -> bool {
         let record = self.record.lock();
         record.state == State::Complete || record.body.is_end_stream()
+    }
+
+    /// Returns whether the newest attempt had a message to send and has not even asked for it, so that no handler of it can have run.
+    pub(crate) fn is_untouched(&self) -> bool {
+        let record = self.record.lock();
+        let is_empty = record.state == State::Complete && record.chunks.is_empty();
+        !record.polled && !is_empty
+    }
+
+    /// Returns whether what was sent so far can be sent again, and the rest after it: enough after an attempt that no handler has seen.
+    pub(crate) fn is_resendable(&self) -> bool {
+        self.record.lock().state != State::Unrepeatable
     }
 
     /// Returns whether another attempt would send the same: the body was small enough and read to its end, or not at all.
@@ -162,6 +178,7 @@ impl<B: RequestBody> HttpBody for Replayed<B> {
         if record.attempt != this.attempt {
             return Poll::Ready(Some(Err(Status::cancelled("a later attempt took over"))));
         }
+        record.polled = true;
         if let Some(chunk) = record.chunks.get(this.sent) {
             this.sent += 1;
             return Poll::Ready(Some(Ok(Frame::data(chunk.clone()))));

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::{Status, Streaming};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -51,6 +51,7 @@ impl Endpoint {
         let mut listed = self.listed.subscribe();
         let mut pause = FIRST_PAUSE;
         loop {
+            let began = Instant::now();
             if !*listed.borrow() {
                 self.failed.store(true, Ordering::Relaxed);
                 surroundings.changed.notify_waiters();
@@ -65,7 +66,12 @@ impl Endpoint {
                 () = removed.cancelled() => break,
             };
             match lived {
-                Ok(()) => pause = FIRST_PAUSE,
+                // Calls wait for the next connection of a provider that ends them now and then.
+                Ok(()) if began.elapsed() > LONGEST_PAUSE / 4 => {
+                    pause = FIRST_PAUSE;
+                    continue;
+                }
+                Ok(()) => pause = (pause * 2).min(LONGEST_PAUSE),
                 Err(error) => {
                     if !self.failed.swap(true, Ordering::Relaxed) {
                         tracing::warn!(
