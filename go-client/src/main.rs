@@ -56,6 +56,12 @@ fn run(config: Config) -> anyhow::Result<()> {
             })
             .await;
         output.line(&tally.to_string());
+        anyhow::ensure!(
+            tally.deaths() == 0,
+            "{} of {} callers ended by a panic, whose message stands above: the calls that they had left were not made",
+            tally.deaths(),
+            schedule.callers
+        );
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     num::NonZeroUsize,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,7 +36,8 @@ pub struct Schedule {
 impl Schedule {
     /// Makes calls on the workers until all are made or `stop` is cancelled, and returns what became of them.
     ///
-    /// `call` makes one call; the outcome is the kind of its failure, if it failed.
+    /// `call` makes one call; the outcome is the kind of its failure, if it failed. A call that panics counts as failed and
+    /// ends its caller.
     pub async fn run<C, F>(self, workers: &Workers, stop: &CancellationToken, call: C) -> Tally
     where
         C: FnMut() -> F + Clone + Send + 'static,
@@ -115,12 +118,20 @@ impl Caller {
     {
         while !self.stop.is_cancelled() && self.left.take() {
             let start = Instant::now();
-            let failure = tokio::select! {
+            let outcome = tokio::select! {
                 biased;
-                failure = call() => failure,
-                () = self.give_up.cancelled() => Some("cancelled"),
+                outcome = AssertUnwindSafe(async { call().await }).catch_unwind() => outcome,
+                () = self.give_up.cancelled() => Ok(Some("cancelled")),
             };
-            self.tally.lock().record(failure, start.elapsed());
+            let elapsed = start.elapsed();
+            match outcome {
+                Ok(failure) => self.tally.lock().record(failure, elapsed),
+                Err(_) => {
+                    // What the call shares with others may be broken: this caller makes no other.
+                    self.tally.lock().record_death(elapsed);
+                    return;
+                }
+            }
             if !self.interval.is_zero() {
                 tokio::select! {
                     () = sleep(self.interval) => {}
@@ -164,6 +175,49 @@ mod tests {
             line.starts_with("calls 100, succeeded 90, failed 10 (business 10), "),
             "{line}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_dies_is_counted_and_the_others_go_on() {
+        let made = Arc::new(AtomicU64::new(0));
+        let call = {
+            let made = Arc::clone(&made);
+            move || {
+                let number = made.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    assert_ne!(number, 4, "the fifth call breaks its caller");
+                    None
+                }
+            }
+        };
+        let stop = CancellationToken::new();
+        let tally = schedule(2, Some(20))
+            .run(&Workers::here(), &stop, call)
+            .await;
+        let line = tally.to_string();
+        assert!(
+            line.starts_with("calls 20, succeeded 19, failed 1 (panicked 1), "),
+            "{line}"
+        );
+        assert_eq!(tally.deaths(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_cannot_even_be_begun_counts_too() {
+        fn broken() -> std::future::Ready<Option<&'static str>> {
+            panic!("no call can be made")
+        }
+        let stop = CancellationToken::new();
+        let tally = schedule(2, Some(20))
+            .run(&Workers::here(), &stop, broken)
+            .await;
+        assert!(
+            tally
+                .to_string()
+                .starts_with("calls 2, succeeded 0, failed 2 "),
+            "{tally}"
+        );
+        assert_eq!(tally.deaths(), 2);
     }
 
     #[tokio::test(start_paused = true)]

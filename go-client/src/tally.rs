@@ -15,6 +15,7 @@ pub struct Tally {
     succeeded: u64,
     failed: BTreeMap<&'static str, u64>,
     response_times: Histogram,
+    deaths: usize,
 }
 
 impl Default for Tally {
@@ -24,6 +25,7 @@ impl Default for Tally {
             failed: BTreeMap::new(),
             response_times: Histogram::new(GROUPING_POWER, MAX_VALUE_POWER)
                 .expect("the powers are within the histogram's range"),
+            deaths: 0,
         }
     }
 }
@@ -41,8 +43,21 @@ impl Tally {
             .expect("the value was clamped to the histogram's range");
     }
 
+    /// Counts the call whose panic ended its caller.
+    pub fn record_death(&mut self, elapsed: Duration) {
+        self.record(Some("panicked"), elapsed);
+        self.deaths += 1;
+    }
+
+    /// Returns how many callers ended by a panic.
+    #[must_use]
+    pub fn deaths(&self) -> usize {
+        self.deaths
+    }
+
     /// Adds what another caller counted.
     pub fn add(&mut self, other: &Self) {
+        self.deaths += other.deaths;
         self.succeeded += other.succeeded;
         for (kind, count) in &other.failed {
             *self.failed.entry(kind).or_default() += count;

@@ -25,6 +25,7 @@ mod failover;
 mod future;
 mod metadata;
 mod replay;
+mod retry;
 mod throttle;
 
 pub use balance::{LoadBalance, UnknownLoadBalance};

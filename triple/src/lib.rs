@@ -52,6 +52,7 @@
 //! * [`RpcMetadata`] and [`MeasuringObserver`] are what a registry is given: how to ask an instance what it offers, and whom to tell.
 //! * [`business_error`] is a status that Dubbo counts as the business's own and does not try again; [`wire_code`] reads it.
 
+mod answer;
 mod consumer;
 mod header;
 mod observer;

@@ -32,13 +32,13 @@ pub fn business_error(message: impl Into<String>) -> Status {
 /// Returns the number that the status had on the wire: the code in its details where it has any, else its own.
 #[must_use]
 pub fn wire_code(status: &Status) -> i32 {
-    if !status.details().is_empty()
-        && let Ok(details) = Details::decode(status.details())
-        && details.code != 0
-    {
-        return details.code;
-    }
-    status.code() as i32
+    details_code(status.details()).unwrap_or(status.code() as i32)
+}
+
+/// Returns the code in the details of a status; none where there are no such details, or with the code of a success.
+pub(crate) fn details_code(details: &[u8]) -> Option<i32> {
+    let details = Details::decode(details).ok()?;
+    (details.code != 0).then_some(details.code)
 }
 
 #[cfg(test)]

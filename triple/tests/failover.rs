@@ -62,7 +62,7 @@ async fn an_unavailable_provider_is_passed_over_for_another() {
 #[tokio::test]
 async fn attempts_end_with_the_retries_and_the_last_error_is_the_answer() {
     let registry = MemoryRegistry::new();
-    let bad = Behaviour::failing(|| Status::internal("broken"));
+    let bad = Behaviour::failing(|| Status::unavailable("broken"));
     let _serving = announced(&registry, &bad).await;
     let client = client(
         &registry,
@@ -74,7 +74,7 @@ async fn attempts_end_with_the_retries_and_the_last_error_is_the_answer() {
     let status = greet(&client).await.unwrap_err();
     assert_eq!(
         (status.code(), status.message()),
-        (Code::Internal, "broken")
+        (Code::Unavailable, "broken")
     );
     assert_eq!(bad.calls(), 3);
 }

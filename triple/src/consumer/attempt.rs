@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use metrics_core::Outcome;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
@@ -17,6 +16,7 @@ use tonic::{Code, Status};
 use super::connection::{Failure, failure};
 use super::endpoint::{Endpoint, InFlight};
 use super::replay::{Replay, RequestBody};
+use crate::answer::{self, Answer};
 
 /// How an attempt ended, as far as failover is concerned.
 #[derive(Debug)]
@@ -94,11 +94,11 @@ pub(crate) fn target(origin: &Uri, original: &Uri) -> Uri {
 
 /// Returns the status that a response's head carries already: gRPC's own, or what its HTTP status stands for.
 fn refusal(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
-    if let Some(status) = Status::from_header_map(headers) {
+    if let Some(status) = answer::status(headers) {
         return Some(status);
     }
     if http == StatusCode::OK {
-        return None;
+        return answer::foreign(headers);
     }
     let code = match Outcome::from_http_status(http).code() {
         // Another success than 200 is no answer to a call.
@@ -132,9 +132,9 @@ fn transport(endpoint: &Endpoint, error: tonic::codegen::StdError) -> Status {
 /// The body of the response that a caller gets: it ends at the attempt's deadline, and counts as in flight until then.
 /// The default is the empty body of a response that no provider sent.
 #[derive(Debug, Default)]
-pub struct AttemptBody {
+pub(super) struct AttemptBody {
     first: Option<Frame<Bytes>>,
-    rest: Option<Incoming>,
+    rest: Option<Answer>,
     call: Option<Call>,
 }
 
@@ -148,10 +148,12 @@ impl AttemptBody {
     /// Waits for the first frame and keeps it. Returns the status where it is the trailers, which end a failed call.
     async fn peek(&mut self) -> Result<Option<Status>, Status> {
         match std::future::poll_fn(|cx| self.poll_rest(cx)).await {
-            None => Ok(None),
+            None => Ok(Some(answer::missing())),
             Some(Err(status)) => Err(status),
             Some(Ok(frame)) => {
-                let status = frame.trailers_ref().and_then(Status::from_header_map);
+                let status = frame
+                    .trailers_ref()
+                    .map(|trailers| answer::status(trailers).unwrap_or_else(answer::missing));
                 self.first = Some(frame);
                 Ok(status)
             }

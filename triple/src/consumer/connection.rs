@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use h2::Reason;
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
@@ -18,12 +17,17 @@ use tokio::time::timeout;
 use tonic::body::Body;
 use tower_service::Service;
 
+use crate::answer::Answer;
+
 /// How long a provider may take to accept a connection, and then to give the first sign of life on it.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// How often a silent provider is pinged, and how long it may take to answer before its connection is given up.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_LIMIT: Duration = Duration::from_secs(5);
+
+/// The headers and trailers of one response, together: grpc-go's own default, so that a long error text arrives whole.
+const MOST_HEADER_BYTES: u32 = 16 << 20;
 
 /// Calls in flight before the provider's own limit is known.
 const STREAMS: usize = 1024;
@@ -88,6 +92,7 @@ pub(crate) async fn connect(address: &str) -> Result<(Sender, JoinHandle<()>), C
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_max_send_streams(STREAMS)
+            .max_header_list_size(MOST_HEADER_BYTES)
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_LIMIT)
             .keep_alive_while_idle(true)
@@ -116,14 +121,15 @@ impl Sender {
     pub(crate) fn send(
         &mut self,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Incoming>, hyper::Error>> + Send + 'static {
-        self.requests.send_request(request)
+    ) -> impl Future<Output = Result<Response<Answer>, hyper::Error>> + Send + 'static {
+        let sent = self.requests.send_request(request);
+        async move { sent.await.map(Answer::new) }
     }
 }
 
 /// A generated client's way to one connection, for calls that belong to it alone: health and metadata.
 impl Service<Request<Body>> for Sender {
-    type Response = Response<Incoming>;
+    type Response = Response<Answer>;
     type Error = hyper::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, hyper::Error>> + Send>>;
 

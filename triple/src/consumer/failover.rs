@@ -21,8 +21,8 @@ use super::balance::Balancer;
 use super::directory::Directory;
 use super::endpoint::Endpoint;
 use super::replay::{Replay, RequestBody};
+use super::retry::{Left, is_retryable};
 use super::throttle::Throttle;
-use crate::status::{BUSINESS_CODE, wire_code};
 use crate::timeout;
 
 /// What the calls of one consumer share.
@@ -127,7 +127,7 @@ async fn call<B: RequestBody>(
             Attempt::NotSent(status) => (status, None),
             Attempt::Failed(status, response) => (status, response),
         };
-        let retryable = is_retryable(&status);
+        let retryable = is_retryable(&status, response.is_some().then(|| left(&shared, deadline)));
         let reached = endpoint.is_some();
         if let Some(endpoint) = endpoint {
             shared.count(&head, !retryable);
@@ -164,6 +164,14 @@ impl Shared {
     fn probe(&self, endpoint: &Arc<Endpoint>) {
         let surroundings = self.directory.surroundings().clone();
         tokio::spawn(Arc::clone(endpoint).probe(surroundings));
+    }
+}
+
+/// Returns what is left of an attempt's time.
+fn left(shared: &Shared, deadline: Instant) -> Left {
+    Left {
+        left: deadline.saturating_duration_since(Instant::now()),
+        given: shared.options.timeout,
     }
 }
 
@@ -244,43 +252,4 @@ fn repeat<B: RequestBody>(
         .headers_mut()
         .insert(timeout::HEADER, timeout::write(left));
     request
-}
-
-/// Returns whether another provider, or another moment, may do better.
-///
-/// A business error is an answer, whatever gRPC code it travels under.
-fn is_retryable(status: &Status) -> bool {
-    let code = status.code();
-    matches!(
-        code,
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-            | Code::Aborted
-            | Code::Internal
-            | Code::Unknown
-    ) && wire_code(status) != BUSINESS_CODE
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::status::business_error;
-
-    #[test]
-    fn what_another_provider_may_do_better_is_retried() {
-        for code in [4, 8, 10, 13, 14, 2] {
-            let status = Status::new(Code::from(code), "x");
-            assert!(is_retryable(&status), "{status}");
-        }
-    }
-
-    #[test]
-    fn answers_are_not_retried() {
-        for code in [1, 3, 5, 6, 7, 9, 11, 12, 15, 16] {
-            let status = Status::new(Code::from(code), "x");
-            assert!(!is_retryable(&status), "{status}");
-        }
-        assert!(!is_retryable(&business_error("random error")));
-    }
 }

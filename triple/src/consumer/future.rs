@@ -6,15 +6,80 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::Response;
-use http_body_util::Either;
+use http_body::{Body, Frame, SizeHint};
 use metrics_core::{AnyError, ResponseBody, ResponseFuture};
+use tonic::Status;
 
 use super::attempt::AttemptBody;
 use super::failover::CallFuture;
 
-/// The body of a response.
-pub type ConsumerBody = Either<AttemptBody, ResponseBody<AttemptBody>>;
+pin_project_lite::pin_project! {
+    /// The body of a response. The default is an empty one, which an interceptor answers with in a provider's place.
+    #[derive(Debug, Default)]
+    pub struct ConsumerBody {
+        #[pin]
+        inner: Inner,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[derive(Debug)]
+    #[project = ProjectedBody]
+    enum Inner {
+        Plain { #[pin] body: AttemptBody },
+        Measured { #[pin] body: ResponseBody<AttemptBody> },
+    }
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        let body = AttemptBody::default();
+        Self::Plain { body }
+    }
+}
+
+impl ConsumerBody {
+    fn plain(body: AttemptBody) -> Self {
+        let inner = Inner::Plain { body };
+        Self { inner }
+    }
+
+    fn measured(body: ResponseBody<AttemptBody>) -> Self {
+        let inner = Inner::Measured { body };
+        Self { inner }
+    }
+}
+
+impl Body for ConsumerBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match self.project().inner.project() {
+            ProjectedBody::Plain { body } => body.poll_frame(cx),
+            ProjectedBody::Measured { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Plain { body } => body.is_end_stream(),
+            Inner::Measured { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Plain { body } => body.size_hint(),
+            Inner::Measured { body } => body.size_hint(),
+        }
+    }
+}
 
 pin_project_lite::pin_project! {
     /// A call on its way.
@@ -55,10 +120,12 @@ impl Future for ConsumerFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
-            Projected::Plain { call } => call.poll(cx).map_ok(|answer| answer.map(Either::Left)),
-            Projected::Measured { call } => {
-                call.poll(cx).map_ok(|answer| answer.map(Either::Right))
-            }
+            Projected::Plain { call } => call
+                .poll(cx)
+                .map_ok(|answer| answer.map(ConsumerBody::plain)),
+            Projected::Measured { call } => call
+                .poll(cx)
+                .map_ok(|answer| answer.map(ConsumerBody::measured)),
         }
     }
 }

@@ -1,0 +1,96 @@
+//! Which failed attempts are made again.
+//!
+//! What a provider answered is an answer. Only a status that says that the call was not run, or a provider that gave no
+//! answer at all, is a reason to ask another one:
+//!
+//! | Code | Made again | Why |
+//! |---|---|---|
+//! | UNAVAILABLE | yes | gRPC's own word for a call that may be tried elsewhere; also what a broken connection is |
+//! | RESOURCE_EXHAUSTED | yes | the provider refused the call because of a limit of its own |
+//! | ABORTED | yes | the operation was undone, and the client is asked to begin it again |
+//! | DEADLINE_EXCEEDED | when the attempt's own time was over | a handler that reports the timeout of something behind it has answered |
+//! | INTERNAL, UNKNOWN | no | a handler failed, and may have done half of its work: Dubbo reports ordinary exceptions so, with a message or without |
+//! | business errors (17), CANCELLED and all others | no | another provider would say the same, or the caller does not want it any more |
+//!
+//! A stream that the provider reset has reached it and is not made again either, apart from REFUSED_STREAM, which says that it
+//! was not looked at.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+
+use crate::status::{BUSINESS_CODE, wire_code};
+
+/// Returns whether another provider, or another moment, may do better.
+///
+/// `left` is what was left of the attempt's time when a provider's answer came; none when the attempt ended without an answer.
+pub(crate) fn is_retryable(status: &Status, left: Option<Left>) -> bool {
+    match status.code() {
+        Code::Unavailable | Code::ResourceExhausted | Code::Aborted => {
+            wire_code(status) != BUSINESS_CODE
+        }
+        Code::DeadlineExceeded => left.is_none_or(Left::is_over),
+        _ => false,
+    }
+}
+
+/// What was left of an attempt's time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    pub(crate) left: Duration,
+    pub(crate) given: Duration,
+}
+
+impl Left {
+    /// Returns whether the time is as good as over: the provider's clock and ours do not ring together.
+    fn is_over(self) -> bool {
+        self.left <= self.given / 10
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::business_error;
+
+    const GIVEN: Duration = Duration::from_secs(3);
+
+    fn answered(code: i32, left: Duration) -> bool {
+        let status = Status::new(Code::from(code), "x");
+        is_retryable(&status, Some(Left { left, given: GIVEN }))
+    }
+
+    #[test]
+    fn what_says_that_the_call_was_not_run_is_made_again() {
+        for code in [8, 10, 14] {
+            assert!(answered(code, GIVEN), "{code}");
+            assert!(
+                is_retryable(&Status::new(Code::from(code), ""), None),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn answers_are_not_made_again() {
+        for code in [1, 2, 3, 5, 6, 7, 9, 11, 12, 13, 15, 16] {
+            assert!(!answered(code, GIVEN), "{code}");
+            assert!(
+                !is_retryable(&Status::new(Code::from(code), ""), None),
+                "{code}"
+            );
+        }
+        assert!(!is_retryable(&business_error("random error"), None));
+    }
+
+    #[test]
+    fn a_deadline_is_made_again_when_it_was_the_attempts_own() {
+        assert!(answered(4, Duration::ZERO));
+        assert!(answered(4, GIVEN / 100));
+        assert!(
+            !answered(4, GIVEN / 2),
+            "a handler's own timeout is its answer"
+        );
+        assert!(is_retryable(&Status::deadline_exceeded("no answer"), None));
+    }
+}
