@@ -25,6 +25,10 @@ pub struct Args {
     #[arg(long, env, value_name = "DURATION", default_value = "3s", value_parser = value::duration)]
     stop_wait: Duration,
 
+    /// The share of the calls beside other providers' weights; 0 asks for none as long as others are there.
+    #[arg(long, env, value_name = "NUMBER", default_value = "100", value_parser = value::weight)]
+    weight: u32,
+
     #[command(flatten)]
     process: ProcessArgs,
 }
@@ -40,6 +44,8 @@ pub struct Config {
     pub error_rate: f64,
     /// The time from unregistering to refusing connections.
     pub stop_wait: Duration,
+    /// The share of the calls beside other providers' weights.
+    pub weight: u32,
     /// What every process of the sample needs.
     pub process: ProcessConfig,
 }
@@ -59,6 +65,7 @@ impl CommandLine for Args {
             delay,
             error_rate,
             stop_wait,
+            weight,
             process,
         } = self;
         Ok(Config {
@@ -66,6 +73,7 @@ impl CommandLine for Args {
             delay,
             error_rate,
             stop_wait,
+            weight,
             process: process.into_config()?,
         })
     }

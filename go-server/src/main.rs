@@ -19,6 +19,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         delay,
         error_rate,
         stop_wait,
+        weight,
         process,
     } = config;
     let listener = app::listen(address, "--port")?;
@@ -31,6 +32,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         let service = GreetServiceServer::new(greeter);
         let mut serving = process
             .provider()
+            .weight(weight)
             .service(service, greet::FILE_DESCRIPTOR_SET)?
             .serve(TcpListener::from_std(listener)?, process.workers())
             .await?;

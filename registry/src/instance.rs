@@ -45,6 +45,7 @@ struct WrittenMetadata<'a> {
     storage_type: &'a str,
     #[serde(rename = "meta-v")]
     metadata_version: &'a str,
+    timestamp: &'a str,
 }
 
 #[derive(Serialize)]
@@ -55,8 +56,16 @@ struct WrittenUrlParams<'a> {
     group: &'a str,
 }
 
-/// Writes the node of an instance that offers Triple and its metadata service on one port.
-pub(crate) fn write(application: &str, host: &str, port: u16, id: &str, revision: &str) -> String {
+/// Writes the node of an instance that offers Triple and its metadata service on one port. The timestamp is that of its start,
+/// in milliseconds since 1970, as Dubbo's warm-up reads it.
+pub(crate) fn write(
+    application: &str,
+    host: &str,
+    port: u16,
+    id: &str,
+    revision: &str,
+    timestamp: &str,
+) -> String {
     let endpoints = serde_json::json!([{ "port": port, "protocol": TRIPLE }]).to_string();
     let params = WrittenUrlParams {
         port: port.to_string(),
@@ -79,6 +88,7 @@ pub(crate) fn write(application: &str, host: &str, port: u16, id: &str, revision
                 revision,
                 storage_type: "local",
                 metadata_version: METADATA_SERVICE_VERSION,
+                timestamp,
             },
         },
     };

@@ -187,6 +187,9 @@ fn providers<'a>(
 ) -> Vec<Provider> {
     let list = registrations.filter_map(|registration| {
         let service = registration.metadata().find(reference)?.clone();
+        let mut params = service.params;
+        let timestamp = || registration.timestamp();
+        params.entry("timestamp".into()).or_insert_with(timestamp);
         Some(Provider {
             host: registration.host().to_owned(),
             port: registration.port(),
@@ -194,9 +197,9 @@ fn providers<'a>(
             interface: service.name,
             group: service.group,
             version: service.version,
-            weight: weight(&service.params),
+            weight: weight(&params),
             listed: true,
-            params: Arc::new(service.params),
+            params: Arc::new(params),
         })
     });
     ordered(list.collect())

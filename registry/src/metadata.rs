@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Reference, provider};
 
-/// The services of one revision of an application, as `MetadataServiceV2` answers and as `/dubbo/<app>/<revision>` holds
-/// (dubbo-go `metadata/info/metadata_info.go`).
+/// The services of one revision of an application, as `MetadataServiceV2` answers and as
+/// `/dubbo/metadata/<app>/<revision>` holds (dubbo-go `metadata/info/metadata_info.go`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetadataInfo {
     /// The application.
@@ -43,7 +43,7 @@ pub struct ServiceMetadata {
     /// The path, the same as the name.
     #[serde(default)]
     pub path: String,
-    /// Further parameters: `timestamp` (start, Unix seconds), `methods` (comma-separated), `weight` and others.
+    /// Further parameters: `methods` (comma-separated), `weight` and others.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
 }

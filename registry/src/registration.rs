@@ -7,11 +7,14 @@ use std::{
 };
 
 use crate::{
-    Error, MetadataInfo, ServiceMetadata, instance,
+    DEFAULT_WEIGHT, Error, MetadataInfo, ServiceMetadata, instance,
     instance::{TRIPLE, json},
     name, provider,
     reference::service_key,
 };
+
+/// The revision of an application without services, which Dubbo's consumers skip.
+const EMPTY_REVISION: &str = "0";
 
 /// One service that a provider offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +38,9 @@ pub struct Registration {
     host: String,
     port: u16,
     services: Vec<ServiceInfo>,
-    timestamp_seconds: u64,
+    weight: u32,
+    /// Of the start, since 1970.
+    timestamp_milliseconds: u128,
 }
 
 impl Registration {
@@ -60,8 +65,17 @@ impl Registration {
             host: name::checked("host", host.into())?,
             port,
             services,
-            timestamp_seconds: started.as_secs(),
+            weight: DEFAULT_WEIGHT,
+            timestamp_milliseconds: started.as_millis(),
         })
+    }
+
+    /// Sets the share of the calls beside other providers' weights, [`DEFAULT_WEIGHT`] without this; 0 asks consumers for no
+    /// calls as long as others are there. The parameter `weight` of a service goes first.
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
     }
 
     /// Returns the application.
@@ -101,24 +115,25 @@ impl Registration {
         provider::address(&self.host, self.port)
     }
 
-    /// Returns the revision: 16 hexadecimal digits that change when the application or a service changes, and only then.
+    /// Returns the revision: 16 hexadecimal digits that change with everything that [`metadata`](Self::metadata) tells, or `0`
+    /// without services.
     ///
-    /// The same services have the same revision on every host and port, in every order and after every start, so that
-    /// consumers fetch the metadata of a cluster once. (FNV-1a over the sorted services in JSON.)
+    /// As in Dubbo for Java and in dubbo-go, the port is part of it, since Java takes the port of all instances of a revision
+    /// from the metadata of one. The host and the time of the start are not: instances on many hosts share a revision, and
+    /// consumers fetch the metadata once. (FNV-1a over the sorted services in JSON.)
     pub fn revision(&self) -> String {
-        let mut metadata = self.describe(String::new());
-        for service in metadata.services.values_mut() {
-            service.port = 0;
-            service.params.remove("timestamp");
+        if self.services.is_empty() {
+            return EMPTY_REVISION.to_owned();
         }
         let mut hash = fnv::FnvHasher::default();
-        hash.write(json(&metadata).as_bytes());
+        hash.write(json(&self.describe(String::new())).as_bytes());
         format!("{:016x}", hash.finish())
     }
 
     /// Returns what the metadata service answers.
     ///
-    /// Each service has, besides its own parameters, `timestamp` (start, Unix seconds) and `methods` (sorted, comma-separated).
+    /// Each service has, besides its own parameters, `methods` (sorted, comma-separated), and `weight` where it is not
+    /// Dubbo's default.
     pub fn metadata(&self) -> MetadataInfo {
         self.describe(self.revision())
     }
@@ -131,7 +146,16 @@ impl Registration {
             self.port,
             &self.id(),
             &self.revision(),
+            &self.timestamp(),
         )
+    }
+
+    /// Returns when it was started, in milliseconds since 1970: what Dubbo's warm-up reads as `timestamp`.
+    ///
+    /// It belongs to the instance. In a service's parameters it would go first and be that of another instance wherever
+    /// instances share a revision.
+    pub(crate) fn timestamp(&self) -> String {
+        self.timestamp_milliseconds.to_string()
     }
 
     fn describe(&self, revision: String) -> MetadataInfo {
@@ -145,7 +169,10 @@ impl Registration {
             methods.dedup();
             let mut params = service.params.clone();
             params.insert("methods".into(), methods.join(","));
-            params.insert("timestamp".into(), self.timestamp_seconds.to_string());
+            if self.weight != DEFAULT_WEIGHT {
+                let weight = || self.weight.to_string();
+                params.entry("weight".into()).or_insert_with(weight);
+            }
             let metadata = ServiceMetadata {
                 name: service.interface.clone(),
                 group: service.group.clone(),
@@ -182,28 +209,37 @@ mod tests {
     }
 
     #[test]
-    fn the_revision_depends_on_the_services_and_on_nothing_else() {
+    fn the_revision_is_the_same_for_every_host_start_and_order() {
         let base = registration(vec![service("a.A"), service("b.B")]);
         let mut methods_reordered = service("b.B");
+        methods_reordered.methods = vec!["Greet".into(), "Bye".into(), "Greet".into()];
         methods_reordered.methods.reverse();
         let mut later = registration(vec![methods_reordered, service("a.A")]);
-        later.timestamp_seconds += 100;
+        later.timestamp_milliseconds += 100_000;
         later.host = "10.0.0.2".into();
-        later.port = 20001;
         assert_eq!(base.revision(), later.revision());
+        assert_ne!(base.node_data(), later.node_data());
+        assert_eq!(
+            base.revision(),
+            base.clone().weight(DEFAULT_WEIGHT).revision(),
+            "the default weight is not written"
+        );
     }
 
     #[test]
-    fn the_revision_changes_with_every_part_of_a_service() {
-        let base = registration(vec![service("a.A")]).revision();
-        let changed: [fn(&mut ServiceInfo); 5] = [
+    fn the_revision_changes_with_all_that_java_and_dubbo_go_include() {
+        let base = registration(vec![service("a.A")]);
+        let changed: [fn(&mut ServiceInfo); 8] = [
             |s| s.interface = "a.B".into(),
             |s| s.group = "blue".into(),
             |s| s.version = "1.0.0".into(),
+            |s| s.version = "blue".into(),
             |s| s.methods.push("Again".into()),
+            |s| s.methods.clear(),
             |s| drop(s.params.insert("weight".into(), "5".into())),
+            |s| drop(s.params.insert("warmup".into(), "5".into())),
         ];
-        let mut seen = vec![base];
+        let mut seen = vec![base.revision()];
         for change in changed {
             let mut service = service("a.A");
             change(&mut service);
@@ -211,11 +247,12 @@ mod tests {
         }
         seen.push(registration(vec![service("a.A"), service("a.C")]).revision());
         seen.push(registration(vec![]).revision());
-        seen.push(
-            Registration::new("other", "10.0.0.1", 20000, vec![service("a.A")])
-                .unwrap()
-                .revision(),
-        );
+        seen.push(base.clone().weight(50).revision());
+        seen.push(base.clone().weight(0).revision());
+        for (application, port) in [("other", 20000), ("app", 20001)] {
+            let other = Registration::new(application, "10.0.0.1", port, vec![service("a.A")]);
+            seen.push(other.unwrap().revision());
+        }
         let count = seen.len();
         seen.sort();
         seen.dedup();
@@ -223,10 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn without_services_the_revision_is_the_one_that_consumers_skip() {
+        assert_eq!(registration(vec![]).revision(), "0");
+    }
+
+    #[test]
     fn the_revision_is_the_same_in_every_build() {
         assert_eq!(
             registration(vec![service("a.A")]).revision(),
-            "17c20bbe5537da58"
+            "bc97ca39c44c118a"
         );
     }
 
@@ -234,7 +276,7 @@ mod tests {
     fn metadata_tells_all_about_a_service() {
         let mut info = service("greet.GreetService");
         info.params.insert("weight".into(), "50".into());
-        let registration = registration(vec![info]);
+        let registration = registration(vec![info]).weight(70);
         let metadata = registration.metadata();
         assert_eq!(
             (metadata.app.as_str(), metadata.revision.clone()),
@@ -247,8 +289,20 @@ mod tests {
         );
         assert_eq!((service.protocol.as_str(), service.port), ("tri", 20000));
         assert_eq!(service.params["methods"], "Bye,Greet");
-        assert_eq!(service.params["weight"], "50");
-        assert!(service.params["timestamp"].parse::<u64>().unwrap() > 1_600_000_000);
+        assert_eq!(service.params["weight"], "50", "its own goes first");
+        assert!(!service.params.contains_key("timestamp"));
+        assert!(registration.timestamp().parse::<u64>().unwrap() > 1_600_000_000_000);
+    }
+
+    #[test]
+    fn a_weight_other_than_the_default_is_a_parameter_of_each_service() {
+        let weight = |weight| {
+            let metadata = registration(vec![service("a.A")]).weight(weight).metadata();
+            metadata.services["a.A:tri"].params.get("weight").cloned()
+        };
+        assert_eq!(weight(7).as_deref(), Some("7"));
+        assert_eq!(weight(0).as_deref(), Some("0"));
+        assert_eq!(weight(DEFAULT_WEIGHT), None);
     }
 
     #[test]

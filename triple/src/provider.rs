@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use dubbo_registry::{Reference, ServiceInfo};
+use dubbo_registry::{DEFAULT_WEIGHT, Reference, ServiceInfo};
 use http::{Request, Response};
 use metrics_core::{Metrics, ProviderLayer};
 use tokio::net::TcpListener;
@@ -44,6 +44,7 @@ pub struct Provider {
     descriptors: Vec<&'static [u8]>,
     methods: json::Methods,
     metrics: Option<Metrics>,
+    weight: u32,
 }
 
 impl Provider {
@@ -57,6 +58,7 @@ impl Provider {
             descriptors: Vec::new(),
             methods: json::Methods::new(),
             metrics: None,
+            weight: DEFAULT_WEIGHT,
         }
     }
 
@@ -122,6 +124,14 @@ impl Provider {
         self
     }
 
+    /// Sets the share of the calls beside other providers' weights, Dubbo's default of 100 without this; 0 asks consumers for
+    /// no calls as long as others are there.
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
     /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
     /// workers.
     ///
@@ -151,6 +161,7 @@ impl Provider {
         Ok(Serving {
             application: self.application,
             services: self.services,
+            weight: self.weight,
             address,
             connections,
             health,

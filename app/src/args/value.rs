@@ -61,6 +61,21 @@ pub fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The largest weight. Java adds the weights of all providers up in 32 bits.
+const MAX_WEIGHT: u32 = 1_000_000;
+
+/// Parses a provider's weight beside others.
+///
+/// # Errors
+///
+/// When the text is no whole number, or beyond what consumers can add up.
+pub fn weight(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(weight) if weight <= MAX_WEIGHT => Ok(weight),
+        _ => Err(format!("must be a whole number from 0 to {MAX_WEIGHT}")),
+    }
+}
+
 /// Parses an address that other hosts can be told.
 ///
 /// # Errors

@@ -65,7 +65,7 @@ pub(crate) fn port(text: &str) -> Result<u16, Malformed> {
 /// Where the metadata of an instance can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
-    /// In ZooKeeper, at `/dubbo/<application>/<revision>`; from the instance itself where that fails.
+    /// In ZooKeeper; from the instance itself where that fails.
     Remote(Option<MetadataRequest>),
     /// From the instance itself.
     Local(MetadataRequest),
@@ -82,7 +82,12 @@ pub(crate) struct Instance {
     /// The revision of its metadata; empty when the node has none.
     pub(crate) revision: String,
     pub(crate) storage: Storage,
+    /// What the node says for a service whose metadata does not say it itself.
+    pub(crate) params: BTreeMap<String, String>,
 }
+
+/// The parameters of a service that Dubbo looks for in the instance's node, too.
+const INSTANCE_PARAMS: [&str; 3] = ["timestamp", "weight", "warmup"];
 
 /// Reads the node of an instance of `application`; `None` for one that offers no service (revision 0).
 pub(crate) fn parse(application: &str, data: &[u8]) -> Result<Option<Instance>, Malformed> {
@@ -111,11 +116,15 @@ pub(crate) fn parse(application: &str, data: &[u8]) -> Result<Option<Instance>, 
         (_, Some(request)) => Storage::Local(request),
         (_, None) => Storage::Nowhere,
     };
+    let revision = revision.to_owned();
+    let mut params = node.payload.metadata;
+    params.retain(|key, _| INSTANCE_PARAMS.contains(&key.as_str()));
     Ok(Some(Instance {
         host: node.address,
         port,
-        revision: revision.to_owned(),
+        revision,
         storage,
+        params,
     }))
 }
 

@@ -1,5 +1,7 @@
 //! Instances that dubbo-go and others write, whole and broken.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -8,6 +10,21 @@ use crate::{Malformed, MetadataRequest};
 
 /// What dubbo-go 3.3.2 wrote for its sample provider.
 const DUBBO_GO: &str = include_str!("../../tests/data/dubbo-go-3.3.2-instance.json");
+
+/// What Dubbo for Java 3.3.6 wrote for a provider of the same service.
+const JAVA: &str = include_str!("../../tests/data/dubbo-java-3.3.6-instance.json");
+
+/// Writes an instance of `application`.
+fn written(application: &str) -> String {
+    write(
+        application,
+        "10.0.0.1",
+        20000,
+        "10.0.0.1:20000",
+        "abc",
+        "1795626670460",
+    )
+}
 
 fn node(metadata: Value) -> Vec<u8> {
     json!({"name": "app", "id": "10.0.0.1:20000", "address": "10.0.0.1", "port": 20000,
@@ -23,17 +40,14 @@ fn the_node_is_written_as_dubbo_go_reads_it() {
         r#"{"@class":"org.apache.dubbo.registry.zookeeper.ZookeeperInstance","id":"10.0.0.1:20000","name":"APP","metadata":{"#,
         r#""dubbo.endpoints":"[{\"port\":20000,\"protocol\":\"tri\"}]","#,
         r#""dubbo.metadata-service.url-params":"{\"port\":\"20000\",\"protocol\":\"tri\",\"version\":\"2.0.0\",\"group\":\"APP\"}","#,
-        r#""dubbo.metadata.revision":"abc","dubbo.metadata.storage-type":"local","meta-v":"2.0.0"}}}"#,
+        r#""dubbo.metadata.revision":"abc","dubbo.metadata.storage-type":"local","meta-v":"2.0.0","timestamp":"1795626670460"}}}"#,
     );
-    assert_eq!(
-        write("APP", "10.0.0.1", 20000, "10.0.0.1:20000", "abc"),
-        expected
-    );
+    assert_eq!(written("APP"), expected);
 }
 
 #[test]
 fn what_we_write_is_read_back() {
-    let text = write("app", "10.0.0.1", 20000, "10.0.0.1:20000", "abc");
+    let text = written("app");
     let request = MetadataRequest {
         host: "10.0.0.1".into(),
         port: 20000,
@@ -46,6 +60,7 @@ fn what_we_write_is_read_back() {
         port: 20000,
         revision: "abc".into(),
         storage: Storage::Local(request),
+        params: BTreeMap::from([("timestamp".into(), "1795626670460".into())]),
     };
     assert_eq!(parse("app", text.as_bytes()), Ok(Some(expected)));
 }
@@ -63,6 +78,22 @@ fn what_dubbo_go_writes_is_taken_without_asking_its_hessian_metadata_service() {
         instance.revision
     );
     assert_eq!(instance.storage, Storage::Nowhere);
+}
+
+#[test]
+fn what_java_writes_is_read_and_asked_over_triple() {
+    let instance = parse("java-server", JAVA.as_bytes()).unwrap().unwrap();
+    assert_eq!(
+        (instance.host.as_str(), instance.port),
+        ("10.77.0.1", 20010)
+    );
+    assert_eq!(instance.revision, "6fed56e5228d28d6e8c0f478c97ea08f");
+    let Storage::Local(request) = instance.storage else {
+        panic!("it tells its metadata: {:?}", instance.storage);
+    };
+    assert_eq!(request.address(), "10.77.0.1:20010");
+    let timestamp = ("timestamp".to_owned(), "1795626670460".to_owned());
+    assert_eq!(instance.params, BTreeMap::from([timestamp]));
 }
 
 #[test]
@@ -224,7 +255,7 @@ proptest! {
     fn every_registration_is_read_back(
         application in "[a-zA-Z0-9._\"\\\\ -]{1,20}", host in "[a-z0-9.]{1,15}", port in 1..=u16::MAX, revision in "[1-9a-f]{2,40}"
     ) {
-        let text = write(&application, &host, port, &format!("{host}:{port}"), &revision);
+        let text = write(&application, &host, port, &format!("{host}:{port}"), &revision, "1");
         let instance = parse(&application, text.as_bytes()).unwrap().unwrap();
         prop_assert_eq!((instance.host, instance.port, instance.revision), (host, port, revision));
     }

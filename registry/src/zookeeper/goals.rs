@@ -1,6 +1,7 @@
 //! What has to be in place for an announcement, as a state machine: what to ask ZooKeeper next, from what it answered so far.
 //!
-//! There are several goals (a mapping for each interface, then the instance; or a member), met one at a time.
+//! There are several goals (the instance, then a mapping for each interface; or a member), met one at a time. The mappings come
+//! last: a consumer that finds the application's name there finds an instance of it, too.
 //! Nothing here waits or talks to a server: the announcer performs each [`Operation`] and reports the [`Answer`]. Every goal
 //! begins with a read, so that it can begin anew at any point, whatever was or wasn't done before a connection broke.
 
@@ -48,7 +49,12 @@ impl Goals {
             .interfaces()
             .into_iter()
             .map(|interface| Goal::mapping(interface, registration.application()));
-        Self::new(mappings.chain([Goal::instance(registration)]).collect())
+        Self::new(
+            [Goal::instance(registration)]
+                .into_iter()
+                .chain(mappings)
+                .collect(),
+        )
     }
 
     pub(super) fn scrape_target(target: &ScrapeTarget) -> Self {

@@ -101,25 +101,21 @@ impl MetadataCache {
         if crate::name::reason(revision).is_some() {
             return Asked::default();
         }
-        let path = path::metadata(application, revision);
-        let (data, stat) = match nodes.peek(&path, false).await {
-            Ok(Some((data, stat, _))) => (data, stat),
-            Ok(None) => return Asked::default(),
-            Err(error) => {
-                debug!("{error}");
-                return Asked::default();
+        let mut asked = Asked::default();
+        for path in path::metadata(application, revision) {
+            match nodes.peek(&path, false).await {
+                Ok(None) => {}
+                Ok(Some((data, stat, _))) => match parse(&data) {
+                    Ok(info) => {
+                        asked.info = Some(Arc::new(info));
+                        break;
+                    }
+                    Err(reason) => asked.malformed = Some((path, stat.mzxid, reason)),
+                },
+                Err(error) => debug!("{error}"),
             }
-        };
-        match parse(&data) {
-            Ok(info) => Asked {
-                info: Some(Arc::new(info)),
-                malformed: None,
-            },
-            Err(reason) => Asked {
-                info: None,
-                malformed: Some((path, stat.mzxid, reason)),
-            },
         }
+        asked
     }
 
     async fn told(&self, request: MetadataRequest) -> Option<MetadataInfo> {
@@ -174,6 +170,18 @@ mod tests {
             info.services["greet.GreetService:tri"].params["weight"],
             "50"
         );
+    }
+
+    /// What Dubbo for Java 3.3.6 stored with `metadata-type=remote`.
+    const JAVA: &[u8] = include_bytes!("../../tests/data/dubbo-java-3.3.6-metadata.json");
+
+    #[test]
+    fn what_java_stored_is_read() {
+        let info = parse(JAVA).unwrap();
+        assert_eq!(info.app, "java-server");
+        let service = &info.services["greet.GreetService:tri"];
+        assert_eq!((service.protocol.as_str(), service.port), ("tri", 20010));
+        assert_eq!(service.params["methods"], "greet,greetAsync");
     }
 
     #[test]

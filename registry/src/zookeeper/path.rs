@@ -20,9 +20,13 @@ pub(super) fn instance(application: &str, id: &str) -> String {
     format!("/services/{application}/{id}")
 }
 
-/// The metadata of a revision, for applications that keep it in ZooKeeper.
-pub(super) fn metadata(application: &str, revision: &str) -> String {
-    format!("/dubbo/{application}/{revision}")
+/// Where applications that keep the metadata of a revision in ZooKeeper may have put it: Dubbo for Java and dubbo-go since 3.3
+/// at the first place, dubbo-go before that at the second.
+pub(super) fn metadata(application: &str, revision: &str) -> [String; 2] {
+    [
+        format!("/dubbo/metadata/{application}/{revision}"),
+        format!("/dubbo/{application}/{revision}"),
+    ]
 }
 
 /// The providers of an interface in the older, interface-level registration: the names of the children are URLs.

@@ -72,7 +72,7 @@ mod tests {
     const DUBBO_GO: &str = concat!(
         "tri%3A%2F%2F10.1.2.3%3A20000%2Fgreet.GreetService%3Fanyhost%3Dtrue%26application%3Ddubbo.io%26bean.name%3D",
         "GreetTripleServer%26cluster%3Dfailover%26interface%3Dgreet.GreetService%26loadbalance%3Drandom%26methods%3D",
-        "Greet%2Cgreet%26service.filter%3Decho%2Ctoken%26side%3Dprovider%26timestamp%3D1700000000%26weight%3D0",
+        "Greet%2Cgreet%26release%3Ddubbo-golang-3.3.2%26service.filter%3Decho%2Ctoken%26side%3Dprovider%26timestamp%3D1700000000%26weight%3D0",
     );
 
     fn reference() -> Reference {

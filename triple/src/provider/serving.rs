@@ -25,6 +25,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 pub struct Serving {
     pub(super) application: String,
     pub(super) services: Vec<ServiceInfo>,
+    pub(super) weight: u32,
     pub(super) address: SocketAddr,
     pub(super) connections: Connections,
     pub(super) health: Health,
@@ -54,7 +55,8 @@ impl Serving {
             host,
             self.address.port(),
             self.services.clone(),
-        )?;
+        )?
+        .weight(self.weight);
         // Consumers ask for the metadata as soon as they see the node.
         self.metadata.set(registration.metadata());
         let announcement = registry.register(registration);

@@ -59,13 +59,32 @@ fn a_provider_is_in_the_mapping_and_among_the_instances() {
 }
 
 #[test]
+fn whoever_finds_the_application_in_the_mapping_finds_its_instance() {
+    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    for session in 1..3 {
+        server.nodes.clear();
+        server.session = session;
+        machine.start(session);
+        while let Step::Perform(_, operation) = machine.step() {
+            let answer = server.perform(&operation);
+            machine.answer(answer);
+            assert!(
+                server.mapping().is_empty() || server.nodes.contains_key(INSTANCE),
+                "the mapping names an application without instances after {operation:?}"
+            );
+        }
+        assert_eq!(server.mapping(), "app");
+    }
+}
+
+#[test]
 fn nothing_is_written_where_everything_is_in_place() {
     let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     let before = server.nodes.clone();
     machine.start(1);
     assert_eq!(settle(&mut machine, &mut server), (2, 0));
-    machine.recheck(1);
+    machine.recheck(0);
     assert_eq!(settle(&mut machine, &mut server), (1, 0));
     assert_eq!(server.nodes, before);
 }
@@ -113,7 +132,7 @@ fn a_live_rival_is_met_with_pauses() {
     let pauses: Vec<_> = (0..4)
         .map(|_| {
             server.set(INSTANCE, "rival", 9);
-            machine.recheck(1);
+            machine.recheck(0);
             settle(&mut machine, &mut server).1
         })
         .collect();
@@ -136,7 +155,7 @@ fn two_registrations_of_one_address_in_one_process_slow_each_other_down() {
     let mut pauses = 0;
     for _ in 0..4 {
         for machine in &mut machines {
-            machine.recheck(1);
+            machine.recheck(0);
             pauses += settle(machine, &mut server).1;
         }
     }

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    MetadataInfo, Provider, Reference,
-    instance::Instance,
-    provider::{DEFAULT_WEIGHT, weight},
-};
+use crate::{MetadataInfo, Provider, Reference, instance::Instance, provider::weight};
 
 /// Makes a provider of an instance whose metadata is known; nothing when it offers something else.
 pub(super) fn described(
@@ -16,6 +12,8 @@ pub(super) fn described(
     info: &MetadataInfo,
 ) -> Option<Provider> {
     let service = info.find(reference)?;
+    let mut params = instance.params.clone();
+    params.extend(service.params.clone());
     Some(Provider {
         host: instance.host.clone(),
         port: instance.port,
@@ -23,9 +21,9 @@ pub(super) fn described(
         interface: service.name.clone(),
         group: service.group.clone(),
         version: service.version.clone(),
-        weight: weight(&service.params),
+        weight: weight(&params),
         listed: true,
-        params: Arc::new(service.params.clone()),
+        params: Arc::new(params),
     })
 }
 
@@ -42,8 +40,8 @@ pub(super) fn taken_as_it_is(
         interface: reference.interface().to_owned(),
         group: reference.service_group().to_owned(),
         version: reference.service_version().to_owned(),
-        weight: DEFAULT_WEIGHT,
+        weight: weight(&instance.params),
         listed: true,
-        params: Arc::default(),
+        params: Arc::new(instance.params.clone()),
     }
 }

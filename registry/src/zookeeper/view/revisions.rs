@@ -94,7 +94,7 @@ impl Revisions {
         self.known.retain(|(application, revision), _| {
             let keep = used.contains(&(application.as_str(), revision.as_str()));
             if !keep {
-                forgotten.insert(path::metadata(application, revision));
+                forgotten.extend(path::metadata(application, revision));
             }
             keep
         });

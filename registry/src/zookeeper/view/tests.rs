@@ -80,6 +80,7 @@ fn a_list_waits_for_the_reads_under_way_but_not_for_long() {
     assert_eq!(listed(&mut view, later), Some(vec![20002]));
     let (read, found) = held.unwrap();
     view.answer(&read, found, later);
+    settle(&mut view, &mut tree, later);
     assert_eq!(listed(&mut view, later), Some(vec![20001, 20002]));
 }
 
@@ -268,22 +269,26 @@ fn a_read_that_failed_is_made_again_later() {
 
 #[test]
 fn metadata_that_failed_is_asked_for_again_at_another_instance() {
-    let (mut view, mut tree, now) = (view(), Tree::of_app([20001, 20002]), Instant::now());
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
+    // On two hosts with one port, and so of one revision.
+    let services = registration("app", 20001).services().to_vec();
+    let second = Registration::new("app", "127.0.0.2", 20001, services).unwrap();
+    tree.put("app", &second.id(), second.node_data());
     tree.metadata.clear();
     view.start(true, now);
     settle(&mut view, &mut tree, now);
     assert_eq!(
         listed(&mut view, now),
-        Some(vec![20001, 20002]),
+        Some(vec![20001, 20001]),
         "taken as they are"
     );
     let revision = registration("app", 20001).revision();
     assert_eq!(tree.count(|read| matches!(read, Read::Metadata { .. })), 1);
-    let host_port = |view: &View| match view.storage("app", &revision) {
-        Some(Storage::Local(request)) => request.port,
+    let host = |view: &View| match view.storage("app", &revision) {
+        Some(Storage::Local(request)) => request.host,
         other => panic!("{other:?}"),
     };
-    assert_eq!(host_port(&view), 20002, "the first one has failed");
+    assert_eq!(host(&view), "127.0.0.2", "the first one has failed");
     let mut info = registration("app", 20001).metadata();
     info.services
         .values_mut()
