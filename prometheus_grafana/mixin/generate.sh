@@ -13,7 +13,7 @@ yaml() {
   jsonnet -S -e "std.manifestYamlDoc($1, indent_array_in_object=true)" | sed -E 's/^( *(- )?)"([A-Za-z_]+)":/\1\3:/'
 }
 
-mkdir -p "$top/prometheus_grafana/rules" "$top/kubernetes" "$top/docs"
+mkdir -p "$top/prometheus_grafana/rules" "$top/kubernetes/monitoring" "$top/docs"
 yaml "(import 'mixin.libsonnet').prometheusRules" >"$top/prometheus_grafana/rules/recording.yml"
 yaml "(import 'mixin.libsonnet').prometheusAlerts" >"$top/prometheus_grafana/rules/alerts.yml"
 jsonnet -e "(import 'mixin.libsonnet').grafanaDashboards['dubbo.json']" >"$top/grafana.json"
@@ -25,10 +25,10 @@ jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
   # The files' own groups, without their headers.
   sed -e 1,2d -e 's/^/  /' "$top/prometheus_grafana/rules/recording.yml"
   sed -e 1,2d -e 's/^/  /' "$top/prometheus_grafana/rules/alerts.yml"
-} >"$top/kubernetes/dubboPrometheusRule.yaml"
+} >"$top/kubernetes/monitoring/dubboPrometheusRule.yaml"
 {
   yaml "(import 'kubernetes.libsonnet').dashboard"
   echo 'data:'
   echo '  dubbo.json: |'
   sed 's/^/    /' "$top/grafana.json"
-} >"$top/kubernetes/dubboDashboard.yaml"
+} >"$top/kubernetes/monitoring/dubboDashboard.yaml"

@@ -6,8 +6,13 @@
     metadata: {
       name: 'dubbo-rules',
       namespace: 'monitoring',
-      // kube-prometheus's own Prometheus takes rules with these labels.
-      labels: { prometheus: 'k8s', role: 'alert-rules' },
+      labels: {
+        // The Prometheus of kube-prometheus takes rules with these labels in older versions, all of them in newer ones.
+        prometheus: 'k8s',
+        role: 'alert-rules',
+        // kube-prometheus-stack (Helm) takes only what has the label of its release, unless told otherwise.
+        release: 'kube-prometheus-stack',
+      },
     },
     // generate.sh appends the spec: the groups of both rule files.
   },

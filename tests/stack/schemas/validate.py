@@ -60,22 +60,71 @@ def strict(schema, top=False):
     return schema
 
 
-def kustomized():
-    """Returns what `kubectl apply -k kubernetes` would apply."""
-    command = ["kubectl", "kustomize", "kubernetes"] if shutil.which("kubectl") else ["go", "run", KUSTOMIZE, "build", "kubernetes"]
+def kustomized(folder):
+    """Returns what `kubectl apply -k` would apply. An old kubectl has a kustomize that knows no components."""
+    new = shutil.which("kubectl") and "--load-restrictor" in subprocess.run(["kubectl", "kustomize", "--help"], capture_output=True, text=True).stdout
+    command = ["kubectl", "kustomize", folder] if new else ["go", "run", KUSTOMIZE, "build", folder]
     return documents(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def named(objects, kind, name):
+    (one,) = (one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
+    return one
+
+
+def moved(objects):
+    """Everything of the overlay for another namespace is there, and looks there."""
+    assert named(objects, "Namespace", "shop")
+    for one in objects:
+        assert one["kind"] == "Namespace" or one["metadata"]["namespace"] == "shop", one
+        assert one["kind"] != "PodMonitor" or "namespaceSelector" not in one["spec"], one
+    (account,) = named(objects, "RoleBinding", "dubbo-pod-discovery")["subjects"]
+    assert account["namespace"] == "monitoring", account
+
+
+def released(objects):
+    """Everything that the chart's Prometheus selects by the label of the release has it; no Role is left."""
+    for one in objects:
+        assert one["metadata"]["labels"]["release"] == "kube-prometheus-stack", one
+        assert one["kind"] not in ("Role", "RoleBinding"), one
+
+
+def ensemble(objects):
+    """Three servers know each other by the names of their pods."""
+    spec = named(objects, "StatefulSet", "zookeeper")["spec"]
+    peers = named(objects, "Service", spec["serviceName"])["metadata"]["name"]
+    (container,) = spec["template"]["spec"]["containers"]
+    servers = {one["name"]: one.get("value") for one in container["env"]}["ZOO_SERVERS"]
+    first = spec["ordinals"]["start"]
+    numbers = range(first, first + spec["replicas"])
+    assert servers.split() == [f"server.{n}=zookeeper-{n}.{peers}:2888:3888;2181" for n in numbers], servers
+    assert len(container["volumeMounts"]) == 2 and len(container["ports"]) == 4, container
+
+
+# What each overlay promises besides valid objects.
+OVERLAYS = {
+    "kubernetes": None,
+    "kubernetes/overlays/kube-prometheus": None,
+    "kubernetes/overlays/helm": released,
+    "kubernetes/overlays/push": None,
+    "kubernetes/overlays/zookeeper-ensemble": ensemble,
+    "kubernetes/overlays/another-namespace": moved,
+}
 
 
 def kubernetes():
     schemas = custom_schemas()
-    written = {}
-    for path in sorted(glob.glob("kubernetes/*.yaml")):
-        if os.path.basename(path) == "kustomization.yaml":
-            continue
+    found = {folder.rstrip("/") for folder in glob.glob("kubernetes/overlays/*/")} | {"kubernetes"}
+    assert found == set(OVERLAYS), f"overlays that are not checked, or not there: {found ^ set(OVERLAYS)}"
+    groups = {}
+    for path in sorted(glob.glob("kubernetes/*.yaml") + glob.glob("kubernetes/examples/*.yaml")):
         with open(path, encoding="utf-8") as file:
-            written[path] = documents(file)
-    applied = kustomized()
-    for path, objects in [*written.items(), ("kubectl apply -k", applied)]:
+            groups[path] = documents(file)
+    for folder, promise in OVERLAYS.items():
+        groups[f"apply -k {folder}"] = applied = kustomized(folder)
+        if promise:
+            promise(applied)
+    for path, objects in groups.items():
         for one in objects:
             name = f"{path}: {one['kind']} {one['metadata']['name']}"
             if one["kind"] in schemas:

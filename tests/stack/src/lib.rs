@@ -2,12 +2,14 @@
 
 mod dashboard;
 mod files;
+mod manifests;
 mod native;
 mod rules;
 mod value;
 
 pub use dashboard::{Dashboard, expressions};
 pub use files::{all_yaml, json, path, text, tool, yaml};
+pub use manifests::{manifests, objects, template};
 pub use native::Native;
 pub use rules::rule_selectors;
 pub use value::{list, string};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use e2e::Program;
 use serde_json::Value;
-use stack::{all_yaml, list, string, yaml};
+use stack::{list, objects, string, template, yaml};
 
 /// Returns the default of an option, as `--help` shows it.
 fn default(help: &str, option: &str) -> String {
@@ -25,15 +25,11 @@ fn reads(help: &str, variable: &str) -> bool {
 
 /// Returns the containers of all manifests that run one of our programs, by the program.
 fn containers() -> Vec<(String, Value)> {
-    let resources = yaml("kubernetes/kustomization.yaml");
-    let files = list(&resources["resources"])
-        .iter()
-        .map(|file| format!("kubernetes/{}", string(file)));
-    let objects = files.flat_map(|file| all_yaml(&file));
-    let templates = objects.map(|object| match string(&object["kind"]) {
-        "CronJob" => object["spec"]["jobTemplate"]["spec"]["template"].clone(),
-        _ => object["spec"]["template"].clone(),
-    });
+    let objects = ["kubernetes", "kubernetes/push/daemon"]
+        .into_iter()
+        .flat_map(objects)
+        .collect::<Vec<_>>();
+    let templates = objects.iter().map(template);
     let containers = templates.flat_map(|template| list(&template["spec"]["containers"]).to_vec());
     containers
         .filter_map(|container| {

@@ -114,8 +114,8 @@ fn the_generated_files_are_those_of_the_mixin() {
         "docs/dashboard.svg",
         "prometheus_grafana/rules/recording.yml",
         "prometheus_grafana/rules/alerts.yml",
-        "kubernetes/dubboPrometheusRule.yaml",
-        "kubernetes/dubboDashboard.yaml",
+        "kubernetes/monitoring/dubboPrometheusRule.yaml",
+        "kubernetes/monitoring/dubboDashboard.yaml",
     ] {
         let generated =
             std::fs::read_to_string(folder.path().join(file)).expect("the script writes it");
@@ -128,12 +128,12 @@ fn the_generated_files_are_those_of_the_mixin() {
 
 #[test]
 fn kubernetes_gets_the_same_rules_and_the_same_dashboard() {
-    let rule = yaml("kubernetes/dubboPrometheusRule.yaml");
+    let rule = yaml("kubernetes/monitoring/dubboPrometheusRule.yaml");
     let mut groups = list(&yaml("prometheus_grafana/rules/recording.yml")["groups"]).to_vec();
     groups.extend_from_slice(list(&yaml("prometheus_grafana/rules/alerts.yml")["groups"]));
     assert_eq!(rule["spec"]["groups"], Value::Array(groups));
 
-    let map = yaml("kubernetes/dubboDashboard.yaml");
+    let map = yaml("kubernetes/monitoring/dubboDashboard.yaml");
     let dashboard = map["data"]["dubbo.json"]
         .as_str()
         .expect("the map holds a text");

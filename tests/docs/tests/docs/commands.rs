@@ -6,7 +6,7 @@ use std::process::Command;
 
 use docs::{Code, Document};
 use e2e::Program;
-use stack::{Native, all_yaml, path, tool, yaml};
+use stack::{Native, all_yaml, path, tool};
 use test_servers::{LONG, Process, eventually, get};
 
 /// A reader who does what the README says, in its order, and leaves running what runs until it is stopped.
@@ -73,7 +73,7 @@ impl Reader {
                 "kubectl"
             }
             ["kubectl", "apply", "-k", folder] => {
-                assert!(yaml(&format!("{folder}/kustomization.yaml"))["resources"].is_array());
+                assert!(!stack::manifests(folder).is_empty(), "{command}");
                 "kubectl"
             }
             ["curl", ..] => {

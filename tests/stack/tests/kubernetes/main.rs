@@ -1,21 +1,19 @@
 //! The manifests fit the programs and each other; their schemas are checked by `tests/stack/schemas`.
 
+mod applying;
+mod operating;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stack::{all_yaml, list, path, string, text, yaml};
+use stack::{list, string, text};
 
-/// Returns the files that kustomize applies.
-fn files() -> Vec<String> {
-    let kustomization = yaml("kubernetes/kustomization.yaml");
-    list(&kustomization["resources"])
-        .iter()
-        .map(|file| format!("kubernetes/{}", string(file)))
-        .collect()
-}
-
+/// Returns what `kubectl apply -k kubernetes` applies, and the cleaner in its other form.
 fn objects() -> Vec<Value> {
-    files().iter().flat_map(|file| all_yaml(file)).collect()
+    ["kubernetes", "kubernetes/push/daemon"]
+        .into_iter()
+        .flat_map(stack::objects)
+        .collect()
 }
 
 fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
@@ -57,26 +55,6 @@ fn port<'a>(template: &'a Value, name: &str) -> Option<&'a Value> {
     containers
         .flat_map(|container| list(&container["ports"]))
         .find(|port| port["name"] == name)
-}
-
-#[test]
-fn every_manifest_is_applied_by_kustomize() {
-    let mut there: Vec<_> = std::fs::read_dir(path("kubernetes"))
-        .expect("the folder is there")
-        .map(|file| {
-            format!(
-                "kubernetes/{}",
-                file.expect("it can be read").file_name().display()
-            )
-        })
-        .filter(|file| file.ends_with(".yaml") && !file.ends_with("kustomization.yaml"))
-        // The cleaner as a daemon is there for those who prefer it to the CronJob.
-        .filter(|file| !file.ends_with("pgw-cleaner-deployment.yaml"))
-        .collect();
-    there.sort();
-    let mut applied = files();
-    applied.sort();
-    assert_eq!(applied, there);
 }
 
 #[test]
@@ -130,6 +108,18 @@ fn each_pod_monitor_selects_its_processes_and_nothing_else() {
             Some("/prometheus"),
             vec!["dubbo-server", "dubbo-client"],
         ),
+        (
+            "zookeeper",
+            "dubbo-system",
+            Some("/metrics"),
+            vec!["zookeeper"],
+        ),
+        (
+            "pgw-cleaner",
+            "dubbo-system",
+            Some("/metrics"),
+            vec!["pgw-cleaner"],
+        ),
         ("pushgateway", "monitoring", None, vec!["pushgateway"]),
     ] {
         let monitor = named(&objects, "PodMonitor", name);
@@ -142,6 +132,7 @@ fn each_pod_monitor_selects_its_processes_and_nothing_else() {
         assert_eq!(namespaces, [namespace]);
         let endpoint = &monitor["spec"]["podMetricsEndpoints"][0];
         assert_eq!(endpoint["path"].as_str(), path);
+        assert_eq!(endpoint["interval"], "15s", "{name}");
         let mut selected = Vec::new();
         for (name, template) in workloads(&objects) {
             if matches(
@@ -163,8 +154,8 @@ fn each_pod_monitor_selects_its_processes_and_nothing_else() {
 #[test]
 fn prometheus_may_look_into_the_namespace() {
     let objects = objects();
-    let role = named(&objects, "Role", "prometheus-k8s");
-    let binding = named(&objects, "RoleBinding", "prometheus-k8s");
+    let role = named(&objects, "Role", "dubbo-pod-discovery");
+    let binding = named(&objects, "RoleBinding", "dubbo-pod-discovery");
     assert_eq!(role["metadata"]["namespace"], "dubbo-system");
     assert_eq!(binding["metadata"]["namespace"], "dubbo-system");
     assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
@@ -173,7 +164,11 @@ fn prometheus_may_look_into_the_namespace() {
         .flat_map(|rule| list(&rule["resources"]))
         .map(string)
         .collect();
-    assert!(resources.contains("pods"), "{resources:?}");
+    assert_eq!(
+        resources,
+        BTreeSet::from(["pods"]),
+        "a PodMonitor needs pods and nothing else"
+    );
     for rule in list(&role["rules"]) {
         assert_eq!(list(&rule["verbs"]), ["get", "list", "watch"]);
     }
