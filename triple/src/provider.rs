@@ -19,9 +19,9 @@ use crate::runtime::Workers;
 mod deadline;
 mod descriptor;
 mod health;
-mod json;
 mod listener;
 mod metadata;
+mod protocol;
 mod routes;
 mod serving;
 
@@ -30,9 +30,9 @@ pub use serving::{ServeError, Serving};
 
 use deadline::Deadline;
 use health::Health;
-use json::Json;
 use listener::Connections;
 use metadata::Metadata;
+use protocol::{Methods, Protocols};
 use routes::Routes;
 
 /// A provider that is being put together.
@@ -42,7 +42,7 @@ pub struct Provider {
     routes: Routes,
     services: Vec<ServiceInfo>,
     descriptors: Vec<&'static [u8]>,
-    methods: json::Methods,
+    methods: Methods,
     metrics: Option<Metrics>,
     weight: u32,
 }
@@ -56,7 +56,7 @@ impl Provider {
             routes: Routes::default(),
             services: Vec::new(),
             descriptors: Vec::new(),
-            methods: json::Methods::new(),
+            methods: Methods::default(),
             metrics: None,
             weight: DEFAULT_WEIGHT,
         }
@@ -104,11 +104,9 @@ impl Provider {
                 .collect(),
             ..ServiceInfo::default()
         });
-        self.methods.extend(
-            methods
-                .into_iter()
-                .map(|method| (json::path(&method), method)),
-        );
+        methods
+            .into_iter()
+            .for_each(|method| self.methods.add(method));
         if !self.descriptors.contains(&descriptors) {
             self.descriptors.push(descriptors);
         }
@@ -153,10 +151,10 @@ impl Provider {
         let connections = match &self.metrics {
             Some(metrics) => {
                 let layer = ProviderLayer::new(metrics, &measured(&self.services));
-                let service = Json::new(layer.layer(service), self.methods);
+                let service = Protocols::new(layer.layer(service), self.methods);
                 Connections::accept(listener, workers, service)
             }
-            None => Connections::accept(listener, workers, Json::new(service, self.methods)),
+            None => Connections::accept(listener, workers, Protocols::new(service, self.methods)),
         };
         Ok(Serving {
             application: self.application,

@@ -4,35 +4,34 @@ use bytes::Bytes;
 use prost::Message;
 use tonic::{Code, Status};
 
+mod details;
+mod written;
+
+use details::Details;
+pub(crate) use written::{Caller, complete};
+
 /// Dubbo's code for an error that the business logic answered with; gRPC itself ends at 16.
 ///
-/// dubbo-go calls it `CodeBizError`. tonic has no such [`Code`], so it travels as [`Code::Unknown`] with the number in
-/// `grpc-status-details-bin`, which dubbo-go reads first.
+/// dubbo-go calls it `CodeBizError`. tonic has no such [`Code`], so a handler's status is [`Code::Unknown`] with the number in its
+/// details; a [`Provider`](crate::Provider) writes it into `grpc-status` as well. Dubbo's Java consumer, which does not know it,
+/// gets UNKNOWN.
 pub const BUSINESS_CODE: i32 = 17;
-
-/// `google.rpc.Status` as far as gRPC's trailers use it.
-#[derive(Clone, PartialEq, Message)]
-struct Details {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-}
 
 /// Returns the status that Dubbo consumers take for a business error: counted as such, and not retried.
 pub fn business_error(message: impl Into<String>) -> Status {
-    let message = message.into();
-    let details = Details {
-        code: BUSINESS_CODE,
-        message: message.clone(),
-    };
+    let mut message = message.into();
+    // The provider cuts what goes out at the same length; done here, the text is not encoded in full first.
+    message.truncate(written::cut(&message).len());
+    let details = Details::new(BUSINESS_CODE, message.clone());
     Status::with_details(Code::Unknown, message, Bytes::from(details.encode_to_vec()))
 }
 
-/// Returns the number that the status had on the wire: the code in its details where it has any, else its own.
+/// Returns the number that the status had on the wire: its own, or the one in its details where that is beyond gRPC's 16.
 #[must_use]
 pub fn wire_code(status: &Status) -> i32 {
-    details_code(status.details()).unwrap_or(status.code() as i32)
+    details_code(status.details())
+        .filter(|code| *code > Code::Unauthenticated as i32)
+        .unwrap_or(status.code() as i32)
 }
 
 /// Returns the code in the details of a status; none where there are no such details, or with the code of a success.

@@ -8,6 +8,8 @@ use crate::outcome::Outcome;
 
 const STATUS: &str = "grpc-status";
 const DETAILS: &str = "grpc-status-details-bin";
+/// gRPC's largest code.
+const LARGEST: i64 = 16;
 const CONTENT_TYPE: &str = "content-type";
 
 /// Peers write binary headers with padding and without.
@@ -81,7 +83,7 @@ fn of_headers(headers: &HeaderMap) -> Option<Outcome> {
 
 /// Reads the code of a `google.rpc.Status`, its field 1: <https://protobuf.dev/programming-guides/encoding/>.
 ///
-/// None for what is malformed, and for a code of 0, which no failure has.
+/// None for what is malformed, and for codes that the header itself can carry in any implementation: there the header is right.
 fn code_of_details(base64: &[u8]) -> Option<i64> {
     let bytes = BASE64.decode(base64).ok()?;
     let mut rest = &bytes[..];
@@ -102,7 +104,7 @@ fn code_of_details(base64: &[u8]) -> Option<i64> {
             _ => return None,
         }
     }
-    code.filter(|code| *code != 0)
+    code.filter(|code| *code > LARGEST)
 }
 
 fn varint(rest: &mut &[u8]) -> Option<u64> {
@@ -146,6 +148,17 @@ mod tests {
             of_headers(&headers("2", Some(&business))),
             Some(Outcome::BUSINESS)
         );
+    }
+
+    #[test]
+    fn details_with_a_code_that_grpc_knows_leave_the_status() {
+        for code in [1, 5, 16] {
+            assert_eq!(
+                of_headers(&headers("14", Some(&[8, code]))),
+                Some(Outcome::UNAVAILABLE),
+                "{code}"
+            );
+        }
     }
 
     #[test]

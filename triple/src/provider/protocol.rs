@@ -1,10 +1,9 @@
-//! Unary calls as JSON over plain HTTP, on the same port: `curl -H 'Content-Type: application/json' -d '{"name":"Dubbo"}'
-//! http://localhost:20000/greet.GreetService/Greet`.
+//! The protocols that are spoken on a provider's port, told by a request's content type: gRPC, and unary calls as JSON over plain HTTP,
+//! `curl -H 'Content-Type: application/json' -d '{"name":"Dubbo"}' http://localhost:20000/greet.GreetService/Greet`.
 //!
 //! A JSON request becomes a gRPC request here, outside everything else, so that metrics, deadlines, groups and versions
 //! treat it like any other call. Statuses and error bodies are dubbo-go's (`protocol/triple/triple_protocol/protocol_triple.go`).
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, Ready, ready};
@@ -13,7 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::future::Either;
+use futures_util::TryFutureExt;
+use futures_util::future::{Either, MapOk};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
@@ -21,25 +21,24 @@ use http_body_util::{Either as EitherBody, Full};
 use prost_reflect::MethodDescriptor;
 use tower_service::Service;
 
+mod answer;
+mod caller;
 mod error;
+mod methods;
 mod transcode;
 
-/// The unary methods that can be called with JSON, by their path.
-pub(super) type Methods = HashMap<String, MethodDescriptor>;
+pub(super) use methods::Methods;
 
-/// Returns the path of a method, as requests name it.
-pub(super) fn path(method: &MethodDescriptor) -> String {
-    format!("/{}/{}", method.parent_service().full_name(), method.name())
-}
+use answer::{GrpcAnswer, GrpcBody};
 
-/// A service that understands JSON besides gRPC.
+/// A service that understands every protocol of the port; the one inside understands gRPC.
 #[derive(Clone, Debug)]
-pub(super) struct Json<S> {
+pub(super) struct Protocols<S> {
     inner: S,
     methods: Arc<Methods>,
 }
 
-impl<S> Json<S> {
+impl<S> Protocols<S> {
     pub(super) fn new(inner: S, methods: Methods) -> Self {
         Self {
             inner,
@@ -55,7 +54,7 @@ enum Kind {
     Refused(StatusCode),
 }
 
-impl<S> Json<S> {
+impl<S> Protocols<S> {
     fn kind<B>(&self, request: &Request<B>) -> Kind {
         let content_type = request.headers().get(CONTENT_TYPE);
         let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
@@ -109,9 +108,12 @@ fn refused(status: StatusCode) -> Response<Full<Bytes>> {
 /// The body of a request that was gRPC when it came, or was made so here.
 type RequestBody<Q> = EitherBody<Q, Full<Bytes>>;
 
-type Answer<B> = Result<Response<EitherBody<B, Full<Bytes>>>, Infallible>;
+/// The body of an answer: gRPC's, or a whole one.
+type AnswerBody<B> = EitherBody<GrpcBody<B>, Full<Bytes>>;
 
-impl<S, Q, B> Service<Request<Q>> for Json<S>
+type Answer<B> = Result<Response<AnswerBody<B>>, Infallible>;
+
+impl<S, Q, B> Service<Request<Q>> for Protocols<S>
 where
     S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -121,10 +123,10 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Response = Response<EitherBody<B, Full<Bytes>>>;
+    type Response = Response<AnswerBody<B>>;
     type Error = Infallible;
     type Future = Either<
-        GrpcAnswer<S::Future>,
+        MapOk<GrpcAnswer<S::Future>, fn(Response<GrpcBody<B>>) -> Response<AnswerBody<B>>>,
         Either<Pin<Box<dyn Future<Output = Answer<B>> + Send>>, Ready<Answer<B>>>,
     >;
 
@@ -132,11 +134,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Q>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
+        self.methods.correct(request.uri_mut());
         match self.kind(&request) {
-            Kind::Grpc => Either::Left(GrpcAnswer {
-                call: self.inner.call(request.map(EitherBody::Left)),
-            }),
+            Kind::Grpc => {
+                let caller = caller::of(request.headers());
+                let call = self.inner.call(request.map(EitherBody::Left));
+                let answer = GrpcAnswer::new(call, caller);
+                Either::Left(answer.map_ok(|response| response.map(EitherBody::Left)))
+            }
             Kind::Json(method) => {
                 let inner = self.inner.clone();
                 Either::Right(Either::Left(Box::pin(async move {
@@ -149,26 +155,5 @@ where
                 Either::Right(Either::Right(ready(Ok(answer))))
             }
         }
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// The answer to a gRPC request, untouched.
-    #[derive(Debug)]
-    pub(super) struct GrpcAnswer<F> {
-        #[pin]
-        call: F,
-    }
-}
-
-impl<F, B> Future for GrpcAnswer<F>
-where
-    F: Future<Output = Result<Response<B>, Infallible>>,
-{
-    type Output = Answer<B>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = self.project().call.poll(cx);
-        answer.map_ok(|response| response.map(EitherBody::Left))
     }
 }
