@@ -60,7 +60,7 @@ final class Options {
         return bootstrap;
     }
 
-    /** With every group of metrics that Dubbo has for the asking. */
+    /** With every group of Dubbo's own metrics. */
     private static MetricsConfig metrics() {
         MetricsConfig metrics = new MetricsConfig();
         metrics.setProtocol("prometheus");
@@ -68,8 +68,6 @@ final class Options {
         metrics.setEnableRegistry(true);
         metrics.setEnableMetadata(true);
         metrics.setEnableThreadpool(true);
-        metrics.setEnableJvm(true);
-        metrics.setEnableMetricsInit(true);
         AggregationConfig aggregation = new AggregationConfig();
         aggregation.setEnabled(true);
         metrics.setAggregation(aggregation);
