@@ -32,6 +32,7 @@ mod name;
 mod observer;
 mod provider;
 mod reference;
+mod register_mode;
 mod registration;
 mod registry;
 mod scrape_target;
@@ -46,6 +47,7 @@ pub use metadata::{MetadataError, MetadataInfo, MetadataRequest, MetadataSource,
 pub use observer::{Notification, Observer, SessionEvent};
 pub use provider::{DEFAULT_WEIGHT, Provider};
 pub use reference::Reference;
+pub use register_mode::RegisterMode;
 pub use registration::{Registration, ServiceInfo};
 pub use registry::Registry;
 pub use scrape_target::ScrapeTarget;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    DEFAULT_WEIGHT, Error, MetadataInfo, ServiceMetadata, instance,
+    DEFAULT_WEIGHT, Error, MetadataInfo, RegisterMode, ServiceMetadata, instance,
     instance::{TRIPLE, json},
     name, provider,
     reference::service_key,
@@ -39,6 +39,7 @@ pub struct Registration {
     port: u16,
     services: Vec<ServiceInfo>,
     weight: u32,
+    register_mode: RegisterMode,
     /// Of the start, since 1970.
     timestamp_milliseconds: u128,
 }
@@ -66,6 +67,7 @@ impl Registration {
             port,
             services,
             weight: DEFAULT_WEIGHT,
+            register_mode: RegisterMode::default(),
             timestamp_milliseconds: started.as_millis(),
         })
     }
@@ -75,6 +77,13 @@ impl Registration {
     #[must_use]
     pub fn weight(mut self, weight: u32) -> Self {
         self.weight = weight;
+        self
+    }
+
+    /// Sets which of Dubbo's two registrations are made, both without this.
+    #[must_use]
+    pub fn register_mode(mut self, mode: RegisterMode) -> Self {
+        self.register_mode = mode;
         self
     }
 
@@ -156,6 +165,11 @@ impl Registration {
     /// instances share a revision.
     pub(crate) fn timestamp(&self) -> String {
         self.timestamp_milliseconds.to_string()
+    }
+
+    /// Returns which registrations are to be made.
+    pub(crate) fn mode(&self) -> RegisterMode {
+        self.register_mode
     }
 
     fn describe(&self, revision: String) -> MetadataInfo {

@@ -1,16 +1,20 @@
 //! What has to be in place for an announcement, as a state machine: what to ask ZooKeeper next, from what it answered so far.
 //!
-//! There are several goals (the instance, then a mapping for each interface; or a member), met one at a time. The mappings come
-//! last: a consumer that finds the application's name there finds an instance of it, too.
+//! There are several goals (the instance, the URLs of its services, then a mapping for each interface; or a member), met one at a
+//! time. The mappings come last: a consumer that finds the application's name there finds an instance of it, too.
 //! Nothing here waits or talks to a server: the announcer performs each [`Operation`] and reports the [`Answer`]. Every goal
 //! begins with a read, so that it can begin anew at any point, whatever was or wasn't done before a connection broke.
 
 use std::collections::{HashSet, VecDeque};
 
-use super::node::{Answer, Operation};
+use super::{
+    node::{Answer, Operation},
+    path,
+};
 use crate::{Registration, ScrapeTarget};
 
 mod goal;
+mod url;
 
 use goal::{Goal, Next};
 
@@ -45,16 +49,21 @@ pub(super) struct Goals {
 
 impl Goals {
     pub(super) fn provider(registration: &Registration) -> Self {
-        let mappings = registration
-            .interfaces()
-            .into_iter()
-            .map(|interface| Goal::mapping(interface, registration.application()));
-        Self::new(
-            [Goal::instance(registration)]
-                .into_iter()
-                .chain(mappings)
-                .collect(),
-        )
+        let (mode, interfaces) = (registration.mode(), registration.interfaces());
+        let mut all = Vec::new();
+        if mode.has_instance() {
+            all.push(Goal::instance(registration));
+        }
+        if mode.has_interfaces() {
+            all.extend(Goal::urls(registration));
+            let folders = interfaces.iter().flat_map(|name| path::companions(name));
+            all.extend(folders.map(Goal::folder));
+        }
+        if mode.has_instance() {
+            let mapping = |interface: &&str| Goal::mapping(interface, registration.application());
+            all.extend(interfaces.iter().map(mapping));
+        }
+        Self::new(all)
     }
 
     pub(super) fn scrape_target(target: &ScrapeTarget) -> Self {

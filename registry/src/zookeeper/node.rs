@@ -35,6 +35,8 @@ pub(super) enum Operation {
     Delete { path: String, version: i32 },
     /// List the ephemeral nodes of this session whose paths begin so.
     Owned { prefix: String },
+    /// List the children of a node.
+    List { path: String },
 }
 
 /// What kind of node to create.
@@ -63,6 +65,8 @@ pub(super) enum Answer {
     Conflict,
     /// The nodes of this session.
     Owned(Vec<String>),
+    /// The names of the children.
+    Children(Vec<String>),
 }
 
 /// Nodes with these rights are made by a process that has authenticated itself.
@@ -135,6 +139,10 @@ impl Nodes {
                 Err(ZkError::Unimplemented) => Answer::Owned(Vec::new()),
                 Err(error) => return Err(failed("list", prefix, error)),
             },
+            Operation::List { path } => {
+                let children = self.children(path).await?;
+                children.map_or(Answer::Absent, Answer::Children)
+            }
         };
         Ok((answer, None))
     }

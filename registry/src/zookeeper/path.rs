@@ -31,8 +31,17 @@ pub(super) fn metadata(application: &str, revision: &str) -> [String; 2] {
 
 /// The providers of an interface in the older, interface-level registration: the names of the children are URLs.
 pub(super) fn providers(interface: &str) -> String {
+    category(interface, "providers")
+}
+
+/// What else consumers and Dubbo Admin keep of an interface. They make these nodes, too, but may not be allowed to.
+pub(super) fn companions(interface: &str) -> [String; 3] {
+    ["configurators", "routers", "consumers"].map(|name| category(interface, name))
+}
+
+fn category(interface: &str, name: &str) -> String {
     let interface: String = byte_serialize(interface.as_bytes()).collect();
-    format!("/dubbo/{interface}/providers")
+    format!("/dubbo/{interface}/{name}")
 }
 
 /// Returns the node that holds `path`.

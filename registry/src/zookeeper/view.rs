@@ -53,8 +53,8 @@ pub(super) struct View {
     mapping: Watched,
     urls: Watched,
     url_providers: Vec<Provider>,
-    /// The names of the children behind `url_providers`, usable or not.
-    url_names: usize,
+    /// The addresses in the names behind `url_providers`, whether those are usable or not.
+    url_addresses: Vec<Option<String>>,
     applications: BTreeMap<String, Application>,
     revisions: Revisions,
     last_resort: LastResort,
@@ -88,7 +88,7 @@ impl View {
             mapping: Watched::default(),
             urls: Watched::default(),
             url_providers: Vec::new(),
-            url_names: 0,
+            url_addresses: Vec::new(),
             applications: BTreeMap::new(),
             revisions: Revisions::default(),
             last_resort: LastResort::new(last_resort),
@@ -257,7 +257,14 @@ impl View {
 
     /// Collects what is offered now, and how many instances are listed.
     fn collect(&mut self) -> (Vec<Provider>, usize) {
-        let (mut providers, mut listed) = (Vec::new(), self.url_names);
+        // Most providers are registered both ways.
+        let instances = |address: &str| {
+            let mut applications = self.applications.values();
+            applications.any(|known| known.instances.contains_key(address))
+        };
+        let urls = self.url_addresses.iter();
+        let alone = urls.filter(|address| !address.as_deref().is_some_and(instances));
+        let (mut providers, mut listed) = (Vec::new(), alone.count());
         for (application, known) in &mut self.applications {
             listed += known.instances.len();
             for node in known.instances.values_mut() {

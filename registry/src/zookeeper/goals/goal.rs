@@ -1,9 +1,12 @@
 //! One goal of an announcement, and what each answer means for it.
 
-use super::super::{
-    mapping,
-    node::{Answer, Kind, Operation},
-    path,
+use super::{
+    super::{
+        mapping,
+        node::{Answer, Kind, Operation},
+        path, url,
+    },
+    url::UrlNode,
 };
 use crate::{Registration, ScrapeTarget};
 
@@ -18,6 +21,10 @@ pub(super) enum Goal {
         data: Vec<u8>,
         place: Place,
     },
+    /// A service is in its interface's list of providers, in our session.
+    Url(UrlNode),
+    /// There is a node that belongs to nobody.
+    Folder { path: String },
     /// There is one member with our data in our session.
     Member { data: Vec<u8>, member: Member },
 }
@@ -72,6 +79,18 @@ impl Goal {
         }
     }
 
+    /// Makes the goals of all services, for interface-level consumers.
+    pub(super) fn urls(registration: &Registration) -> Vec<Self> {
+        let node = |(interface, name): (String, String)| {
+            Self::Url(UrlNode::new(path::providers(&interface), name))
+        };
+        url::names(registration).into_iter().map(node).collect()
+    }
+
+    pub(super) fn folder(path: String) -> Self {
+        Self::Folder { path }
+    }
+
     pub(super) fn member(target: &ScrapeTarget) -> Self {
         Self::Member {
             data: target.node_data().into_bytes(),
@@ -79,15 +98,16 @@ impl Goal {
         }
     }
 
-    /// Tells whether it has to be taken back. Mappings stay: they belong to the application.
+    /// Tells whether it has to be taken back. Mappings and folders stay: they belong to all instances.
     pub(super) fn is_withdrawable(&self) -> bool {
-        !matches!(self, Self::Mapping { .. })
+        !matches!(self, Self::Mapping { .. } | Self::Folder { .. })
     }
 
     /// Begins anew on another connection.
     pub(super) fn begin(&mut self, new_session: bool) {
         match self {
             Self::Instance { place, .. } if new_session => *place = Place::Unknown,
+            Self::Url(node) => node.begin(new_session),
             Self::Member {
                 member: member @ Member::Candidates(_),
                 ..
@@ -99,9 +119,10 @@ impl Goal {
     /// How to begin.
     pub(super) fn first(&self) -> Operation {
         match self {
-            Self::Mapping { path, .. } | Self::Instance { path, .. } => {
+            Self::Mapping { path, .. } | Self::Instance { path, .. } | Self::Folder { path } => {
                 Operation::Read { path: path.clone() }
             }
+            Self::Url(node) => node.first(),
             Self::Member {
                 member: Member::At(path),
                 ..
@@ -182,6 +203,16 @@ impl Goal {
                 }),
                 _ => Next::Again,
             },
+            Self::Url(node) => node.answered(answer, session),
+            Self::Folder { path } => match answer {
+                Answer::Node { .. } => Next::Met,
+                Answer::Absent => Next::Perform(Operation::Create {
+                    path: path.clone(),
+                    data: Vec::new(),
+                    kind: Kind::Persistent,
+                }),
+                _ => Next::Again,
+            },
             Self::Member { data: ours, member } => match (answer, &mut *member) {
                 (Answer::Node { owner, data, .. }, Member::At(_))
                     if owner == session && data == *ours =>
@@ -219,7 +250,8 @@ impl Goal {
         own: impl Fn(i64) -> bool,
     ) -> Next {
         match self {
-            Self::Mapping { .. } => Next::Met,
+            Self::Mapping { .. } | Self::Folder { .. } => Next::Met,
+            Self::Url(node) => node.taken_back(&answer, own),
             Self::Instance { path, .. }
             | Self::Member {
                 member: Member::At(path),
@@ -261,7 +293,7 @@ impl Member {
 }
 
 impl Place {
-    fn held(self) -> Self {
+    pub(super) fn held(self) -> Self {
         match self {
             Self::Unknown => Self::Held { losses: 0 },
             held => held,
@@ -269,7 +301,7 @@ impl Place {
     }
 
     /// Takes the place: at once the first time, and as one among rivals when it was lost before.
-    fn claim(&mut self, operation: Operation) -> Next {
+    pub(super) fn claim(&mut self, operation: Operation) -> Next {
         match self {
             Self::Unknown => Next::Perform(operation),
             Self::Held { losses } => {

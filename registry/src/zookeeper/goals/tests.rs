@@ -2,20 +2,23 @@
 
 mod server;
 mod turns;
+mod urls;
 
 use self::server::Server;
 use super::*;
-use crate::ServiceInfo;
+use crate::{RegisterMode, ServiceInfo};
 
 const INSTANCE: &str = "/services/app/127.0.0.1:20000";
 const MAPPING: &str = "/dubbo/mapping/a.A";
+const PROVIDERS: &str = "/dubbo/a.A/providers/";
 
 fn registration() -> Registration {
     let service = ServiceInfo {
         interface: "a.A".into(),
         ..ServiceInfo::default()
     };
-    Registration::new("app", "127.0.0.1", 20000, vec![service]).unwrap()
+    let registration = Registration::new("app", "127.0.0.1", 20000, vec![service]).unwrap();
+    registration.register_mode(RegisterMode::Instance)
 }
 
 fn target() -> ScrapeTarget {

@@ -124,7 +124,7 @@ impl View {
         };
         let folder = path::providers(self.reference.interface());
         let mut malformed = HashSet::new();
-        self.url_names = names.len();
+        self.url_addresses = names.iter().map(|name| url::address(name)).collect();
         self.url_providers = Vec::new();
         for name in names {
             match url::parse(&self.reference, &name) {

@@ -79,6 +79,12 @@ impl Server {
                     .filter(|(path, node)| path.starts_with(prefix) && node.2 == self.session);
                 Answer::Owned(own.map(|(path, _)| path.clone()).collect())
             }
+            Operation::List { path } => {
+                let folder = format!("{path}/");
+                let children = self.nodes.keys();
+                let names = children.filter_map(|path| path.strip_prefix(&folder));
+                Answer::Children(names.map(str::to_owned).collect())
+            }
         }
     }
 

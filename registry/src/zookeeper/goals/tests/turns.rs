@@ -2,10 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::{INSTANCE, MAPPING, registration, server::Server, settle, target};
-use crate::zookeeper::{
-    goals::{Goals, Step},
-    mapping,
+use super::{INSTANCE, MAPPING, PROVIDERS, registration, server::Server, settle, target};
+use crate::{
+    RegisterMode,
+    zookeeper::{
+        goals::{Goals, Step},
+        mapping,
+    },
 };
 
 /// What may go wrong around one operation.
@@ -30,6 +33,8 @@ enum Turn {
     /// The instance's node is deleted, or taken by somebody.
     Delete,
     Rival,
+    /// Everything that interface-level consumers see is deleted.
+    DeleteUrls,
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -42,6 +47,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         1 => Just(Turn::Overwrite),
         1 => Just(Turn::Delete),
         1 => Just(Turn::Rival),
+        1 => Just(Turn::DeleteUrls),
     ]
 }
 
@@ -51,7 +57,8 @@ proptest! {
     #[test]
     fn everything_is_in_place_in_the_end(turns in proptest::collection::vec(turn(), 0..80), withdraw in any::<bool>()) {
         let mut server = Server { session: 1, ..Server::default() };
-        let mut machines = [Goals::provider(&registration()), Goals::scrape_target(&target())];
+        let registration = registration().register_mode(RegisterMode::All);
+        let mut machines = [Goals::provider(&registration), Goals::scrape_target(&target())];
         let mut joined: Vec<String> = Vec::new();
         machines.iter_mut().for_each(|machine| machine.start(1));
         for (turn, number) in turns.into_iter().zip(0_usize..) {
@@ -93,16 +100,19 @@ proptest! {
                 }
                 Turn::Delete => drop(server.nodes.remove(INSTANCE)),
                 Turn::Rival => server.set(INSTANCE, "rival", 99),
+                Turn::DeleteUrls => server.nodes.retain(|path, _| !path.starts_with(PROVIDERS)),
             }
         }
         // The watches tell of everything in the end.
         for machine in &mut machines {
             settle(machine, &mut server);
-            (0..2).for_each(|goal| machine.recheck(goal));
+            (0..6).for_each(|goal| machine.recheck(goal));
             settle(machine, &mut server);
         }
         let session = server.session;
         prop_assert_eq!(server.below("/services"), [(INSTANCE, session)]);
+        let urls = server.below(PROVIDERS);
+        prop_assert_eq!(urls.iter().map(|(_, owner)| *owner).collect::<Vec<_>>(), [session]);
         let members = server.below("/prometheus");
         let own = members.iter().filter(|(_, owner)| *owner == session).count();
         prop_assert_eq!(own, 1, "{:?}", members);
@@ -118,6 +128,7 @@ proptest! {
             }
             server.nodes.retain(|_, node| node.2 == 0 || node.2 == session);
             prop_assert_eq!(server.below("/services"), []);
+            prop_assert_eq!(server.below(PROVIDERS), []);
             prop_assert_eq!(server.below("/prometheus"), []);
         }
     }
