@@ -19,6 +19,7 @@ mod run;
 
 pub use args::{CommandLine, Defaults, ProcessArgs, command, parse, value};
 pub use config::ProcessConfig;
+pub use dubbo_registry::RegisterMode;
 pub use exit::code as exit_code;
 pub use export::{Ending, Exporter};
 pub use listener::listen;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, value};
+use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, RegisterMode, value};
 use clap::Parser;
 
 /// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
@@ -29,6 +29,10 @@ pub struct Args {
     #[arg(long, env, value_name = "NUMBER", default_value = "100", value_parser = value::weight)]
     weight: u32,
 
+    /// Where consumers find the server: by its instance (Dubbo 3), by each interface (Dubbo 2), or both.
+    #[arg(long, env, value_name = "MODE", default_value = "all", value_parser = value::register_mode())]
+    register_mode: RegisterMode,
+
     #[command(flatten)]
     process: ProcessArgs,
 }
@@ -46,6 +50,8 @@ pub struct Config {
     pub stop_wait: Duration,
     /// The share of the calls beside other providers' weights.
     pub weight: u32,
+    /// Which of Dubbo's two registrations are made.
+    pub register_mode: RegisterMode,
     /// What every process of the sample needs.
     pub process: ProcessConfig,
 }
@@ -66,6 +72,7 @@ impl CommandLine for Args {
             error_rate,
             stop_wait,
             weight,
+            register_mode,
             process,
         } = self;
         Ok(Config {
@@ -74,6 +81,7 @@ impl CommandLine for Args {
             error_rate,
             stop_wait,
             weight,
+            register_mode,
             process: process.into_config()?,
         })
     }

@@ -20,6 +20,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         error_rate,
         stop_wait,
         weight,
+        register_mode,
         process,
     } = config;
     let listener = app::listen(address, "--port")?;
@@ -33,6 +34,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         let mut serving = process
             .provider()
             .weight(weight)
+            .register_mode(register_mode)
             .service(service, greet::FILE_DESCRIPTOR_SET)?
             .serve(TcpListener::from_std(listener)?, process.workers())
             .await?;

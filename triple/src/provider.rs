@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use dubbo_registry::{DEFAULT_WEIGHT, Reference, ServiceInfo};
+use dubbo_registry::{DEFAULT_WEIGHT, Reference, RegisterMode, ServiceInfo};
 use http::{Request, Response};
 use metrics_core::{Metrics, ProviderLayer};
 use tokio::net::TcpListener;
@@ -45,6 +45,7 @@ pub struct Provider {
     methods: Methods,
     metrics: Option<Metrics>,
     weight: u32,
+    register_mode: RegisterMode,
 }
 
 impl Provider {
@@ -59,6 +60,7 @@ impl Provider {
             methods: Methods::default(),
             metrics: None,
             weight: DEFAULT_WEIGHT,
+            register_mode: RegisterMode::default(),
         }
     }
 
@@ -130,6 +132,13 @@ impl Provider {
         self
     }
 
+    /// Sets which of Dubbo's two registrations are made, both without this.
+    #[must_use]
+    pub fn register_mode(mut self, mode: RegisterMode) -> Self {
+        self.register_mode = mode;
+        self
+    }
+
     /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
     /// workers.
     ///
@@ -160,6 +169,7 @@ impl Provider {
             application: self.application,
             services: self.services,
             weight: self.weight,
+            register_mode: self.register_mode,
             address,
             connections,
             health,

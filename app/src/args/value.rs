@@ -3,6 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use dubbo_registry::RegisterMode;
 use triple::Shape;
 
 use crate::config::DeleteOnExit;
@@ -11,6 +12,12 @@ use crate::config::DeleteOnExit;
 #[must_use]
 pub fn shape() -> impl TypedValueParser<Value = Shape> {
     PossibleValuesParser::new(["work-stealing", "per-core"]).try_map(|name| name.parse::<Shape>())
+}
+
+/// Returns the parser of which registrations a provider makes.
+#[must_use]
+pub fn register_mode() -> impl TypedValueParser<Value = RegisterMode> {
+    PossibleValuesParser::new(RegisterMode::NAMES).try_map(|name| name.parse::<RegisterMode>())
 }
 
 /// Parses a duration as `10ms`, `1s` or `5m`; zero is allowed.

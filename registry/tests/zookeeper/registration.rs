@@ -1,6 +1,6 @@
 //! A provider in ZooKeeper: what is written, who is served by it, and how it is taken back.
 
-use dubbo_registry::{Registry, ScrapeTarget};
+use dubbo_registry::{RegisterMode, Registry, ScrapeTarget, ZooKeeperConfig};
 use test_servers::{LONG, ZooKeeper, eventually, free_port};
 use tokio::time::timeout;
 use zookeeper_client::CreateMode;
@@ -316,4 +316,89 @@ async fn a_dead_host_among_several_does_not_matter() {
     let registry = connect(format!("127.0.0.1:{},{}", free_port(), zookeeper.address()));
     announce(&registry).await;
     registry.close().await;
+}
+
+#[tokio::test]
+async fn an_interface_level_consumer_finds_a_provider_of_each_mode_but_instance() {
+    let zookeeper = ZooKeeper::start().await;
+    let operator = operator(&zookeeper).await;
+    let registry = connect(zookeeper.address());
+    let modes = [
+        RegisterMode::Instance,
+        RegisterMode::Interface,
+        RegisterMode::All,
+    ];
+    let mut announcements = Vec::new();
+    for (port, mode) in (20000..).zip(modes) {
+        let registration = registration("my-app", port).register_mode(mode);
+        let announcement = registry.register(registration);
+        timeout(LONG, announcement.done()).await.unwrap().unwrap();
+        announcements.push(announcement);
+    }
+    let folder = format!("/dubbo/{INTERFACE}");
+    let urls = operator
+        .list_children(&format!("{folder}/providers"))
+        .await
+        .unwrap();
+    assert_eq!(urls.len(), 2, "{urls:?}");
+    for url in &urls {
+        let (data, owner) = node(&operator, &format!("{folder}/providers/{url}"))
+            .await
+            .unwrap();
+        assert_eq!(data, "");
+        assert_ne!(owner, 0, "{url} is ephemeral");
+    }
+    let mut instances = operator.list_children("/services/my-app").await.unwrap();
+    instances.sort();
+    assert_eq!(instances, ["127.0.0.1:20000", "127.0.0.1:20002"]);
+    // Ours reads both, and lists a provider of both once.
+    let recorder = Recorder::default();
+    let consumer = connect_with(ZooKeeperConfig::new(zookeeper.address()), &recorder);
+    let subscription = consumer.subscribe(reference());
+    until(&subscription, &[20000, 20001, 20002]).await;
+    let listed = recorder
+        .events
+        .lock()
+        .iter()
+        .rev()
+        .find_map(|event| match event {
+            Event::Notified(notification) => Some(notification.listed),
+            _ => None,
+        });
+    assert_eq!(listed, Some(3), "a provider of both counts once");
+    for announcement in announcements {
+        timeout(LONG, announcement.withdraw())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    let left = operator
+        .list_children(&format!("{folder}/providers"))
+        .await
+        .unwrap();
+    assert_eq!(left, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_no_second_url_to_its_successor() {
+    let zookeeper = ZooKeeper::start().await;
+    let operator = operator(&zookeeper).await;
+    let folder = format!("/dubbo/{INTERFACE}/providers");
+    let first = connect(zookeeper.address());
+    first
+        .register(registration("my-app", 20000))
+        .done()
+        .await
+        .unwrap();
+    // Another start, so another timestamp.
+    let second = eventually(LONG, "the clock goes on", async || {
+        let second = registration("my-app", 20000);
+        (second.node_data() != registration("my-app", 20000).node_data()).then_some(second)
+    })
+    .await;
+    let successor = connect(zookeeper.address());
+    successor.register(second).done().await.unwrap();
+    let urls = operator.list_children(&folder).await.unwrap();
+    assert_eq!(urls.len(), 1, "{urls:?}");
+    drop(first);
 }

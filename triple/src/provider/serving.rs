@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dubbo_registry::{Announcement, Registration, Registry, ServiceInfo};
+use dubbo_registry::{Announcement, RegisterMode, Registration, Registry, ServiceInfo};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::health::Health;
@@ -26,6 +26,7 @@ pub struct Serving {
     pub(super) application: String,
     pub(super) services: Vec<ServiceInfo>,
     pub(super) weight: u32,
+    pub(super) register_mode: RegisterMode,
     pub(super) address: SocketAddr,
     pub(super) connections: Connections,
     pub(super) health: Health,
@@ -56,7 +57,8 @@ impl Serving {
             self.address.port(),
             self.services.clone(),
         )?
-        .weight(self.weight);
+        .weight(self.weight)
+        .register_mode(self.register_mode);
         // Consumers ask for the metadata as soon as they see the node.
         self.metadata.set(registration.metadata());
         let announcement = registry.register(registration);
