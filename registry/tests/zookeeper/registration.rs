@@ -390,15 +390,18 @@ async fn a_killed_process_leaves_no_second_url_to_its_successor() {
         .done()
         .await
         .unwrap();
-    // Another start, so another timestamp.
-    let second = eventually(LONG, "the clock goes on", async || {
-        let second = registration("my-app", 20000);
-        (second.node_data() != registration("my-app", 20000).node_data()).then_some(second)
-    })
-    .await;
+    let former = operator.list_children(&folder).await.unwrap().remove(0);
+    timeout(LONG, first.close()).await.unwrap();
+    // Its node as it would be after a SIGKILL: held by a session that has not expired yet.
+    let path = format!("{folder}/{former}");
+    put(&operator, &path, b"", CreateMode::Ephemeral).await;
     let successor = connect(zookeeper.address());
-    successor.register(second).done().await.unwrap();
+    successor
+        .register(registration("my-app", 20000))
+        .done()
+        .await
+        .unwrap();
     let urls = operator.list_children(&folder).await.unwrap();
     assert_eq!(urls.len(), 1, "{urls:?}");
-    drop(first);
+    assert_ne!(urls[0], former, "another start has another URL");
 }
