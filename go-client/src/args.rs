@@ -40,6 +40,14 @@ pub struct Args {
     #[arg(long, env, value_name = "CONNECTIONS", default_value = "1")]
     connections: NonZeroUsize,
 
+    /// How long a provider may be silent while calls wait for it before it is pinged; 0s for never.
+    #[arg(long, env, value_name = "DURATION", default_value = "5s", value_parser = value::duration)]
+    keepalive_interval: Duration,
+
+    /// How long a provider may take to answer a ping before its connection is given up.
+    #[arg(long, env, value_name = "DURATION", default_value = "5s", value_parser = value::positive_duration)]
+    keepalive_timeout: Duration,
+
     /// Calls this provider, with no registry [default: those that the registry lists]
     #[arg(long, env, value_name = "tri://HOST:PORT", value_parser = direct)]
     direct: Option<String>,
@@ -79,6 +87,8 @@ impl CommandLine for Args {
             retries,
             loadbalance,
             connections,
+            keepalive_interval,
+            keepalive_timeout,
             direct,
             process,
         } = self;
@@ -93,6 +103,8 @@ impl CommandLine for Args {
                 retries,
                 balance: loadbalance,
                 connections: connections.get(),
+                keepalive_interval,
+                keepalive_timeout,
                 metrics: None,
             },
             direct,

@@ -12,12 +12,12 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use prost::encoding::encode_varint;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
+use crate::consumer::Received;
 use crate::status::details_code;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -133,11 +133,11 @@ fn details(headers: &HeaderMap, code: i32) -> Bytes {
 
 /// A response's body whose trailers every library can read.
 #[derive(Debug)]
-pub(crate) struct Answer(Incoming);
+pub(crate) struct Answer(Received);
 
 impl Answer {
     /// Repairs the head of a response, and its trailers when they come.
-    pub(crate) fn new(mut response: Response<Incoming>) -> Response<Self> {
+    pub(crate) fn new(mut response: Response<Received>) -> Response<Self> {
         repair(response.headers_mut());
         response.map(Self)
     }
@@ -145,12 +145,12 @@ impl Answer {
 
 impl HttpBody for Answer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = h2::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let mut polled = Pin::new(&mut self.0).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &mut polled
             && let Some(trailers) = frame.trailers_mut()

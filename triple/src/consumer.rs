@@ -32,6 +32,8 @@ pub use balance::{LoadBalance, UnknownLoadBalance};
 pub use future::{ConsumerBody, ConsumerFuture};
 pub use metadata::RpcMetadata;
 
+pub(crate) use connection::Received;
+
 use balance::Balancer;
 use directory::{Directory, Listing};
 use endpoint::Surroundings;
@@ -49,6 +51,11 @@ pub struct ConsumerOptions {
     pub balance: LoadBalance,
     /// Connections to each provider, on each worker that has connections of its own; at least 1.
     pub connections: usize,
+    /// How long a provider may be silent while calls wait for it before it is pinged; zero for never. Pings become rarer while
+    /// calls wait for long, so that no gRPC server ends a connection because of them.
+    pub keepalive_interval: Duration,
+    /// How long a provider may take to answer a ping before its connection is given up.
+    pub keepalive_timeout: Duration,
     /// Where calls are measured; nowhere by default.
     pub metrics: Option<ConsumerMetrics>,
 }
@@ -78,6 +85,12 @@ impl ConsumerOptions {
     /// Dubbo's own default. More survives more failing providers in a row, and costs more in an outage.
     pub const DEFAULT_RETRIES: usize = 2;
 
+    /// Longer finds a silent provider later; shorter asks those that are only slow.
+    pub const DEFAULT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+    /// Longer holds calls up behind a dead connection; shorter gives up on a network that loses packets.
+    pub const DEFAULT_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// One HTTP/2 connection carries a thousand calls at once; more help when its one core is the bottleneck.
     pub const DEFAULT_CONNECTIONS: usize = 1;
 }
@@ -89,6 +102,8 @@ impl Default for ConsumerOptions {
             retries: Self::DEFAULT_RETRIES,
             balance: LoadBalance::default(),
             connections: Self::DEFAULT_CONNECTIONS,
+            keepalive_interval: Self::DEFAULT_KEEPALIVE_INTERVAL,
+            keepalive_timeout: Self::DEFAULT_KEEPALIVE_TIMEOUT,
             metrics: None,
         }
     }
@@ -154,6 +169,8 @@ impl Consumer {
         let service: Arc<str> = reference.to_string().into();
         let surroundings = Surroundings {
             workers: workers.clone(),
+            keepalive_interval: options.keepalive_interval,
+            keepalive_timeout: options.keepalive_timeout,
             service: Arc::clone(&service),
             changed: Arc::new(Notify::new()),
         };

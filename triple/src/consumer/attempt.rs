@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::connection::{Failure, failure};
+use super::connection::{Failure, SendError};
 use super::endpoint::{Endpoint, InFlight};
 use super::replay::{Replay, RequestBody};
 use crate::answer::{self, Answer};
@@ -36,7 +36,7 @@ pub(crate) async fn send<B: RequestBody>(
     replay: &Replay<B>,
     deadline: Instant,
 ) -> Attempt {
-    let Some(mut sender) = endpoint.sender() else {
+    let Some(sender) = endpoint.sender() else {
         return Attempt::NotSent(gone(endpoint));
     };
     let in_flight = endpoint.enter();
@@ -48,8 +48,8 @@ pub(crate) async fn send<B: RequestBody>(
     };
     let response = match sent {
         Ok(response) => response,
-        Err(error) => {
-            let not_sent = match failure(&error) {
+        Err(SendError { error, failure }) => {
+            let not_sent = match failure {
                 Failure::Refused => true,
                 Failure::Broken => replay.is_untouched(),
                 Failure::Reset => false,

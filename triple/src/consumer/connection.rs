@@ -1,16 +1,21 @@
-//! One HTTP/2 connection to a provider: made, proved alive, watched, and made again.
+//! One HTTP/2 connection to a provider: made, driven, and used to send requests.
 
 use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use h2::Reason;
+use h2::client::{Builder, SendRequest};
 use http::{Request, Response, Uri};
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustix::net::sockopt::{
+    set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+    set_tcp_user_timeout,
+};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,12 +24,24 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 
+mod exchange;
+mod keepalive;
+mod signs;
+
+pub(crate) use exchange::Received;
+pub(crate) use keepalive::Keepalive;
+
+use exchange::exchange;
+use signs::{Heard, Signs};
+
 /// How long a provider may take to accept a connection, and then to give the first sign of life on it.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
-/// How often a silent provider is pinged, and how long it may take to answer before its connection is given up.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
-const PING_LIMIT: Duration = Duration::from_secs(5);
+/// How long the peer's host may leave bytes unacknowledged, and how long a connection may be idle before the kernel asks the host.
+const HOST_LIMIT: Duration = Duration::from_secs(20);
+const HOST_IDLE: Duration = Duration::from_secs(10);
+const HOST_INTERVAL: Duration = Duration::from_secs(5);
+const HOST_QUESTIONS: u32 = 2;
 
 /// The headers and trailers of one response, together: grpc-go's own default, so that a long error text arrives whole.
 const MOST_HEADER_BYTES: u32 = 16 << 20;
@@ -32,13 +49,25 @@ const MOST_HEADER_BYTES: u32 = 16 << 20;
 /// Calls in flight before the provider's own limit is known.
 const STREAMS: usize = 1024;
 
+/// What a provider may send before it is read: for one stream, and for the whole connection.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 5 << 20;
+
+/// The bytes of requests that wait for the connection.
+const SEND_BUFFER: usize = 1 << 20;
+
+/// How many streams that were given up are remembered, and for how long: frames that come for them are ignored. Later ones are
+/// answered with a reset each, without a limit: late answers must not end the connection.
+const REMEMBERED_RESETS: usize = 8192;
+const RESET_MEMORY: Duration = Duration::from_secs(10);
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     #[error("cannot connect")]
     Connect(#[source] io::Error),
     #[error("no HTTP/2 there")]
-    Handshake(#[source] hyper::Error),
+    Handshake(#[source] h2::Error),
     #[error("no answer within {CONNECT_LIMIT:?}")]
     Silent,
 }
@@ -54,91 +83,158 @@ pub(crate) enum Failure {
     Broken,
 }
 
-/// Returns how a request failed.
-///
-/// hyper cancels what it has not begun to send. A stream that ends by the peer's GOAWAY is one beyond the last that the peer
-/// will look at; the others go on.
-pub(crate) fn failure(error: &hyper::Error) -> Failure {
-    if error.is_canceled() {
-        return Failure::Refused;
+/// Why there is no response.
+#[derive(Debug)]
+pub(crate) struct SendError {
+    pub(crate) error: h2::Error,
+    pub(crate) failure: Failure,
+}
+
+impl SendError {
+    /// The connection takes no more requests.
+    fn closed(error: h2::Error) -> Self {
+        let failure = Failure::Refused;
+        Self { error, failure }
     }
-    match error
-        .source()
-        .and_then(|source| source.downcast_ref::<h2::Error>())
-    {
-        Some(cause) if cause.is_remote() && cause.is_go_away() => Failure::Refused,
-        Some(cause) if cause.is_remote() && cause.reason() == Some(Reason::REFUSED_STREAM) => {
+
+    /// The stream failed. One that ends by the peer's GOAWAY is beyond the last that the peer looks at; the others go on.
+    fn of_stream(error: h2::Error) -> Self {
+        let refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
+        let failure = if error.is_remote() && refused {
             Failure::Refused
-        }
-        Some(cause) if cause.is_reset() => Failure::Reset,
-        _ => Failure::Broken,
+        } else if error.is_reset() {
+            Failure::Reset
+        } else {
+            Failure::Broken
+        };
+        Self { error, failure }
     }
 }
 
 /// Sends requests on one connection; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
-    requests: http2::SendRequest<Body>,
+    requests: SendRequest<Bytes>,
+    signs: Arc<Signs>,
 }
 
-/// Makes a connection. The task that is returned drives it, and ends with it: when the provider closes it, or when every
-/// [`Sender`] is dropped and every call on it has ended.
-pub(crate) async fn connect(address: &str) -> Result<(Sender, JoinHandle<()>), ConnectError> {
+/// A connection that was made.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) sender: Sender,
+    /// Drives the connection, and ends with it: when the provider closes it, when it is silent for too long, or when every
+    /// [`Sender`] is dropped and every call has ended.
+    pub(crate) driver: JoinHandle<()>,
+}
+
+/// Makes a connection to `host:port`.
+pub(crate) async fn connect(
+    address: &str,
+    keepalive: Keepalive,
+) -> Result<Connection, ConnectError> {
+    let signs = Arc::new(Signs::default());
     let attempt = async {
         let stream = TcpStream::connect(address)
             .await
             .map_err(ConnectError::Connect)?;
-        stream.set_nodelay(true).map_err(ConnectError::Connect)?;
-        http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
+        prepare(&stream).map_err(ConnectError::Connect)?;
+        let mut builder = Builder::new();
+        builder
+            .enable_push(false)
             .initial_max_send_streams(STREAMS)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MOST_HEADER_BYTES)
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_LIMIT)
-            .keep_alive_while_idle(true)
-            .handshake(TokioIo::new(stream))
+            .max_send_buffer_size(SEND_BUFFER)
+            .max_concurrent_reset_streams(REMEMBERED_RESETS)
+            .reset_stream_duration(RESET_MEMORY)
+            .max_local_error_reset_streams(None);
+        builder
+            .handshake(Heard::new(stream, Arc::clone(&signs)))
             .await
             .map_err(ConnectError::Handshake)
     };
-    let (requests, connection) = timeout(CONNECT_LIMIT, attempt)
+    let (requests, mut connection) = timeout(CONNECT_LIMIT, attempt)
         .await
         .map_err(|_| ConnectError::Silent)??;
+    let pings = connection
+        .ping_pong()
+        .expect("a new connection's pings are still to be taken");
+    let ended = CloseOnDrop(Arc::clone(&signs));
     let driver = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to a provider ended with an error");
+        let signs = &ended.0;
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(%error, "a connection to a provider ended with an error");
+            },
+            () = keepalive.watch(pings, signs) => {
+                tracing::debug!("a provider gave no sign of life: its connection is closed");
+            }
         }
     });
-    Ok((Sender { requests }, driver))
+    let sender = Sender { requests, signs };
+    Ok(Connection { sender, driver })
+}
+
+/// Lets the kernel find out that the peer's host is gone, with no byte of HTTP/2.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    set_tcp_user_timeout(stream, HOST_LIMIT.as_millis() as u32)?;
+    set_socket_keepalive(stream, true)?;
+    set_tcp_keepidle(stream, HOST_IDLE)?;
+    set_tcp_keepintvl(stream, HOST_INTERVAL)?;
+    set_tcp_keepcnt(stream, HOST_QUESTIONS)?;
+    Ok(())
+}
+
+/// Marks the connection as closed, however its driver ends.
+#[derive(Debug)]
+struct CloseOnDrop(Arc<Signs>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Sender {
     /// Returns whether the connection can still take a request, as far as is known.
     pub(crate) fn is_open(&self) -> bool {
-        !self.requests.is_closed()
+        self.signs.is_open()
+    }
+
+    /// Completes when the connection takes no more requests: the calls that it has may go on.
+    pub(crate) async fn closing(&self) {
+        self.signs.closing().await;
+    }
+
+    /// Returns whether the provider ended the connection because of too many pings.
+    pub(crate) fn has_pinged_too_much(&self) -> bool {
+        self.signs.reason() == Some(Reason::ENHANCE_YOUR_CALM)
     }
 
     /// Sends one request, whose URI must name scheme and authority, and returns the response's head.
     pub(crate) fn send(
-        &mut self,
+        self,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Answer>, hyper::Error>> + Send + 'static {
-        let sent = self.requests.send_request(request);
-        async move { sent.await.map(Answer::new) }
+    ) -> impl Future<Output = Result<Response<Answer>, SendError>> + Send + 'static {
+        exchange(self.requests, request)
     }
 }
 
 /// A generated client's way to one connection, for calls that belong to it alone: health and metadata.
 impl Service<Request<Body>> for Sender {
     type Response = Response<Answer>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, hyper::Error>> + Send>>;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.requests.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.send(request))
+        let sent = self.clone().send(request);
+        Box::pin(async move { sent.await.map_err(|failed| failed.error.into()) })
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Endpoint {
     closing: AtomicBool,
     /// A call timed out here and no sign of life came since.
     suspect: AtomicBool,
+    /// How often the provider has complained of too many pings.
+    calm: AtomicU32,
     /// False while the registry lists nobody and this is a last resort: connections are kept, but not made again.
     listed: watch::Sender<bool>,
     /// Ends the background work; calls in flight keep their connection to their end.
@@ -72,6 +74,7 @@ impl Endpoint {
             failed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
+            calm: AtomicU32::new(0),
             listed: watch::Sender::new(true),
             removed: CancellationToken::new(),
         })
@@ -140,6 +143,11 @@ impl Endpoint {
     /// Notes a call that timed out here. True for the first since the last sign of life: somebody should look.
     pub(crate) fn suspect(&self) -> bool {
         !self.suspect.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns whether a call timed out here and no sign of life came since.
+    fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
     }
 
     /// Ends the background work of an endpoint that has left the directory.

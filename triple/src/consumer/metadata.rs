@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
 
-use super::connection;
+use super::connection::{self, Keepalive};
 use crate::header;
 use crate::pb;
 use crate::pb::metadata_service_v2_client::MetadataServiceV2Client;
@@ -28,7 +28,7 @@ impl MetadataSource for RpcMetadata {
 
 async fn fetch(asked: MetadataRequest) -> Result<MetadataInfo, MetadataError> {
     let address = asked.address();
-    let (sender, _driver) = connection::connect(&address).await?;
+    let connection = connection::connect(&address, Keepalive::never()).await?;
     let origin = connection::origin(&address)?;
     let mut request = Request::new(pb::MetadataRequest {
         revision: asked.revision,
@@ -38,7 +38,7 @@ async fn fetch(asked: MetadataRequest) -> Result<MetadataInfo, MetadataError> {
         (header::VERSION, asked.version.parse()?),
     ]);
     *request.metadata_mut() = MetadataMap::from_headers(headers);
-    let answer = MetadataServiceV2Client::with_origin(sender, origin)
+    let answer = MetadataServiceV2Client::with_origin(connection.sender, origin)
         .get_metadata_info(request)
         .await?
         .into_inner();

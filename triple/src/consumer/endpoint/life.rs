@@ -13,20 +13,31 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::Endpoint;
-use crate::consumer::connection::{CONNECT_LIMIT, ConnectError, Sender, connect};
+use crate::consumer::connection::{
+    CONNECT_LIMIT, ConnectError, Connection, Keepalive, Sender, connect,
+};
 use crate::runtime::Workers;
 
 /// The first pause before connecting again, doubled up to the longest, each with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// A connection that lived for less is followed by a pause, too.
+const SHORT_LIFE: Duration = Duration::from_millis(200);
+
 /// How often a provider that let a call time out is asked for a sign of life, and how long it may take.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often the pause before a ping is doubled at most.
+const MOST_CALM: u32 = 8;
 
 /// What the background work of all endpoints of one consumer shares.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     pub(crate) workers: Workers,
+    /// How long a provider may be silent while calls wait before it is pinged, and how long it may take to answer.
+    pub(crate) keepalive_interval: Duration,
+    pub(crate) keepalive_timeout: Duration,
     /// The service whose health is watched: Dubbo's service key.
     pub(crate) service: Arc<str>,
     /// Told whenever an endpoint becomes fit or unfit.
@@ -67,7 +78,7 @@ impl Endpoint {
             };
             match lived {
                 // Calls wait for the next connection of a provider that ends them now and then.
-                Ok(()) if began.elapsed() > LONGEST_PAUSE / 4 => {
+                Ok(()) if began.elapsed() > SHORT_LIFE => {
                     pause = FIRST_PAUSE;
                     continue;
                 }
@@ -94,8 +105,13 @@ impl Endpoint {
     }
 
     /// Makes one connection, proves it alive, and follows the provider's health on it to its end.
-    async fn live(&self, slot: usize, surroundings: &Surroundings) -> Result<(), ConnectError> {
-        let (sender, mut driver) = connect(&self.address).await?;
+    async fn live(
+        self: &Arc<Self>,
+        slot: usize,
+        surroundings: &Surroundings,
+    ) -> Result<(), ConnectError> {
+        let Connection { sender, mut driver } =
+            connect(&self.address, self.keepalive(surroundings)).await?;
         // A stopped process still accepts connections: only an answer shows that somebody is there.
         let mut health = HealthClient::with_origin(sender.clone(), self.origin.clone());
         let request = HealthCheckRequest {
@@ -109,21 +125,40 @@ impl Endpoint {
             _ = &mut driver => return Err(ConnectError::Silent),
         };
         drop(health);
-        self.open(slot, sender);
+        self.open(slot, sender.clone());
         surroundings.changed.notify_waiters();
-        if let Some(watch) = watch {
-            tokio::select! {
-                () = self.follow(watch.into_inner(), surroundings) => {}
-                _ = &mut driver => {
-                    self.close(slot);
-                    return Ok(());
-                }
+        let follow = async {
+            if let Some(watch) = watch {
+                self.follow(watch.into_inner(), surroundings).await;
             }
+            // A provider without a health service, or one that ended the watch, is known by its connection alone.
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = follow => {}
+            () = sender.closing() => {}
         }
-        // A provider without a health service, or one that ended the watch, is known by its connection alone.
-        let _ = driver.await;
+        // Calls that the connection has go on, and end it with them; the next one is made meanwhile.
         self.close(slot);
+        if sender.has_pinged_too_much() {
+            self.calm.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    /// Returns when to ask this provider for a sign of life: half as often each time it has complained.
+    fn keepalive(self: &Arc<Self>, surroundings: &Surroundings) -> Keepalive {
+        let endpoint = Arc::downgrade(self);
+        let calm = self.calm.load(Ordering::Relaxed).min(MOST_CALM);
+        Keepalive {
+            interval: surroundings.keepalive_interval.saturating_mul(1 << calm),
+            timeout: surroundings.keepalive_timeout,
+            is_awaited: Arc::new(move || {
+                endpoint
+                    .upgrade()
+                    .is_some_and(|endpoint| endpoint.in_flight() > 0 || endpoint.is_suspect())
+            }),
+        }
     }
 
     async fn follow(&self, mut watch: Streaming<HealthCheckResponse>, surroundings: &Surroundings) {
