@@ -7,6 +7,7 @@
 //! server --generate bash > /etc/bash_completion.d/server
 //! ```
 
+mod environment;
 mod generate;
 mod parse;
 

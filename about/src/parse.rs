@@ -1,16 +1,20 @@
 //! From the process's arguments to what they mean.
 
+use std::env;
 use std::io::{self, Write};
 use std::process;
 
 use clap::builder::EnumValueParser;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, Parser};
 
+use crate::environment::without_empty;
 use crate::generate::Form;
 
 const GENERATE: &str = "generate";
 
-/// Parses the process's arguments and environment. A wrong value, `--help`, `--version` and `--generate` end the process.
+/// Parses the process's arguments and environment, in which an empty variable is one that is not set. A wrong value, `--help`,
+/// `--version` and `--generate` end the process.
 #[must_use]
 pub fn parse<A: Parser>() -> A {
     let mut command = A::command();
@@ -21,7 +25,9 @@ pub fn parse<A: Parser>() -> A {
 /// Does what [`parse`] does, for a command that is not derived alone.
 #[must_use]
 pub fn matches(command: &mut Command) -> ArgMatches {
-    let mut parsing = command.clone().arg(
+    // No help and no manual page shows what the environment holds.
+    *command = std::mem::take(command).mut_args(|arg| arg.hide_env_values(true));
+    let parsing = command.clone().arg(
         Arg::new(GENERATE)
             .long(GENERATE)
             .value_name("FORM")
@@ -29,7 +35,13 @@ pub fn matches(command: &mut Command) -> ArgMatches {
             .hide(true)
             .help("Write the manual page or a shell's completions, and end"),
     );
-    let matches = parsing.get_matches_mut();
+    let matches = without_empty(parsing.clone(), |name| env::var_os(name))
+        .try_get_matches()
+        .unwrap_or_else(|error| match error.kind() {
+            // The help names every variable, also those that are empty now.
+            ErrorKind::DisplayHelp => parsing.get_matches(),
+            _ => error.exit(),
+        });
     if let Some(form) = matches.get_one::<Form>(GENERATE) {
         let written = form
             .of(command.clone())

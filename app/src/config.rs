@@ -14,7 +14,7 @@ use pushgateway::{Access, GroupingKey};
 use triple::Shape;
 
 use crate::{
-    address,
+    address::Advertised,
     args::{ExportArgs, ProcessArgs, RegistryArgs},
     instance,
 };
@@ -31,7 +31,7 @@ pub struct ProcessConfig {
     /// The application's name.
     pub(crate) application: String,
     /// The address that is registered.
-    pub(crate) advertise_ip: IpAddr,
+    pub(crate) advertised: Advertised,
     /// How ZooKeeper is reached.
     pub(crate) zookeeper: ZooKeeperConfig,
     /// What is measured; nothing if none.
@@ -124,13 +124,20 @@ impl ProcessArgs {
         zookeeper.check().context("--zk-address")?;
         Ok(ProcessConfig {
             application,
-            advertise_ip: advertise_ip.unwrap_or_else(address::advertised),
+            advertised: Advertised::of(advertise_ip),
             zookeeper,
             measure: export.into_measure()?,
             probe_addr,
             runtime,
             quiet,
         })
+    }
+}
+
+impl ProcessConfig {
+    /// Registers the one address that the process listens on, unless an option names another.
+    pub fn listening_on(&mut self, ip: IpAddr) {
+        self.advertised.listening_on(ip);
     }
 }
 

@@ -1,10 +1,6 @@
 //! How the figures leave the process: by pull or by push, strictly one of the two.
 
-use std::{
-    future::Future,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{future::Future, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use dubbo_registry::{Registry, ScrapeTarget};
@@ -15,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    address::Advertised,
     config::{DeleteOnExit, Export, Pull, Push},
     listener,
 };
@@ -169,11 +166,12 @@ pub(crate) fn expose(
     registry: &dyn Registry,
     application: &str,
     endpoint: SocketAddr,
-    advertised: IpAddr,
+    advertised: &Advertised,
 ) -> anyhow::Result<()> {
     // An endpoint that listens on one address only can be reached there and nowhere else.
     let ip = if endpoint.ip().is_unspecified() {
-        advertised
+        advertised.check(endpoint, "--metrics-addr");
+        advertised.ip
     } else {
         endpoint.ip()
     };

@@ -7,17 +7,13 @@ use std::{
 
 use anyhow::anyhow;
 
-/// Listens on `address`, which `option` chose. The socket is ready for tokio (non-blocking).
+/// Listens on `address`, which `option` chose, as [`guarded_http::listen`] does.
 ///
 /// # Errors
 ///
 /// When the address cannot be had; the message names address and option, and says what to do.
 pub fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|err| {
+    guarded_http::listen(address).map_err(|err| {
         let advice = match err.kind() {
             io::ErrorKind::AddrInUse => {
                 format!(

@@ -2,10 +2,7 @@
 
 mod start;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, num::NonZeroU16, sync::Arc};
 
 use anyhow::bail;
 use dubbo_registry::{Reference, Registry};
@@ -14,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use triple::{Consumer, ConsumerMetrics, ConsumerOptions, Provider, Serving, Workers};
 
-use crate::export::{Ending, Exporter};
+use crate::{
+    address::Advertised,
+    export::{Ending, Exporter},
+};
 
 /// Whether a process finds others, and is found, through ZooKeeper.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ pub enum Discovery {
 #[derive(Debug)]
 pub struct Process {
     application: String,
-    advertise_ip: IpAddr,
+    advertised: Advertised,
     metrics: Option<Metrics>,
     registry: Option<Arc<dyn Registry>>,
     exporter: Option<Exporter>,
@@ -69,19 +69,22 @@ impl Process {
         }
     }
 
-    /// Announces a provider under the advertised address; the process is ready once that has succeeded.
+    /// Announces a provider under the advertised address, and under `port` where consumers reach another than it listens on; the
+    /// process is ready once that has succeeded.
     ///
     /// # Errors
     ///
     /// When a name cannot be registered.
-    pub fn announce(&self, serving: &mut Serving) -> anyhow::Result<()> {
+    pub fn announce(&self, serving: &mut Serving, port: Option<NonZeroU16>) -> anyhow::Result<()> {
         self.measurable.cancel();
         let Some(registry) = &self.registry else {
             self.ready();
             return Ok(());
         };
-        let address = SocketAddr::new(self.advertise_ip, serving.address().port());
-        let announcement = serving.announce(&**registry, &self.advertise_ip.to_string())?;
+        let port = port.map_or(serving.address().port(), NonZeroU16::get);
+        let address = SocketAddr::new(self.advertised.ip, port);
+        self.advertised.check(serving.address(), "--listen");
+        let announcement = serving.announce_at(&**registry, &address.ip().to_string(), port)?;
         let (readiness, stop) = (self.readiness.clone(), self.stop.clone());
         tokio::spawn(async move {
             tokio::select! {

@@ -24,6 +24,7 @@ where
     W: AsyncFnOnce(&Process) -> anyhow::Result<()>,
 {
     logs::start();
+    guarded_http::raise_descriptors();
     let runtime = Runtime::new(config.runtime).context("cannot start threads")?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::install().context("cannot listen to signals")?;

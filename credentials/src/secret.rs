@@ -7,7 +7,8 @@ use crate::error::Error;
 
 /// A password or token, given as text or as a file; `Debug` never shows it.
 ///
-/// A file is read for each use, so that a rotated secret is used at once; white space at its end is dropped.
+/// A file is read for each use, so that a rotated secret is used at once. Line ends behind a secret are dropped wherever it comes
+/// from: editors, `echo` and Kubernetes' own tools add them.
 #[derive(Clone)]
 pub struct Secret(Source);
 
@@ -20,7 +21,9 @@ enum Source {
 impl Secret {
     /// Makes a secret of a text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self(Source::Text(text.into()))
+        let mut text = text.into();
+        text.truncate(trimmed(&text).len());
+        Self(Source::Text(text))
     }
 
     /// Makes a secret that is read from a file when it is needed.
@@ -42,7 +45,7 @@ impl Secret {
     pub async fn read(&self) -> Result<String, Error> {
         match &self.0 {
             Source::Text(text) => Ok(text.clone()),
-            Source::File(path) => trimmed(path, tokio::fs::read_to_string(path).await),
+            Source::File(path) => of_file(path, tokio::fs::read_to_string(path).await),
         }
     }
 
@@ -53,14 +56,19 @@ impl Secret {
     pub fn read_now(&self) -> Result<String, Error> {
         match &self.0 {
             Source::Text(text) => Ok(text.clone()),
-            Source::File(path) => trimmed(path, std::fs::read_to_string(path)),
+            Source::File(path) => of_file(path, std::fs::read_to_string(path)),
         }
     }
 }
 
-fn trimmed(path: &Path, read: std::io::Result<String>) -> Result<String, Error> {
+/// Leaves out the line ends behind a secret.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
+fn of_file(path: &Path, read: std::io::Result<String>) -> Result<String, Error> {
     match read {
-        Ok(text) => Ok(text.trim_end().to_owned()),
+        Ok(text) => Ok(trimmed(&text).to_owned()),
         Err(source) => Err(Error::File {
             path: path.to_owned(),
             source,

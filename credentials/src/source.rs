@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::secret::{Secret, trimmed};
 
 /// The two places in which a program looks for a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct SecretSource {
 }
 
 impl SecretSource {
-    /// Returns the secret that this process was given, if any; empty values count as not given.
+    /// Returns the secret that this process was given, if any; empty values and those that are a line end alone count as not given.
     ///
     /// # Errors
     /// When it was given twice, or cannot be read.
@@ -34,14 +34,13 @@ impl SecretSource {
         file: Option<&Path>,
     ) -> Result<Option<Secret>, Error> {
         let Self { variable, option } = self;
-        let text = environment(variable).filter(|text| !text.is_empty());
+        let text = environment(variable).map(OsString::into_string);
+        let text = text.filter(|text| !text.as_deref().is_ok_and(|text| trimmed(text).is_empty()));
         let file = file.filter(|path| !path.as_os_str().is_empty());
         match (text, file) {
             (Some(_), Some(_)) => Err(Error::Twice { variable, option }),
-            (Some(text), None) => match text.into_string() {
-                Ok(text) => Ok(Some(Secret::text(text))),
-                Err(_) => Err(Error::Encoding { variable }),
-            },
+            (Some(Ok(text)), None) => Ok(Some(Secret::text(text))),
+            (Some(Err(_)), None) => Err(Error::Encoding { variable }),
             (None, Some(path)) => match Secret::file(path) {
                 Ok(secret) => Ok(Some(secret)),
                 Err(error) => Err(Error::Option {
@@ -81,6 +80,10 @@ mod tests {
         let nothing = Path::new("");
         let read = |secret: Option<Secret>| secret.unwrap().read_now().unwrap();
         assert_eq!(read(found("typed", nothing).unwrap()), "typed");
+        assert_eq!(read(found("typed\r\n", nothing).unwrap()), "typed");
+        assert_eq!(read(found("two words \n", nothing).unwrap()), "two words ");
+        assert!(found("\n", nothing).unwrap().is_none());
+        assert_eq!(read(found("\n", &file).unwrap()), "from a file");
         assert_eq!(read(found("", &file).unwrap()), "from a file");
         assert!(found("", nothing).unwrap().is_none());
     }

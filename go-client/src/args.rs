@@ -75,7 +75,7 @@ impl CommandLine for Args {
     const DEFAULTS: Defaults = Defaults {
         application: "dubbo-rust-client",
         job_name: "dubbo_client",
-        metrics_addr: "0.0.0.0:9097",
+        metrics_addr: "[::]:9097",
     };
 
     fn into_config(self) -> anyhow::Result<Config> {

@@ -1,6 +1,10 @@
 //! The server's own options.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    time::Duration,
+};
 
 use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, RegisterMode, value};
 use clap::Parser;
@@ -9,9 +13,22 @@ use clap::Parser;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "server", version = about::VERSION, max_term_width = 100)]
 pub struct Args {
-    /// The port that serves Triple, on every address of this host; 0 takes a free one.
+    /// The address that serves Triple; :: is all addresses of both families.
+    #[arg(long, env, value_name = "IP", default_value = "::", value_parser = value::listening_ip)]
+    listen: IpAddr,
+
+    /// The port that serves Triple; 0 takes a free one.
     #[arg(long, env, value_name = "PORT", default_value = "20000")]
     port: u16,
+
+    /// The port that is registered for others to connect to, where it differs from the one that listens [default: --port]
+    #[arg(
+        long,
+        env = "DUBBO_PORT_TO_REGISTRY",
+        value_name = "PORT",
+        help_heading = "Registry"
+    )]
+    advertise_port: Option<NonZeroU16>,
 
     /// How long a greeting takes.
     #[arg(long, env, value_name = "DURATION", default_value = "10ms", value_parser = value::duration)]
@@ -42,6 +59,8 @@ pub struct Args {
 pub struct Config {
     /// Where Triple is served.
     pub address: SocketAddr,
+    /// The port that is registered, where it is another.
+    pub advertise_port: Option<NonZeroU16>,
     /// How long a greeting takes.
     pub delay: Duration,
     /// The share of calls that end in a business error, from 0 to 1.
@@ -62,12 +81,14 @@ impl CommandLine for Args {
     const DEFAULTS: Defaults = Defaults {
         application: "dubbo-rust-server",
         job_name: "dubbo_server",
-        metrics_addr: "0.0.0.0:9099",
+        metrics_addr: "[::]:9099",
     };
 
     fn into_config(self) -> anyhow::Result<Config> {
         let Self {
+            listen,
             port,
+            advertise_port,
             delay,
             error_rate,
             stop_wait,
@@ -75,14 +96,17 @@ impl CommandLine for Args {
             register_mode,
             process,
         } = self;
+        let mut process = process.into_config()?;
+        process.listening_on(listen);
         Ok(Config {
-            address: (std::net::Ipv4Addr::UNSPECIFIED, port).into(),
+            address: (listen, port).into(),
+            advertise_port,
             delay,
             error_rate,
             stop_wait,
             weight,
             register_mode,
-            process: process.into_config()?,
+            process,
         })
     }
 }

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
 fn run(config: Config) -> anyhow::Result<()> {
     let Config {
         address,
+        advertise_port,
         delay,
         error_rate,
         stop_wait,
@@ -23,7 +24,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         register_mode,
         process,
     } = config;
-    let listener = app::listen(address, "--port")?;
+    let listener = app::listen(address, "--listen or --port")?;
     let greeter = Greeter {
         delay,
         error_rate,
@@ -39,7 +40,7 @@ fn run(config: Config) -> anyhow::Result<()> {
             .serve(TcpListener::from_std(listener)?, process.workers())
             .await?;
         info!(address = %serving.address(), "provider listens");
-        process.announce(&mut serving)?;
+        process.announce(&mut serving, advertise_port)?;
         process.stopped().await;
         serving.leave(stop_wait).await;
         Ok(())

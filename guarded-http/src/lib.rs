@@ -27,6 +27,8 @@ mod limits;
 mod login;
 mod prompt;
 mod server;
+mod socket;
+mod sys;
 mod tls;
 
 #[cfg(feature = "clap")]
@@ -36,4 +38,6 @@ pub use guard::Guard;
 pub use limits::{Limits, share_of_descriptors};
 pub use login::{Login, LoginError};
 pub use server::{Server, accept};
+pub use socket::listen;
+pub use sys::raise_descriptors;
 pub use tls::Tls;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit};
+use crate::sys;
 
 /// The most connections at a time.
 const MOST_CONNECTIONS: usize = 128;
@@ -52,7 +52,7 @@ impl Default for Limits {
 /// Returns how many connections may be open so that they take at most one in `share` of the file descriptors that this process
 /// may open: at least 1, and at most `most`.
 pub fn share_of_descriptors(share: usize, most: usize) -> usize {
-    fitting(getrlimit(Resource::Nofile).current, share, most)
+    fitting(sys::descriptors(), share, most)
 }
 
 fn fitting(descriptors: Option<u64>, share: usize, most: usize) -> usize {

@@ -35,7 +35,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, env, value_name = "NAME", required = false, value_parser = value::not_empty)]
     pub(crate) job_name: String,
 
-    /// The instance in the grouping key [default: HOST:PID, or HOST:START in unix seconds for pid 1]
+    /// The instance in the grouping key [default: HOST:PID-RANDOM, which no other process has]
     #[arg(long, env, value_name = "NAME", value_parser = value::not_empty)]
     pub(crate) instance: Option<String>,
 
@@ -69,7 +69,7 @@ pub(crate) struct ExportArgs {
     )]
     pub(crate) metrics: bool,
 
-    /// Where the pull endpoint listens; its path is /prometheus.
+    /// Where the pull endpoint listens; its path is /prometheus. [::] is all addresses of both families.
     #[arg(long, env, value_name = "IP:PORT", required = false)]
     pub(crate) metrics_addr: SocketAddr,
 

@@ -27,8 +27,8 @@ pub(crate) struct RegistryArgs {
     #[arg(long, env, value_name = "DURATION", default_value = "10s", value_parser = value::positive_duration)]
     pub(crate) zk_session_timeout: Duration,
 
-    /// The IP address that is registered for others to connect to [default: the first private IPv4 address, else
-    /// 127.0.0.1]
+    /// The IP address that is registered for others to connect to [default: the first private IPv4 address, else another
+    /// of this host]
     #[arg(long, env = "DUBBO_IP_TO_REGISTRY", value_name = "IP", value_parser = value::reachable_ip)]
     pub(crate) advertise_ip: Option<std::net::IpAddr>,
 }

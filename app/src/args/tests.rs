@@ -20,7 +20,7 @@ impl CommandLine for Sample {
     const DEFAULTS: Defaults = Defaults {
         application: "dubbo-rust-sample",
         job_name: "dubbo_sample",
-        metrics_addr: "0.0.0.0:9099",
+        metrics_addr: "[::]:9099",
     };
 
     fn into_config(self) -> anyhow::Result<ProcessArgs> {
@@ -53,7 +53,7 @@ fn defaults_are_those_of_the_program() {
     assert!(!args.quiet);
     assert_eq!(args.application, "dubbo-rust-sample");
     assert_eq!(args.export.job_name, "dubbo_sample");
-    assert_eq!(args.export.metrics_addr.to_string(), "0.0.0.0:9099");
+    assert_eq!(args.export.metrics_addr.to_string(), "[::]:9099");
     assert_eq!(args.export.push_interval, Duration::from_secs(10));
     assert_eq!(args.export.metrics_window, Duration::from_secs(120));
     assert_eq!(args.registry.zk_address, "127.0.0.1:2181");

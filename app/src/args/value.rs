@@ -83,19 +83,38 @@ pub fn weight(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Parses an address to listen on, with or without the brackets of IPv6.
+///
+/// # Errors
+///
+/// When the text is no IP address, or has a port.
+pub fn listening_ip(text: &str) -> Result<IpAddr, String> {
+    bare(text).parse().map_err(|_| {
+        "must be an IP address of this host, such as 192.168.1.20, or :: for all addresses"
+            .to_owned()
+    })
+}
+
 /// Parses an address that other hosts can be told.
 ///
 /// # Errors
 ///
 /// When the text is no IP address, or one that stands for "any".
 pub(crate) fn reachable_ip(text: &str) -> Result<IpAddr, String> {
-    match text.parse::<IpAddr>() {
+    match bare(text).parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
             Err("others cannot connect to this address".to_owned())
         }
         Ok(ip) => Ok(ip),
         Err(_) => Err("must be an IP address, such as 192.168.1.20".to_owned()),
     }
+}
+
+/// Takes the brackets off an IPv6 address, which stand around it wherever a port may follow.
+fn bare(text: &str) -> &str {
+    text.strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text)
 }
 
 /// Parses an application's name.

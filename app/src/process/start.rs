@@ -27,7 +27,7 @@ impl Process {
     ) -> anyhow::Result<Self> {
         let ProcessConfig {
             application,
-            advertise_ip,
+            advertised,
             zookeeper,
             measure: measuring,
             probe_addr,
@@ -42,7 +42,7 @@ impl Process {
         let measurable = CancellationToken::new();
         let (metrics, exporter) = match measuring {
             Some(Measure { window, export }) => {
-                let metrics = measure::measure(&application, advertise_ip, window, runtime)?;
+                let metrics = measure::measure(&application, advertised.ip, window, runtime)?;
                 let exporter = Exporter::start(export, &metrics, probes, measurable.clone())?;
                 (Some(metrics), Some(exporter))
             }
@@ -54,11 +54,11 @@ impl Process {
         };
         let endpoint = exporter.as_ref().and_then(Exporter::endpoint);
         if let (Some(registry), Some(endpoint)) = (&registry, endpoint) {
-            export::expose(&**registry, &application, endpoint, advertise_ip)?;
+            export::expose(&**registry, &application, endpoint, &advertised)?;
         }
         Ok(Self {
             application,
-            advertise_ip,
+            advertised,
             metrics,
             registry,
             exporter,

@@ -193,4 +193,5 @@ fn local(line: &str) -> String {
         .find_map(|field| field.strip_prefix("address="))
         .unwrap_or_else(|| panic!("no address in {line:?}"))
         .replace("0.0.0.0", "127.0.0.1")
+        .replace("[::]", "127.0.0.1")
 }

@@ -19,117 +19,53 @@ use crate::time;
 /// A group goes when the Pushgateway's own record of its last push is older than the TTL by the Pushgateway's own clock,
 /// and still is in a second reading right before its deletion. What was pushed as content plays no part.
 ///
-/// Every option can be given in the environment; several values of one variable are separated by commas (JOB_PREFIX) or
-/// line ends (INCLUDE, EXCLUDE, PROTECT). Of an option that is given twice the later one counts, unless it is repeatable.
+/// Every option can be given in the environment, and an empty variable is one that is not set. Several values of one variable are
+/// separated by commas (PGW_CLEANER_JOB_PREFIX) or line ends (PGW_CLEANER_INCLUDE, _EXCLUDE, _PROTECT). Of an option that is given
+/// twice the later one counts, unless it is repeatable.
 #[derive(Clone, Debug, Parser)]
 #[command(version = about::VERSION, after_help = exit::HELP, args_override_self = true)]
+#[command(mut_args(|arg| arg.hide_env_values(true)))]
 pub struct Args {
     /// Pushgateway and basic authentication.
     #[command(flatten)]
     pub gateway: GatewayArgs,
 
     /// File that holds a bearer token; read again for each request
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "FILE",
-        value_parser = OsStringValueParser::new().map(PathBuf::from),
-        help_heading = "Pushgateway"
-    )]
+    #[arg(long, env = "PGW_CLEANER_BEARER_TOKEN_FILE", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from), help_heading = "Pushgateway")]
     pub bearer_token_file: Option<PathBuf>,
 
     /// PEM file of a certificate to show to the Pushgateway
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "FILE",
-        value_parser = OsStringValueParser::new().map(PathBuf::from),
-        help_heading = "Pushgateway"
-    )]
+    #[arg(long, env = "PGW_CLEANER_CLIENT_CERT_FILE", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from), help_heading = "Pushgateway")]
     pub client_cert_file: Option<PathBuf>,
 
     /// PEM file of that certificate's private key
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "FILE",
-        value_parser = OsStringValueParser::new().map(PathBuf::from),
-        help_heading = "Pushgateway"
-    )]
+    #[arg(long, env = "PGW_CLEANER_CLIENT_KEY_FILE", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from), help_heading = "Pushgateway")]
     pub client_key_file: Option<PathBuf>,
 
     /// Accept any certificate: whoever stands between can read the password and forge the answers
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        value_name = "BOOL",
-        help_heading = "Pushgateway"
-    )]
+    #[arg(long, env = "PGW_CLEANER_INSECURE", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Pushgateway")]
     pub insecure: bool,
 
     /// Deadline of each deletion
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value = "10s",
-        value_parser = time::parse,
-        value_name = "DURATION",
-        help_heading = "Pushgateway"
-    )]
+    #[arg(long, env = "PGW_CLEANER_TIMEOUT", default_value = "10s", value_parser = time::parse, value_name = "DURATION", help_heading = "Pushgateway")]
     pub timeout: Duration,
 
     /// Deadline of each reading of all groups
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value = "30s",
-        value_parser = time::parse,
-        value_name = "DURATION",
-        help_heading = "Pushgateway"
-    )]
+    #[arg(long, env = "PGW_CLEANER_LIST_TIMEOUT", default_value = "30s", value_parser = time::parse, value_name = "DURATION", help_heading = "Pushgateway")]
     pub list_timeout: Duration,
 
     /// How long nobody has pushed to a group that is to go: 90s, 10m, 1h 30m, or a number of seconds
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value = "10m",
-        value_parser = time::parse,
-        value_name = "DURATION",
-        help_heading = "Selection"
-    )]
+    #[arg(long, env = "PGW_CLEANER_TTL", default_value = "10m", value_parser = time::parse, value_name = "DURATION", help_heading = "Selection")]
     pub ttl: Duration,
 
     /// How the job of a group that is to go begins; repeatable; * is for every job
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_values = ["dubbo_", "dubbo-"],
-        value_delimiter = ',',
-        value_name = "PREFIX",
-        help_heading = "Selection"
-    )]
+    #[arg(long, env = "PGW_CLEANER_JOB_PREFIX", default_values = ["dubbo_", "dubbo-"], value_delimiter = ',', value_name = "PREFIX", help_heading = "Selection")]
     pub job_prefix: Vec<JobPrefix>,
 
     /// Only groups of which some label=value matches; repeatable; ^ and $ stand for its ends
     #[arg(
         long,
-        env,
-        hide_env_values = true,
+        env = "PGW_CLEANER_INCLUDE",
         value_delimiter = '\n',
         value_name = "REGEX",
         help_heading = "Selection"
@@ -139,8 +75,7 @@ pub struct Args {
     /// Only groups of which no label=value matches; repeatable
     #[arg(
         long,
-        env,
-        hide_env_values = true,
+        env = "PGW_CLEANER_EXCLUDE",
         value_delimiter = '\n',
         value_name = "REGEX",
         help_heading = "Selection"
@@ -150,8 +85,7 @@ pub struct Args {
     /// Never a group with exactly this label; repeatable
     #[arg(
         long,
-        env,
-        hide_env_values = true,
+        env = "PGW_CLEANER_PROTECT",
         value_delimiter = '\n',
         value_name = "LABEL=VALUE",
         help_heading = "Selection"
@@ -161,127 +95,49 @@ pub struct Args {
     /// Grouping label whose value is the group's own TTL
     #[arg(
         long,
-        env,
-        hide_env_values = true,
+        env = "PGW_CLEANER_TTL_LABEL",
         value_name = "LABEL",
         help_heading = "Selection"
     )]
     pub ttl_label: Option<String>,
 
     /// Say what would go, and delete nothing
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        value_name = "BOOL",
-        help_heading = "Deletion"
-    )]
+    #[arg(long, env = "PGW_CLEANER_DRY_RUN", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Deletion")]
     pub dry_run: bool,
 
     /// Read all groups once more at the end, and see that what was deleted is gone
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = true,
-        default_missing_value = "true",
-        value_name = "BOOL",
-        help_heading = "Deletion"
-    )]
+    #[arg(long, env = "PGW_CLEANER_VERIFY", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Deletion")]
     pub verify: bool,
 
     /// Delete nothing at all when more groups than this would go
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value = "unlimited",
-        value_parser = parse_limit,
-        value_name = "N|unlimited",
-        help_heading = "Deletion"
-    )]
+    #[arg(long, env = "PGW_CLEANER_MAX_DELETES", default_value = "unlimited", value_parser = parse_limit, value_name = "N|unlimited", help_heading = "Deletion")]
     pub max_deletes: Limit,
 
     /// Deletions under way at the same time
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value_t = 8,
-        value_parser = clap::value_parser!(u16).range(1..=256),
-        value_name = "N",
-        help_heading = "Deletion"
-    )]
+    #[arg(long, env = "PGW_CLEANER_WORKERS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N", help_heading = "Deletion")]
     pub workers: u16,
 
     /// Deletions after one reading, at most
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value_t = 5000,
-        value_parser = clap::value_parser!(u32).range(1..),
-        value_name = "N",
-        help_heading = "Deletion"
-    )]
+    #[arg(long, env = "PGW_CLEANER_BATCH_SIZE", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..), value_name = "N", help_heading = "Deletion")]
     pub batch_size: u32,
 
     /// Time after a reading in which deletions may begin that rest on it
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value = "2s",
-        value_parser = time::parse,
-        value_name = "DURATION",
-        help_heading = "Deletion"
-    )]
+    #[arg(long, env = "PGW_CLEANER_MAX_WINDOW", default_value = "2s", value_parser = time::parse, value_name = "DURATION", help_heading = "Deletion")]
     pub max_window: Duration,
 
     /// Go on for ever, one pass after the other
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        action = ArgAction::Set,
-        value_parser = BoolishValueParser::new(),
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        value_name = "BOOL",
-        help_heading = "Daemon"
-    )]
+    #[arg(long, env = "PGW_CLEANER_DAEMON", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Daemon")]
     pub daemon: bool,
 
     /// Pause between two passes, a tenth more or less
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        default_value = "1m",
-        value_parser = time::parse,
-        value_name = "DURATION",
-        help_heading = "Daemon"
-    )]
+    #[arg(long, env = "PGW_CLEANER_INTERVAL", default_value = "1m", value_parser = time::parse, value_name = "DURATION", help_heading = "Daemon")]
     pub interval: Duration,
 
     /// Where the daemon serves /metrics, /live and /ready
     #[arg(
         long,
-        env,
-        hide_env_values = true,
-        default_value = "0.0.0.0:9105",
+        env = "PGW_CLEANER_METRICS_ADDR",
+        default_value = "[::]:9105",
         value_name = "ADDRESS",
         help_heading = "Daemon"
     )]
@@ -294,8 +150,7 @@ pub struct Args {
     /// Form of the report on stdout
     #[arg(
         long,
-        env,
-        hide_env_values = true,
+        env = "PGW_CLEANER_OUTPUT",
         default_value = "table",
         value_name = "FORM"
     )]

@@ -35,9 +35,11 @@ pub async fn run(
         metrics_addr,
         guard,
     } = config;
-    let listener = TcpListener::bind(metrics_addr).await.with_context(|| {
-        format!("cannot listen on {metrics_addr}: choose another --metrics-addr")
-    })?;
+    let listener = guarded_http::listen(*metrics_addr)
+        .and_then(TcpListener::from_std)
+        .with_context(|| {
+            format!("cannot listen on {metrics_addr}: choose another --metrics-addr")
+        })?;
     tracing::info!(address = %listener.local_addr()?, interval = %humantime::format_duration(*interval), "serving metrics");
     let health = Health::new(*interval * 3 + LONG_PASS);
     let server = tokio::spawn(endpoint::serve(

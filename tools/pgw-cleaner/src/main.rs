@@ -9,14 +9,19 @@ use pgw_cleaner::{Args, Config, ExitStatus, Metrics, Sweeper, daemon};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // RUST_LOG as it is in server and client: empty, it is not set, and what cannot be read is left out.
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+    guarded_http::raise_descriptors();
     let config = match Config::try_from(about::parse::<Args>()) {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), ExitStatus::Usage),

@@ -41,7 +41,7 @@ impl Serving {
         self.address
     }
 
-    /// Announces the provider under this host, and returns the announcement to wait for.
+    /// Announces the provider under this host and the port that it listens on, and returns the announcement to wait for.
     ///
     /// # Errors
     ///
@@ -51,14 +51,23 @@ impl Serving {
         registry: &dyn Registry,
         host: &str,
     ) -> Result<Announcement, dubbo_registry::Error> {
-        let registration = Registration::new(
-            &self.application,
-            host,
-            self.address.port(),
-            self.services.clone(),
-        )?
-        .weight(self.weight)
-        .register_mode(self.register_mode);
+        self.announce_at(registry, host, self.address.port())
+    }
+
+    /// Does what [`announce`](Self::announce) does, where consumers reach the provider at another port than it listens on.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn announce_at(
+        &mut self,
+        registry: &dyn Registry,
+        host: &str,
+        port: u16,
+    ) -> Result<Announcement, dubbo_registry::Error> {
+        let registration = Registration::new(&self.application, host, port, self.services.clone())?
+            .weight(self.weight)
+            .register_mode(self.register_mode);
         // Consumers ask for the metadata as soon as they see the node.
         self.metadata.set(registration.metadata());
         let announcement = registry.register(registration);

@@ -119,7 +119,7 @@ fn run(config: Config) -> anyhow::Result<()> {
                 .service(AnyMethod(GreetServiceServer::new(greeter)), descriptors)?
                 .serve(listener, process.workers())
                 .await?;
-            process.announce(&mut serving)?;
+            process.announce(&mut serving, None)?;
             servings.push(serving);
         }
         process.stopped().await;

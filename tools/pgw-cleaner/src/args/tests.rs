@@ -29,7 +29,18 @@ fn every_option_has_its_variable_and_hides_the_value() {
         if matches!(long, "help" | "version") {
             continue;
         }
-        let variable = long.to_uppercase().replace('-', "_");
+        let name = long.to_uppercase().replace('-', "_");
+        // Those that other programs of the sample read as well keep their names.
+        let shared = [
+            "PUSHGATEWAY_",
+            "METRICS_TLS_",
+            "METRICS_USER",
+            "METRICS_PASS",
+        ];
+        let variable = match shared.iter().any(|start| name.starts_with(start)) {
+            true => name,
+            false => format!("PGW_CLEANER_{name}"),
+        };
         assert_eq!(
             argument.get_env().and_then(|name| name.to_str()),
             Some(variable.as_str())

@@ -70,11 +70,11 @@ async fn the_environment_gives_options_and_help_shows_none_of_its_values() {
             format!("http://alice:hunter2@{}", server.address()),
         )
         .env("PUSHGATEWAY_PASS", "hunter3")
-        .env("TTL", "1")
-        .env("EXCLUDE", "^instance=host-0000\nnothing\n")
-        .env("PROTECT", "instance=none\n")
-        .env("DRY_RUN", "no")
-        .env("OUTPUT", "json");
+        .env("PGW_CLEANER_TTL", "1")
+        .env("PGW_CLEANER_EXCLUDE", "^instance=host-0000\nnothing\n")
+        .env("PGW_CLEANER_PROTECT", "instance=none\n")
+        .env("PGW_CLEANER_DRY_RUN", "no")
+        .env("PGW_CLEANER_OUTPUT", "json");
     let mut process = Process::spawn(&command);
     assert_eq!(process.wait(LONG).await, 0, "{}", process.stderr());
     assert_eq!(instances(&server).await, ["host-0000:1"]);
