@@ -1,4 +1,7 @@
 // The Dubbo mixin: recording rules, alerts and the dashboard, for jsonnet users of kube-prometheus and the like.
-(import 'rules.libsonnet') +
+(import 'processes.libsonnet') +
+(import 'calls.libsonnet') +
+(import 'objectives.libsonnet') +
 (import 'alerts.libsonnet') +
+(import 'system-alerts.libsonnet') +
 (import 'dashboard.libsonnet')

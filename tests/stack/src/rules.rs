@@ -4,6 +4,33 @@ use std::collections::BTreeSet;
 
 use crate::{list, yaml};
 
+/// Families in the rules that processes of this project do not export: those of dubbo-go and Dubbo Java, of batch jobs that have ended, and data.
+const OF_OTHERS: [&str; 9] = [
+    "_milliseconds_histogram_",
+    "_failed_network_total",
+    "_failed_codec_total",
+    "_requests_processing{",
+    "dubbo_registry_directory_num_valid ",
+    "dubbo_application ",
+    "dubbo_application_info ",
+    "dubbo_push_final",
+    "dubbo_objective",
+];
+
+/// Returns the selectors of [`rule_selectors`] that processes of this project answer in push mode with the text format: native histograms are
+/// of the other format, and which errors there are is up to the calls.
+pub fn own_selectors() -> BTreeSet<String> {
+    rule_selectors()
+        .into_iter()
+        .filter(|selector| {
+            let name = format!("{selector} ");
+            !OF_OTHERS.iter().any(|other| name.contains(other))
+                && !selector.contains("_request_duration_seconds{")
+                && !selector.contains("fault=")
+        })
+        .collect()
+}
+
 /// Returns every selector of a family in the recording rules and the alerts, such as `dubbo_push_requests_total{result="failure"}`, without its
 /// range. What the rules record themselves (names with a colon) is left out.
 ///
@@ -52,7 +79,7 @@ mod tests {
     fn selectors_are_found_with_their_matchers_and_recorded_series_are_not() {
         assert_eq!(
             selectors(
-                "sum by (le) (rate(dubbo_x_bucket{le=\"0.25\"}[5m])) > service:dubbo_y:rate5m or push_time_seconds"
+                "sum by (le) (rate(dubbo_x_bucket{le=\"0.25\"}[5m])) > dubbo:y:rate5m or push_time_seconds"
             ),
             ["dubbo_x_bucket{le=\"0.25\"}", "push_time_seconds"]
         );

@@ -18,7 +18,7 @@ async fn the_stack_comes_up_answers_and_goes_down() {
         .await
         .expect("Prometheus answers");
     assert!(
-        rules.body.contains("DubboAvailabilityBurnFast"),
+        rules.body.contains("DubboAvailabilityBurn"),
         "the rules are loaded"
     );
     let managers = format!("http://{}/api/v1/alertmanagers", native.prometheus);

@@ -105,7 +105,7 @@ async fn every_query_answers_under_load(mode: Mode) {
     }
     assert!(silent.is_empty(), "queries without data:\n{silent:#?}");
     if mode == Mode::Push {
-        for selector in stack::rule_selectors() {
+        for selector in stack::own_selectors() {
             let samples = stack.prometheus.query(&selector).await;
             assert!(
                 !samples.is_empty(),

@@ -1,0 +1,124 @@
+// Recorded series of the calls: what Rust, Go and Java export, under one name each, with the label `side`.
+(import 'config.libsonnet') + {
+  local config = $._config,
+  local promql = (import 'promql.libsonnet')(config),
+  local labels = promql.callLabels,
+  local rust = std.member(config.languages, 'rust'),
+  local others = std.member(config.languages, 'go') || std.member(config.languages, 'java'),
+  local java = std.member(config.languages, 'java'),
+
+  local rules(side) =
+    local record(name, expr, extra={}) = { record: 'dubbo:' + name, labels: { side: side } + extra, expr: promql.text(expr) };
+    local recorded(name) = 'dubbo:%s{side="%s"}' % [name, side];
+    local rate(family, matcher='') = promql.rate(promql.calls(side, family, matcher));
+    local sum(vector) = promql.sum(labels, vector);
+    // What a process exports only after its first occurrence counts as 0 wherever it counts calls.
+    local none = recorded('requests:rate5m') + ' * 0';
+    local or(vectors) = promql.or(labels, vectors);
+    local histogram = rate('request_duration_seconds');
+
+    // Peers without errors_total count failures by kind.
+    local kinds = {
+      business: ['requests_business_failed_total', 'BUSINESS', 'caller'],
+      timeout: ['requests_timeout_total', 'DEADLINE_EXCEEDED', 'provider'],
+      limit: ['requests_limit_total', 'RESOURCE_EXHAUSTED', 'provider'],
+      unavailable: ['requests_failed_service_unavailable_total', 'UNAVAILABLE', 'provider'],
+      unknown: ['requests_unknown_failed_total', 'UNKNOWN', 'provider'],
+    } + if java then {
+      network: ['requests_failed_network_total', 'NETWORK', 'provider'],
+      codec: ['requests_failed_codec_total', 'CODEC', 'provider'],
+    } else {};
+    local byKind(type) =
+      'label_replace(label_replace(label_replace(%(sum)s unless on (%(labels)s) %(codes)s, "error_type", "%(type)s", "", ""), "error_name", "%(name)s", "", ""), "fault", "%(fault)s", "", "")' % {
+        sum: sum(rate(kinds[type][0])),
+        labels: std.join(', ', labels),
+        codes: promql.calls(side, 'errors_total'),
+        type: type,
+        name: kinds[type][1],
+        fault: kinds[type][2],
+      };
+    local errors =
+      (if rust then [promql.sum(labels + ['error_type', 'error_code', 'error_name', 'fault'], rate('errors_total'))] else []) +
+      (if others then [byKind(type) for type in std.objectFields(kinds)] else []);
+
+    [
+      record('requests:rate5m', sum(rate('requests_total'))),
+      record('requests_failed:rate5m', or([sum(rate('requests_failed_total')), none])),
+      record('requests_business_failed:rate5m', or([
+        sum(rate('requests_business_failed_total')),
+        sum(rate('errors_total', 'error_type="business"')),
+        none,
+      ])),
+      // Mistakes of the caller: by the label that says so, or by the code of a peer that does not have it (all but 2, 4, 8, 13, 14, 15).
+      record('requests_mistaken:rate5m', or([
+        sum('%s or %s' % [
+          rate('errors_total', 'fault="caller",error_type!="business"'),
+          rate('errors_total', 'fault="",error_type!="business",error_code=~"1|3|5|6|7|9|10|11|12|16"'),
+        ]),
+        none,
+      ])),
+      // What the provider answers for: failures, but for business errors and mistakes of the caller.
+      record('requests_faulty:rate5m', 'clamp_min(%s - %s - %s, 0)' % [
+        recorded('requests_failed:rate5m'),
+        recorded('requests_business_failed:rate5m'),
+        recorded('requests_mistaken:rate5m'),
+      ]),
+      record('errors:rate5m', std.join('\nor\n', ['%s > 0' % one for one in errors])),
+
+      // Times: from the classic histogram, from the native one, from dubbo-go's and Java's sums.
+      record('request_duration_seconds_count:rate5m', or([
+        sum(rate('request_duration_seconds_count')),
+        'histogram_count(%s)' % sum(histogram),
+      ] + if java then [sum(rate('rt_milliseconds_histogram_seconds_count'))] else [])),
+      record('request_duration_seconds_sum:rate5m', or([
+        sum(rate('request_duration_seconds_sum')),
+        'histogram_sum(%s)' % sum(histogram),
+        '%s / 1000' % sum(rate('rt_milliseconds_sum')),
+      ])),
+      record('requests_slow:rate5m', or([
+        'clamp_min(%s - %s, 0)' % [sum(rate('request_duration_seconds_count')), sum(rate('request_duration_seconds_bucket', promql.bound(config.latencySeconds)))],
+        'histogram_count(%(h)s) * (1 - histogram_fraction(0, %(limit)s, %(h)s))' % { h: sum(histogram), limit: config.latencySeconds },
+      ] + if java then ['clamp_min(%s - %s, 0)' % [
+        sum(rate('rt_milliseconds_histogram_seconds_count')),
+        sum(rate('rt_milliseconds_histogram_seconds_bucket', promql.bound(config.latencySeconds))),
+      ]] else [])),
+      record('requests_in_flight', sum(promql.live(promql.callsGauge(side, 'requests_processing')))),
+      record('messages_received:rate5m', sum(rate('messages_received_total'))),
+      record('messages_sent:rate5m', sum(rate('messages_sent_total'))),
+    ] + if side == 'consumer' then [
+      record('attempts:rate5m', promql.sum(labels + ['outcome'], promql.rate(promql.calls(side, 'attempts_total')))),
+    ] else [],
+
+  // Quantiles need the buckets of all instances; they are most of what is read, and so in a group of their own.
+  local quantiles(side) =
+    local labels = promql.methodLabels;
+    local record(name, expr) = { record: 'dubbo:' + name, labels: { side: side }, expr: promql.text(expr) };
+    local bucket = 'dubbo:request_duration_seconds_bucket:rate5m';
+    local histogram = promql.sum(labels, promql.rate(promql.calls(side, 'request_duration_seconds')));
+    [
+      record('request_duration_seconds_bucket:rate5m', promql.sum(labels + ['le'], promql.rate(promql.calls(side, 'request_duration_seconds_bucket')))),
+    ] + [
+      record('request_duration_seconds:p' + percent, promql.or(labels, [
+        'histogram_quantile(0.%s, %s{side="%s"}) >= 0' % [percent, bucket, side],
+        'histogram_quantile(0.%s, %s) >= 0' % [percent, histogram],
+      ] + if others then [
+        // Quantiles of several instances can not be combined: this is the worst of them, and it stands still without calls.
+        '%s / 1000 and on (%s) (%s > 0)' % [
+          promql.by('max', labels, promql.calls(side, 'rt_milliseconds_p' + percent)),
+          std.join(', ', labels),
+          promql.sum(labels, 'dubbo:requests:rate5m{side="%s"}' % side),
+        ],
+      ] else []))
+      for percent in ['50', '90', '99']
+    ],
+
+  prometheusRules+:: {
+    groups+: [
+      { name: 'dubbo-calls-' + side, interval: config.callsInterval, rules: rules(side) }
+      for side in ['provider', 'consumer']
+    ] + [
+      { name: 'dubbo-quantiles-' + side, interval: config.objectivesInterval, rules: quantiles(side) }
+      for side in ['provider', 'consumer']
+    ],
+  },
+}

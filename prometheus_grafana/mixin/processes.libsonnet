@@ -1,0 +1,59 @@
+// Recorded series of the processes: which there are, whose figures are alive, what they use, and how they stand with the registry.
+(import 'config.libsonnet') + {
+  local config = $._config,
+  local promql = (import 'promql.libsonnet')(config),
+  local instance = promql.instanceLabels,
+  local record(name, expr) = { record: 'dubbo:' + name, expr: promql.text(expr) },
+  local each(name, vector) = record(name, promql.by('max', instance, promql.ours(promql.live(vector)))),
+  local java = std.member(config.languages, 'java'),
+  // The client of newer Dubbo Java takes _info and _total from the name of this gauge.
+  local infos = [promql.family(name) for name in ['dubbo_application_info_total'] + if java then ['dubbo_application_info', 'dubbo_application'] else []],
+  local pushed = 'push_time_seconds',
+
+  prometheusRules+:: {
+    groups+: [{
+      name: 'dubbo-processes',
+      interval: config.callsInterval,
+      rules: [
+        // Every process of ours that is known, with what it says of itself; one that was killed stays until its group is cleaned up.
+        record('process_info', promql.by('max', instance + ['application_name', 'application_version'], std.join(' or ', infos))),
+        // Compares the gateway's clock with itself: whatever Prometheus's own clock says.
+        record('push_stale', '%s * 0 + 1' % promql.ours('(%(p)s == %(p)s offset %(stale)ds)' % { p: pushed, stale: config.staleSeconds })),
+        // By how much the gateway's clock is behind that of Prometheus, or a push on its way: the least that was seen in an hour.
+        record('push_delay_seconds:min', promql.by('min', config.clusterLabels, 'timestamp(%s) - %s' % [pushed, pushed])),
+        record('figures_age_seconds', promql.by('max', instance, |||
+          clamp_min(time() - %(p)s - on (%(cluster)s) group_left () min_over_time(dubbo:push_delay_seconds:min[1h]), 0)
+          and on (%(instance)s) dubbo:process_info
+        ||| % { p: pushed, cluster: std.join(', ', config.clusterLabels), instance: std.join(', ', instance) } + std.join('', [
+          // timestamp() is that of the sample only of a bare selector.
+          'or on (%s)\ntime() - timestamp(%s)\n' % [std.join(', ', instance), one]
+          for one in infos
+        ]))),
+
+        record('process_up', promql.by('max', instance + ['application_name'], promql.live('dubbo:process_info'))),
+        record('application_processes', promql.by('count', promql.applicationLabels, 'dubbo:process_up')),
+        // The last figures of a process that ended by itself: a batch job is finished, not missed.
+        record('application_finished', promql.by('count', promql.applicationLabels, |||
+          dubbo:process_info
+          and on (%s) dubbo_push_final == 1
+        ||| % std.join(', ', instance))),
+      ] + [
+        record('interface_processes', promql.by('count', promql.serviceLabels, promql.by('max', instance + ['application_name', 'interface'], promql.live(promql.calls(side, 'requests_total'))))) + { labels: { side: side } }
+        for side in ['provider', 'consumer']
+      ] + [
+        record('process_cpu_seconds:rate5m', promql.ours(promql.by('sum', instance, promql.rate('process_cpu_seconds_total')))),
+        each('process_resident_memory_bytes', 'process_resident_memory_bytes' + if java then ' or sum without (area, id) (jvm_memory_used_bytes)' else ''),
+        each('process_open_fds', 'process_open_fds' + if java then ' or process_files_open_files' else ''),
+        each('process_max_fds', 'process_max_fds' + if java then ' or process_files_max_files' else ''),
+        each('process_start_time_seconds', 'process_start_time_seconds'),
+        record('workers', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_thread_count')))),
+        record('workers_busy', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_active_size')))),
+        record('tasks_queued', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_queue_size')))),
+        record('requests_folded:rate5m', promql.sum(instance, promql.rate(promql.family('dubbo_metrics_series_folded_total')))),
+        record('registry_connected', promql.by('min', instance + ['application_name'], promql.live(promql.family('dubbo_registry_connected')))),
+        record('directory_providers', promql.by('min', instance + ['application_name', 'interface'], promql.live(promql.family('dubbo_registry_directory_num_all')))),
+        record('directory_valid_providers', promql.by('min', instance + ['application_name', 'interface'], promql.live(promql.gauge('dubbo_registry_directory_num_valid')))),
+      ],
+    }],
+  },
+}

@@ -1,0 +1,56 @@
+// Pieces of PromQL that rules, alerts and the dashboard share.
+function(config) {
+  local this = self,
+  local join(labels) = std.join(', ', labels),
+
+  // === Labels ===
+
+  instanceLabels: config.clusterLabels + ['job', 'instance'],
+  applicationLabels: config.clusterLabels + ['application_name'],
+  serviceLabels: self.applicationLabels + ['interface'],
+  methodLabels: self.serviceLabels + ['group', 'version', 'method'],
+  callLabels: self.instanceLabels + ['application_name', 'interface', 'group', 'version', 'method'],
+
+  by(function_, labels, vector):: '%s by (%s) (%s)' % [function_, join(labels), vector],
+  sum(labels, vector):: self.by('sum', labels, vector),
+  or(labels, vectors):: std.join('\nor on (%s)\n' % join(labels), vectors),
+  // Keeps what is known of our own processes only.
+  ours(vector):: '%s\nand on (%s)\ndubbo:process_info' % [vector, join(self.instanceLabels)],
+  // Groups that nobody pushes to any more keep their last values, which say nothing about now.
+  live(vector):: '(%s unless on (%s) dubbo:push_stale)' % [vector, join(self.instanceLabels)],
+
+  // === Selectors ===
+
+  local matchers(list) =
+    local present = [one for one in list + [config.dubboSelector] if one != ''];
+    if present == [] then '' else '{%s}' % std.join(',', present),
+  // A family of the process, and one of its calls.
+  family(name, matcher='', suffix=''):: name + matchers([matcher]) + suffix,
+  calls(side, name, matcher='')::
+    'dubbo_%s_%s%s' % [side, name, matchers(['interface!~"%s"' % config.ignoredInterfaces, matcher])],
+  // A gauge whose name ends in _total; the Prometheus client of newer Dubbo Java takes that from gauges.
+  local java = std.member(config.languages, 'java'),
+  gauge(name, matcher=''):: if java then '(%s or %s)' % [self.family(name + '_total', matcher), self.family(name, matcher)] else self.family(name + '_total', matcher),
+  callsGauge(side, name, matcher='')::
+    if java then '(%s or %s)' % [self.calls(side, name + '_total', matcher), self.calls(side, name, matcher)] else self.calls(side, name + '_total', matcher),
+  rate(vector):: 'rate(%s[%s])' % [vector, config.rateWindow],
+
+  // Leaves out the calls that last for long on purpose.
+  short(name, selector=''):: std.foldl(
+    function(vector, long) '%s unless %s{interface=~"%s",method=~"%s"}' % [vector, name, long.interface, long.method], config.longCalls, name + selector
+  ),
+
+  // The bucket of a bound: Prometheus 3 writes whole numbers as 1.0.
+  bound(seconds):: if std.length(std.findSubstr('.', seconds)) > 0 then 'le="%s"' % seconds else 'le=~"%s(\\\\.0)?"' % seconds,
+
+  // === Windows ===
+
+  // How many seconds '5m' has.
+  seconds(window)::
+    local number = std.parseInt(std.substr(window, 0, std.length(window) - 1));
+    number * { s: 1, m: 60, h: 3600, d: 86400 }[window[std.length(window) - 1]],
+  // An expression of several lines ends with one, so that YAML shows it as it is.
+  text(expr):: if std.length(std.findSubstr('\n', expr)) == 0 then expr else std.rstripChars(expr, '\n') + '\n',
+  // jsonnet prints 1 - 0.999 with all its binary digits.
+  number(value):: '%.6g' % value,
+}
