@@ -5,6 +5,7 @@ mod frames;
 mod future;
 mod service;
 mod status;
+mod web;
 
 use tower_layer::Layer;
 

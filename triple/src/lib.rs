@@ -68,7 +68,7 @@ pub use consumer::{
     RpcMetadata, UnknownLoadBalance,
 };
 pub use observer::MeasuringObserver;
-pub use provider::{DescriptorError, Provider, ServeError, Serving};
+pub use provider::{DescriptorError, Provider, ServeError, Services, Serving};
 pub use runtime::{Runtime, Shape, UnknownShape, Workers};
 pub use signal::Signals;
 pub use status::{BUSINESS_CODE, business_error, wire_code};

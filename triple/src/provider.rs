@@ -1,13 +1,15 @@
 //! The provider: tonic services on one port, with everything that Dubbo consumers expect beside them.
 
 use std::convert::Infallible;
+use std::error::Error;
 
+use bytes::Bytes;
 use dubbo_registry::{DEFAULT_WEIGHT, Reference, RegisterMode, ServiceInfo};
 use http::{Request, Response};
+use http_body::Body as HttpBody;
 use metrics_core::{Metrics, ProviderLayer};
 use tokio::net::TcpListener;
 use tonic::body::Body;
-use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -16,22 +18,29 @@ use crate::pb;
 use crate::pb::metadata_service_v2_server::MetadataServiceV2Server;
 use crate::runtime::Workers;
 
+mod compression;
 mod deadline;
 mod descriptor;
 mod health;
+mod layers;
 mod listener;
 mod metadata;
+mod panics;
 mod protocol;
+mod received;
 mod routes;
 mod serving;
 
 pub use descriptor::DescriptorError;
+pub use layers::Services;
 pub use serving::{ServeError, Serving};
 
 use deadline::Deadline;
 use health::Health;
+use layers::Layers;
 use listener::Connections;
 use metadata::Metadata;
+use panics::Panics;
 use protocol::{Methods, Protocols};
 use routes::Routes;
 
@@ -43,12 +52,17 @@ pub struct Provider {
     services: Vec<ServiceInfo>,
     descriptors: Vec<&'static [u8]>,
     methods: Methods,
+    layers: Layers,
+    unpacked_limit: usize,
     metrics: Option<Metrics>,
     weight: u32,
     register_mode: RegisterMode,
 }
 
 impl Provider {
+    /// tonic's own limit for a message. A larger one costs memory with each compressed call, a smaller one refuses more.
+    pub const DEFAULT_UNPACKED_LIMIT: usize = 4 * 1024 * 1024;
+
     /// Begins a provider of this application, with no service yet.
     #[must_use]
     pub fn new(application: impl Into<String>) -> Self {
@@ -58,6 +72,8 @@ impl Provider {
             services: Vec::new(),
             descriptors: Vec::new(),
             methods: Methods::default(),
+            layers: Layers::default(),
+            unpacked_limit: Self::DEFAULT_UNPACKED_LIMIT,
             metrics: None,
             weight: DEFAULT_WEIGHT,
             register_mode: RegisterMode::default(),
@@ -69,11 +85,17 @@ impl Provider {
     /// # Errors
     ///
     /// When the set does not describe the service.
-    pub fn service<S>(self, service: S, descriptors: &'static [u8]) -> Result<Self, DescriptorError>
+    pub fn service<S, B>(
+        self,
+        service: S,
+        descriptors: &'static [u8],
+    ) -> Result<Self, DescriptorError>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         self.service_of(service, descriptors, "", "")
     }
@@ -83,7 +105,7 @@ impl Provider {
     /// # Errors
     ///
     /// When the set does not describe the service.
-    pub fn service_of<S>(
+    pub fn service_of<S, B>(
         mut self,
         service: S,
         descriptors: &'static [u8],
@@ -91,9 +113,11 @@ impl Provider {
         version: &str,
     ) -> Result<Self, DescriptorError>
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let methods = descriptor::methods(descriptors, S::NAME)?;
         self.services.push(ServiceInfo {
@@ -115,6 +139,30 @@ impl Provider {
         let reference = Reference::new(S::NAME)?.group(group).version(version);
         self.routes.offer(reference, service);
         Ok(self)
+    }
+
+    /// Puts a layer around all services, inside of measuring and of deadlines: what it answers is counted, and ends in time. The layer
+    /// that is added first is the outermost one, as on tonic's server. An error of the layered service is answered as its status.
+    #[must_use]
+    pub fn layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<Services> + Send + 'static,
+        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<Body>>>::Error: Into<Box<dyn Error + Send + Sync>>,
+        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.layers.add(layer);
+        self
+    }
+
+    /// Sets how long a compressed message may be when it is unpacked, in bytes: [`Self::DEFAULT_UNPACKED_LIMIT`] otherwise. A service that
+    /// takes larger messages (`max_decoding_message_size`) wants the same here.
+    #[must_use]
+    pub fn unpacked_limit(mut self, bytes: usize) -> Self {
+        self.unpacked_limit = bytes;
+        self
     }
 
     /// Measures the calls of the services that are added; without this nothing is measured.
@@ -155,15 +203,19 @@ impl Provider {
         let names = self.routes.references().map(Reference::to_string).collect();
         let health = Health::serving(names).await;
         self.add_companions(&health, &metadata)?;
-        let service = Deadline::new(self.routes);
+        let service = Panics::new(Deadline::new(self.layers.around(self.routes)));
         let workers = workers.clone();
+        let (methods, limit) = (self.methods, self.unpacked_limit);
         let connections = match &self.metrics {
             Some(metrics) => {
                 let layer = ProviderLayer::new(metrics, &measured(&self.services));
-                let service = Protocols::new(layer.layer(service), self.methods);
+                let service = Protocols::new(layer.layer(service), methods, limit);
                 Connections::accept(listener, workers, service)
             }
-            None => Connections::accept(listener, workers, Protocols::new(service, self.methods)),
+            None => {
+                let service = Protocols::new(service, methods, limit);
+                Connections::accept(listener, workers, service)
+            }
         };
         Ok(Serving {
             application: self.application,
@@ -180,8 +232,7 @@ impl Provider {
 
     /// Adds what Dubbo and gRPC tools ask for beside the services: metadata, health, reflection in both versions.
     fn add_companions(&mut self, health: &Health, metadata: &Metadata) -> Result<(), ServeError> {
-        let metadata = MetadataServiceV2Server::new(metadata.clone())
-            .accept_compressed(CompressionEncoding::Gzip);
+        let metadata = MetadataServiceV2Server::new(metadata.clone());
         let reflection = || {
             self.descriptors
                 .iter()

@@ -5,15 +5,23 @@ mod support;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
 use http::{HeaderValue, Version};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use metrics_core::{Config, Kind, Metrics, Side};
 use support::{Behaviour, channel, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
-use triple::Serving;
+use triple::{Serving, Workers};
 
 /// Connects, sends these bytes, and returns what comes back until the provider hangs up, and how long that took.
 ///
@@ -111,4 +119,126 @@ async fn a_handler_that_overruns_the_callers_deadline_is_told_so() {
     request.headers_mut().insert("content-type", grpc);
     let answer = support::http(&serving, request).await;
     assert_eq!(answer.headers()["grpc-status"], "4");
+}
+
+/// A gRPC request to the greeting method whose body the test sends itself.
+fn streamed(serving: &Serving) -> (http::Request<Chunks>, tokio::sync::mpsc::Sender<Bytes>) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(64);
+    let request = http::Request::post(format!(
+        "http://{}/greet.GreetService/Greet",
+        serving.address()
+    ))
+    .version(Version::HTTP_2)
+    .header("content-type", "application/grpc")
+    .header("te", "trailers")
+    .body(StreamBody::new(
+        ReceiverStream::new(receiver).map(frame as fn(Bytes) -> _),
+    ))
+    .unwrap();
+    (request, sender)
+}
+
+type Chunks = StreamBody<tokio_stream::adapters::Map<ReceiverStream<Bytes>, fn(Bytes) -> Piece>>;
+type Piece = Result<Frame<Bytes>, std::convert::Infallible>;
+
+fn frame(bytes: Bytes) -> Piece {
+    Ok(Frame::data(bytes))
+}
+
+#[tokio::test]
+async fn a_connection_holds_no_more_unfinished_messages_than_the_limit() {
+    let serving = serve(&Behaviour::default()).await;
+    let stream = TokioIo::new(TcpStream::connect(serving.address()).await.unwrap());
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .handshake(stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // Each call sends all but the last byte of 4 MiB: 16 fit into 64 MiB.
+    let message = Bytes::from(vec![0; 4 * 1024 * 1024 - 1]);
+    let length = Bytes::from_static(&[0, 0, 0x40, 0, 0]);
+    let (mut waiting, mut refused) = (Vec::new(), 0);
+    for _ in 0..20 {
+        let (request, body) = streamed(&serving);
+        let mut answer = Box::pin(sender.clone().send_request(request));
+        body.send(length.clone()).await.unwrap();
+        body.send(message.clone()).await.unwrap();
+        // Either the provider takes everything, or it answers.
+        let answered = loop {
+            tokio::select! {
+                answer = &mut answer => break Some(answer.unwrap()),
+                () = tokio::time::sleep(Duration::from_millis(20)) => {
+                    if body.capacity() == body.max_capacity() {
+                        break None;
+                    }
+                }
+            }
+        };
+        match answered {
+            Some(answer) => {
+                assert_eq!(answer.headers()["grpc-status"], "8");
+                refused += 1;
+            }
+            None => waiting.push((answer, body)),
+        }
+    }
+    // What is on its way is taken in the end.
+    let (last, body) = streamed(&serving);
+    let last = sender.clone().send_request(last);
+    body.send(Bytes::from_static(&[0, 0, 0, 0, 0]))
+        .await
+        .unwrap();
+    drop(body);
+    assert_eq!(last.await.unwrap().status(), 200, "small calls go on");
+    for (answer, body) in waiting {
+        // The last byte finishes the message, or its call was refused.
+        let _ = body.send(Bytes::from_static(&[0])).await;
+        drop(body);
+        let answer = answer.await.unwrap();
+        refused += usize::from(
+            answer
+                .headers()
+                .get("grpc-status")
+                .is_some_and(|code| code == "8"),
+        );
+    }
+    assert!((4..20).contains(&refused), "{refused} of 20 were refused");
+}
+
+#[tokio::test]
+async fn an_answer_that_the_peer_does_not_take_ends_at_the_deadline() {
+    let metrics = Metrics::new(Config::default()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let provider = support::provider(&Behaviour::default()).metrics(&metrics);
+    let serving = provider.serve(listener, &Workers::here()).await.unwrap();
+    let stream = TokioIo::new(TcpStream::connect(serving.address()).await.unwrap());
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(1000)
+        .handshake(stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    // The answer is as long as the name, and nothing takes it.
+    let name = "x".repeat(1_000_000);
+    let message = prost::Message::encode_to_vec(&GreetRequest { name });
+    let length = (message.len() as u32).to_be_bytes();
+    let body = [&[0][..], &length, &message].concat();
+    let request = http::Request::post(format!(
+        "http://{}/greet.GreetService/Greet",
+        serving.address()
+    ))
+    .version(Version::HTTP_2)
+    .header("content-type", "application/grpc")
+    .header("te", "trailers")
+    .header("grpc-timeout", "300m")
+    .body(http_body_util::Full::<Bytes>::from(body))
+    .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let figures = || metrics.figures(Side::Provider).remove(0);
+    while figures().in_flight > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(figures().outcomes.of(Kind::Timeout), 1);
+    drop(answer);
 }

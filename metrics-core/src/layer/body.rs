@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::frames::Frames;
 use super::status::Head;
+use super::web::Web;
 use crate::call::Call;
 use crate::outcome::Outcome;
 use crate::shard::{Flow, Shard};
@@ -89,10 +90,28 @@ struct Measured {
     head: Head,
     flow: Flow,
     frames: Frames,
+    /// Set where the trailers are part of the body.
+    web: Option<Box<Web>>,
+}
+
+impl Measured {
+    /// Counts the messages in these bytes, and ends the call when they hold its trailers.
+    fn follow(&mut self, data: &[u8]) {
+        let Some(web) = &mut self.web else {
+            let messages = self.frames.follow(data);
+            self.call.count(self.flow, messages);
+            return;
+        };
+        let (messages, outcome) = web.follow(data);
+        self.call.count(self.flow, messages);
+        if let Some(outcome) = outcome {
+            self.call.close(self.head.with_outcome(outcome));
+        }
+    }
 }
 
 impl<B: Body> ResponseBody<B> {
-    pub(super) fn new(inner: B, call: Call, head: Head, flow: Flow) -> Self {
+    pub(super) fn new(inner: B, call: Call, head: Head, flow: Flow, web: Option<Box<Web>>) -> Self {
         Self {
             inner,
             measured: Some(Measured {
@@ -100,6 +119,7 @@ impl<B: Body> ResponseBody<B> {
                 head,
                 flow,
                 frames: Frames::default(),
+                web,
             }),
         }
     }
@@ -128,8 +148,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    let messages = measured.frames.follow(data);
-                    measured.call.count(measured.flow, messages);
+                    measured.follow(data);
                 } else if let Some(trailers) = frame.trailers_ref() {
                     measured.call.close(measured.head.with_trailers(trailers));
                 }

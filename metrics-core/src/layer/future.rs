@@ -10,6 +10,7 @@ use http_body::Body;
 use super::body::ResponseBody;
 use super::service::Classify;
 use super::status;
+use super::web::Web;
 use crate::call::Call;
 use crate::shard::Flow;
 
@@ -74,5 +75,9 @@ fn measure<R: Body<Data = Bytes>>(
         call.end(head.at_the_end());
         return response.map(ResponseBody::unmeasured);
     }
-    response.map(|body| ResponseBody::new(body, call, head, flow))
+    // Only an answer that is gRPC-Web pays for looking into its messages.
+    let web = status::find(response.headers(), "content-type")
+        .and_then(|kind| Web::of(kind.as_bytes()))
+        .map(Box::new);
+    response.map(|body| ResponseBody::new(body, call, head, flow, web))
 }

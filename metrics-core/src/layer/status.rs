@@ -35,6 +35,14 @@ impl Head {
         }
     }
 
+    /// Returns the outcome of a response whose body says this one.
+    pub(super) fn with_outcome(self, other: Outcome) -> Outcome {
+        match self {
+            Self::Told(outcome) => outcome,
+            Self::Likely(_) => other,
+        }
+    }
+
     /// Returns the outcome of a response that ends with these trailers.
     pub(super) fn with_trailers(self, trailers: &HeaderMap) -> Outcome {
         match self {
@@ -71,7 +79,7 @@ pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a HeaderV
 }
 
 /// Reads headers or trailers; none when they carry no `grpc-status`.
-fn of_headers(headers: &HeaderMap) -> Option<Outcome> {
+pub(super) fn of_headers(headers: &HeaderMap) -> Option<Outcome> {
     let status = find(headers, STATUS)?.as_bytes();
     if status == b"0" {
         return Some(Outcome::SUCCESS);

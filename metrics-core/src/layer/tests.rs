@@ -93,6 +93,28 @@ async fn a_status_in_the_headers_is_the_outcome() {
 }
 
 #[tokio::test]
+async fn a_status_in_the_last_message_of_grpc_web_is_the_outcome() {
+    for (kind, body) in [
+        (
+            "application/grpc-web+proto",
+            &b"\0\0\0\0\x01x\x80\0\0\0\x0fgrpc-status:14\n"[..],
+        ),
+        (
+            "application/grpc-web-text",
+            b"AAAAAAF4gAAAAA9ncnBjLXN0YXR1czoxNAo=",
+        ),
+    ] {
+        let world = World::new();
+        let mut response = grpc([Step::Data(body)]);
+        let kind_header = HeaderValue::from_static(kind);
+        response.headers_mut().insert("content-type", kind_header);
+        answered(&world, response).await;
+        world.assert_one(Kind::Unavailable);
+        assert_eq!(world.figures().messages_sent, 1, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_ends_without_a_status_is_unknown() {
     let world = World::new();
     answered(&world, grpc([Step::Data(TWO_MESSAGES)])).await;

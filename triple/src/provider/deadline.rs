@@ -13,11 +13,16 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 use tower_service::Service;
 
+use super::listener::streams;
 use crate::timeout;
+
+/// The largest piece of an answer that is handed to HTTP/2 at once. What it was handed can't be taken back at the deadline, and stays
+/// in memory until the peer takes it.
+const PIECE: usize = 64 * 1024;
 
 /// A service whose calls end at the deadline that their `grpc-timeout` header sets; calls without one are not touched.
 #[derive(Clone, Debug)]
@@ -110,16 +115,30 @@ where
             }
         };
         let limit = this.limit.take();
-        Poll::Ready(Ok(response.map(|body| DeadlineBody { body, limit })))
+        Poll::Ready(Ok(response.map(|body| DeadlineBody {
+            body,
+            limit,
+            rest: Bytes::new(),
+        })))
     }
 }
 
 /// A response body that ends with DEADLINE_EXCEEDED in its trailers when the deadline passes before its own end.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct DeadlineBody {
     body: Body,
     /// None when there is no deadline, and when it has passed.
     limit: Option<Limit>,
+    /// What is left of a frame that is handed out in pieces.
+    rest: Bytes,
+}
+
+impl DeadlineBody {
+    /// Returns the next piece of a frame.
+    fn piece(&mut self) -> Frame<Bytes> {
+        let length = self.rest.len().min(PIECE);
+        Frame::data(self.rest.split_to(length))
+    }
 }
 
 impl HttpBody for DeadlineBody {
@@ -130,32 +149,59 @@ impl HttpBody for DeadlineBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
         let Some(limit) = &mut self.limit else {
-            return Poll::Pending;
+            return Pin::new(&mut self.body).poll_frame(cx);
         };
-        ready!(limit.poll_passed(cx));
-        self.limit = None;
-        self.body = Body::empty();
-        Poll::Ready(Some(Ok(Frame::trailers(trailers(&exceeded())))))
+        let at = limit.at;
+        streams::asked_again();
+        if !self.rest.is_empty() {
+            streams::handed_out(at);
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                streams::handed_out(at);
+                Poll::Ready(Some(Ok(match frame.into_data() {
+                    Ok(data) if data.len() > PIECE => {
+                        self.rest = data;
+                        self.piece()
+                    }
+                    Ok(data) => Frame::data(data),
+                    Err(other) => other,
+                })))
+            }
+            Poll::Ready(end) => Poll::Ready(end),
+            Poll::Pending => {
+                let Some(limit) = &mut self.limit else {
+                    return Poll::Pending;
+                };
+                ready!(limit.poll_passed(cx));
+                self.limit = None;
+                self.body = Body::empty();
+                Poll::Ready(Some(Ok(Frame::trailers(trailers(&exceeded())))))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        if self.rest.is_empty() {
+            self.body.size_hint()
+        } else {
+            SizeHint::default()
+        }
     }
 }
 
-fn trailers(status: &Status) -> HeaderMap {
+/// Returns the trailers of an answer that ends with this status.
+pub(super) fn trailers(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     if status.add_header(&mut trailers).is_err() {
         // Only a message that is no header value can fail, and the code says enough.
-        trailers.insert(Status::GRPC_STATUS, (Code::DeadlineExceeded as i32).into());
+        trailers.insert(Status::GRPC_STATUS, (status.code() as i32).into());
     }
     trailers
 }

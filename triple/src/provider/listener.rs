@@ -14,21 +14,24 @@ use http::{Request, Response};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::transport::server::{Connected, TcpConnectInfo};
 use tower_service::Service;
 
 use crate::runtime::Workers;
 
 mod admission;
 mod opening;
+pub(super) mod streams;
 
 use admission::Admission;
+use streams::Streams;
 
 /// How long a peer may take to say which protocol it speaks, and an HTTP/1.1 peer to send the headers of each request.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
@@ -44,6 +47,12 @@ const TAKE_LIMIT: Duration = Duration::from_secs(20);
 /// Calls in flight on one connection; more of them wait in the consumer.
 const STREAMS: u32 = 1024;
 
+/// A service of which each connection has its own.
+pub(super) trait ForConnection {
+    /// Returns the service for a connection between these addresses.
+    fn for_connection(&self, addresses: TcpConnectInfo) -> Self;
+}
+
 /// The connections of one provider.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -56,7 +65,7 @@ impl Connections {
     pub(super) fn accept<S, B>(listener: TcpListener, workers: Workers, service: S) -> Self
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + 'static,
+        S: ForConnection + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -89,7 +98,7 @@ async fn accept<S, B>(
     tasks: TaskTracker,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
+    S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -116,7 +125,7 @@ async fn accept<S, B>(
 async fn serve<S, B>(stream: std::net::TcpStream, service: S, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
+    S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -136,7 +145,7 @@ where
             return;
         }
     };
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(Streams);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -148,7 +157,7 @@ where
         .keep_alive_timeout(PING_LIMIT)
         .max_concurrent_streams(STREAMS);
     // The connection's own copy serves each of its calls: to copy it for a call is to move counts that all cores share.
-    let service = RefCell::new(service);
+    let service = RefCell::new(service.for_connection(stream.connect_info()));
     let service = service_fn(move |request| service.borrow_mut().call(request));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);

@@ -1,8 +1,8 @@
-//! The protocols that are spoken on a provider's port, told by a request's content type: gRPC, and unary calls as JSON over plain HTTP,
-//! `curl -H 'Content-Type: application/json' -d '{"name":"Dubbo"}' http://localhost:20000/greet.GreetService/Greet`.
+//! The protocols that are spoken on a provider's port, told by a request's content type: gRPC, gRPC-Web, and unary calls in Protobuf or
+//! JSON over plain HTTP, `curl -H 'Content-Type: application/json' -d '{"name":"Dubbo"}' http://localhost:20000/greet.GreetService/Greet`.
 //!
-//! A JSON request becomes a gRPC request here, outside everything else, so that metrics, deadlines, groups and versions
-//! treat it like any other call. Statuses and error bodies are dubbo-go's (`protocol/triple/triple_protocol/protocol_triple.go`).
+//! All of them become gRPC requests here, outside everything else, so that metrics, deadlines, groups and versions treat them alike.
+//! Statuses and error bodies of plain HTTP are dubbo-go's (`protocol/triple/triple_protocol/protocol_triple.go`).
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -14,113 +14,124 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::TryFutureExt;
 use futures_util::future::{Either, MapOk};
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::Body as HttpBody;
-use http_body_util::{Either as EitherBody, Full};
-use prost_reflect::MethodDescriptor;
+use http_body_util::Either as EitherBody;
+use tonic::body::Body;
+use tonic::transport::server::TcpConnectInfo;
 use tower_service::Service;
 
 mod answer;
 mod caller;
 mod error;
+mod kind;
 mod methods;
-mod transcode;
+mod unary;
+mod web;
 
 pub(super) use methods::Methods;
 
-use answer::{GrpcAnswer, GrpcBody};
+use super::compression::{self, Encoding, Packer, Unpacked};
+use super::listener::ForConnection;
+use super::received::{Received, Unfinished};
+use answer::{GrpcAnswer, GrpcBody, Writing};
+use kind::Kind;
 
 /// A service that understands every protocol of the port; the one inside understands gRPC.
 #[derive(Clone, Debug)]
 pub(super) struct Protocols<S> {
     inner: S,
     methods: Arc<Methods>,
+    unpacked_limit: usize,
+    addresses: TcpConnectInfo,
+    unfinished: Unfinished,
 }
 
 impl<S> Protocols<S> {
-    pub(super) fn new(inner: S, methods: Methods) -> Self {
+    pub(super) fn new(inner: S, methods: Methods, unpacked_limit: usize) -> Self {
         Self {
             inner,
             methods: Arc::new(methods),
+            unpacked_limit,
+            addresses: TcpConnectInfo {
+                local_addr: None,
+                remote_addr: None,
+            },
+            unfinished: Unfinished::default(),
         }
     }
 }
 
-/// What kind of request it is, as far as its head tells.
-enum Kind {
-    Grpc,
-    Json(MethodDescriptor),
-    Refused(StatusCode),
-}
-
-impl<S> Protocols<S> {
-    fn kind<B>(&self, request: &Request<B>) -> Kind {
-        let content_type = request.headers().get(CONTENT_TYPE);
-        let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
-        if content_type.starts_with(b"application/grpc") {
-            return Kind::Grpc;
+impl<S: Clone> ForConnection for Protocols<S> {
+    fn for_connection(&self, addresses: TcpConnectInfo) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            methods: Arc::clone(&self.methods),
+            unpacked_limit: self.unpacked_limit,
+            addresses,
+            unfinished: Unfinished::default(),
         }
-        let Some(method) = self.methods.get(request.uri().path()) else {
-            return Kind::Refused(StatusCode::NOT_FOUND);
-        };
-        if request.method() != Method::POST {
-            return Kind::Refused(StatusCode::METHOD_NOT_ALLOWED);
-        }
-        if !is_json(content_type) || method.is_client_streaming() || method.is_server_streaming() {
-            return Kind::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        }
-        Kind::Json(method.clone())
     }
 }
 
-fn is_json(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|b| *b == b';').next();
-    essence.is_some_and(|essence| {
-        essence
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"application/json")
-    })
-}
+/// The body of a request: as it arrived, or made into gRPC here.
+type RequestBody<Q> = EitherBody<Received<Q>, Body>;
 
-/// Answers what is neither gRPC nor JSON for a known method, in the plain text of any web server.
-fn refused(status: StatusCode) -> Response<Full<Bytes>> {
-    let text = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "call methods with POST\n",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            "call unary methods with application/json, all methods with application/grpc\n"
-        }
-        _ => "404 page not found\n",
-    };
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("POST"));
-    }
-    response
-}
-
-/// The body of a request that was gRPC when it came, or was made so here.
-type RequestBody<Q> = EitherBody<Q, Full<Bytes>>;
-
-/// The body of an answer: gRPC's, or a whole one.
-type AnswerBody<B> = EitherBody<GrpcBody<B>, Full<Bytes>>;
+/// The body of an answer: gRPC's, or one that was made out of it.
+type AnswerBody<B> = EitherBody<GrpcBody<B>, Body>;
 
 type Answer<B> = Result<Response<AnswerBody<B>>, Infallible>;
+
+impl<S> Protocols<S> {
+    /// Makes a call with gRPC's own messages in these bytes.
+    fn grpc<Q, B>(&mut self, request: Request<RequestBody<Q>>) -> GrpcAnswer<S::Future>
+    where
+        S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
+        Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        Q::Error: Into<Box<dyn Error + Send + Sync>>,
+        B: HttpBody<Data = Bytes>,
+    {
+        let mut writing = Writing::of(request.headers());
+        let packed = request.headers().get(compression::ENCODING);
+        let encoding = packed.and_then(|name| Encoding::named(name.as_bytes()));
+        writing.unknown = encoding.is_none() && packed.is_some_and(|name| name != "identity");
+        let accepted = request.headers().get(compression::ACCEPT_ENCODING);
+        let accepted = accepted.and_then(|list| Encoding::first_of(list.as_bytes()));
+        writing.packer = accepted.map(|accepted| {
+            let smallest = encoding.map_or(Packer::SMALLEST, |_| 1);
+            (accepted, smallest)
+        });
+        let request = match encoding {
+            Some(encoding) => self.unpacked(request, encoding),
+            None => request,
+        };
+        GrpcAnswer::new(self.inner.call(request), writing)
+    }
+
+    fn unpacked<Q>(
+        &self,
+        request: Request<RequestBody<Q>>,
+        encoding: Encoding,
+    ) -> Request<RequestBody<Q>>
+    where
+        Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        Q::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (mut head, body) = request.into_parts();
+        head.headers.remove(compression::ENCODING);
+        let body = Unpacked::new(Body::new(body), encoding, self.unpacked_limit);
+        Request::from_parts(head, EitherBody::Right(Body::new(body)))
+    }
+}
 
 impl<S, Q, B> Service<Request<Q>> for Protocols<S>
 where
     S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
-    Q: HttpBody<Data = Bytes> + Send + 'static,
+    Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: HttpBody<Data = Bytes> + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     type Response = Response<AnswerBody<B>>;
@@ -136,22 +147,37 @@ where
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         self.methods.correct(request.uri_mut());
-        match self.kind(&request) {
+        let kind = kind::of(&request, &self.methods);
+        request.extensions_mut().insert(self.addresses.clone());
+        let timed = request.version() < Version::HTTP_2;
+        let framed = !matches!(kind, Kind::Unary(..));
+        let request = request.map(|body| Received::new(body, &self.unfinished, framed, timed));
+        match kind {
             Kind::Grpc => {
-                let caller = caller::of(request.headers());
-                let call = self.inner.call(request.map(EitherBody::Left));
-                let answer = GrpcAnswer::new(call, caller);
+                let answer = self.grpc(request.map(EitherBody::Left));
                 Either::Left(answer.map_ok(|response| response.map(EitherBody::Left)))
             }
-            Kind::Json(method) => {
+            Kind::Web(form) => {
+                let mut request = request.map(|body| EitherBody::Right(web::request(form, body)));
+                let grpc = HeaderValue::from_static("application/grpc");
+                request
+                    .headers_mut()
+                    .insert(http::header::CONTENT_TYPE, grpc);
+                let answer = self.grpc(request);
+                Either::Right(Either::Left(Box::pin(async move {
+                    let Ok(answer) = answer.await;
+                    Ok(web::response(form, answer).map(EitherBody::Right))
+                })))
+            }
+            Kind::Unary(codec, method) => {
                 let inner = self.inner.clone();
                 Either::Right(Either::Left(Box::pin(async move {
-                    let answer = transcode::call(inner, method, request).await;
+                    let answer = unary::call(inner, codec, method, request).await;
                     Ok(answer.map(EitherBody::Right))
                 })))
             }
             Kind::Refused(status) => {
-                let answer = refused(status).map(EitherBody::Right);
+                let answer = kind::refused(status).map(EitherBody::Right);
                 Either::Right(Either::Right(ready(Ok(answer))))
             }
         }

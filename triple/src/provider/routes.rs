@@ -20,6 +20,7 @@ use tonic::server::NamedService;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
+use super::layers::Offered;
 use crate::header::{GROUP, VERSION};
 
 /// The services of a provider, by interface. A clone shares nothing that calls write to, so each connection has its own.
@@ -37,21 +38,25 @@ struct Offer {
 
 impl Routes {
     /// Adds a service that answers only when its group and version are asked for.
-    pub(super) fn offer<S>(&mut self, reference: Reference, service: S)
+    pub(super) fn offer<S, B>(&mut self, reference: Reference, service: S)
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         self.add(Some(reference), service);
     }
 
     /// Adds a service that answers whatever group and version are asked for.
-    pub(super) fn companion<S>(&mut self, service: S)
+    pub(super) fn companion<S, B>(&mut self, service: S)
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         self.add(None, service);
     }
@@ -62,15 +67,17 @@ impl Routes {
         offers.filter_map(|offer| offer.reference.as_ref())
     }
 
-    fn add<S>(&mut self, reference: Option<Reference>, service: S)
+    fn add<S, B>(&mut self, reference: Option<Reference>, service: S)
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         self.offers.entry(S::NAME).or_default().push(Offer {
             reference,
-            service: BoxCloneSyncService::new(service),
+            service: BoxCloneSyncService::new(Offered(service)),
         });
     }
 

@@ -1,4 +1,4 @@
-//! The answer to a gRPC request: as the service gave it, with its status completed.
+//! The answer to a gRPC request: as the service gave it, with its status completed, and packed where the caller accepts that.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -6,10 +6,34 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tonic::Status;
 
+use super::super::compression::{self, Encoding, Packer};
+use super::caller;
 use crate::status::{self, Caller};
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Writing {
+    caller: Caller,
+    /// The request was packed in a way that is not known, and the answer says what is.
+    pub(super) unknown: bool,
+    /// How messages are packed, and from which length on; not at all if there is none.
+    pub(super) packer: Option<(Encoding, usize)>,
+}
+
+impl Writing {
+    /// Returns how an answer to a request with these headers is written, as far as its caller decides that.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            caller: caller::of(headers),
+            unknown: false,
+            packer: None,
+        }
+    }
+}
 
 pin_project_lite::pin_project! {
     /// The answer to a gRPC request.
@@ -17,13 +41,13 @@ pin_project_lite::pin_project! {
     pub(crate) struct GrpcAnswer<F> {
         #[pin]
         call: F,
-        caller: Caller,
+        writing: Writing,
     }
 }
 
 impl<F> GrpcAnswer<F> {
-    pub(super) fn new(call: F, caller: Caller) -> Self {
-        Self { call, caller }
+    pub(super) fn new(call: F, writing: Writing) -> Self {
+        Self { call, writing }
     }
 }
 
@@ -35,11 +59,36 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let caller = *this.caller;
+        let Writing {
+            caller,
+            unknown,
+            packer,
+        } = *this.writing;
         let Ok(mut response) = ready!(this.call.poll(cx));
-        status::complete(response.headers_mut(), caller);
-        Poll::Ready(Ok(response.map(|body| GrpcBody { body, caller })))
+        let headers = response.headers_mut();
+        status::complete(headers, caller);
+        if unknown {
+            let accepted = HeaderValue::from_static(compression::ACCEPTED);
+            headers.insert(compression::ACCEPT_ENCODING, accepted);
+        }
+        let packer = packer.filter(|(encoding, _)| announce(headers, *encoding));
+        Poll::Ready(Ok(response.map(|body| GrpcBody {
+            body,
+            caller,
+            packer: packer.map(|(encoding, smallest)| Box::new(Packer::new(encoding, smallest))),
+            held: None,
+        })))
     }
+}
+
+/// Announces packed messages, unless there are none to come or the service packs them itself.
+fn announce(headers: &mut HeaderMap, encoding: Encoding) -> bool {
+    let packs =
+        !headers.contains_key(Status::GRPC_STATUS) && !headers.contains_key(compression::ENCODING);
+    if packs {
+        headers.insert(compression::ENCODING, encoding.header());
+    }
+    packs
 }
 
 pin_project_lite::pin_project! {
@@ -49,6 +98,9 @@ pin_project_lite::pin_project! {
         #[pin]
         body: B,
         caller: Caller,
+        packer: Option<Box<Packer>>,
+        // What comes behind the last bytes of the packer.
+        held: Option<Frame<Bytes>>,
     }
 }
 
@@ -60,21 +112,54 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for GrpcBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        let mut polled = this.body.poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &mut polled
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            status::complete(trailers, *this.caller);
+        let mut this = self.project();
+        if let Some(frame) = this.held.take() {
+            return Poll::Ready(Some(Ok(frame)));
         }
-        polled
+        loop {
+            let mut polled = this.body.as_mut().poll_frame(cx);
+            if let Poll::Ready(Some(Ok(frame))) = &mut polled
+                && let Some(trailers) = frame.trailers_mut()
+            {
+                status::complete(trailers, *this.caller);
+            }
+            let Some(packer) = this.packer else {
+                return polled;
+            };
+            match ready!(polled) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        let packed = packer.pack(data);
+                        if !packed.is_empty() {
+                            return Poll::Ready(Some(Ok(Frame::data(packed))));
+                        }
+                    }
+                    Err(other) => {
+                        let rest = packer.rest();
+                        let first = rest.map(Frame::data);
+                        return Poll::Ready(Some(Ok(match first {
+                            Some(first) => {
+                                *this.held = Some(other);
+                                first
+                            }
+                            None => other,
+                        })));
+                    }
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(packer.rest().map(|rest| Ok(Frame::data(rest)))),
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.held.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self.packer {
+            Some(_) => SizeHint::default(),
+            None => self.body.size_hint(),
+        }
     }
 }
