@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, value};
 use clap::Parser;
-use triple::{ConsumerOptions, LoadBalance};
+use triple::{ConsumerOptions, LoadBalance, MethodTable};
 
 use crate::Schedule;
 
@@ -105,6 +105,7 @@ impl CommandLine for Args {
                 connections: connections.get(),
                 keepalive_interval,
                 keepalive_timeout,
+                methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?,
                 metrics: None,
             },
             direct,

@@ -35,6 +35,11 @@ impl Method {
         self.0.shard().attempted(ok);
     }
 
+    /// Returns where this thread counts attempts whose end comes later, on whatever thread.
+    pub fn attempts(&self) -> Attempts {
+        Attempts(self.0.shard())
+    }
+
     /// Returns the key of the series that calls are counted on. It differs from the key that was asked for when the calls are folded.
     pub fn key(&self) -> &MethodKey {
         &self.0.key
@@ -43,6 +48,17 @@ impl Method {
     /// Returns the side that the calls are counted on.
     pub fn side(&self) -> Side {
         self.0.side
+    }
+}
+
+/// Counts the attempts of a method's calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempts(&'static Shard);
+
+impl Attempts {
+    /// Counts an attempt, as [`Method::attempted`] does.
+    pub fn count(self, ok: bool) {
+        self.0.attempted(ok);
     }
 }
 

@@ -76,7 +76,7 @@ mod series;
 mod shard;
 mod window;
 
-pub use call::{Call, Method};
+pub use call::{Attempts, Call, Method};
 pub use clock::{Clock, Hand};
 pub use config::{
     Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW, PANES,

@@ -20,6 +20,8 @@ pub struct DirectorySizes {
     pub to_reconnect: u64,
     /// Those that are disabled.
     pub disabled: u64,
+    /// Those that are ejected, because their calls fail while those of others do not.
+    pub ejected: u64,
 }
 
 /// Counts what happens with a registry. A group of families appears in the text with its first event.
@@ -40,6 +42,7 @@ pub(crate) struct State {
     pub(crate) connected: Option<bool>,
     pub(crate) sessions: u64,
     pub(crate) malformed: u64,
+    pub(crate) ejections: u64,
 }
 
 /// Operations of one kind.
@@ -120,6 +123,11 @@ impl RegistryMetrics {
     /// Counts a node that could not be read and was skipped.
     pub fn malformed(&self) {
         self.0.lock().malformed += 1;
+    }
+
+    /// Counts a provider that a consumer ejected.
+    pub fn ejected(&self) {
+        self.0.lock().ejections += 1;
     }
 
     /// Writes the groups that had events, with the application's labels.

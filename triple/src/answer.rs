@@ -61,6 +61,11 @@ pub(crate) fn status(headers: &HeaderMap) -> Option<Status> {
     ))
 }
 
+/// Returns whether the trailers say that all is well, which costs no look at the rest of them.
+pub(crate) fn is_ok(headers: &HeaderMap) -> bool {
+    headers.get(STATUS).is_some_and(|code| code == "0")
+}
+
 /// Returns the status of an answer that ended without one, which gRPC calls UNKNOWN: nothing says whether it is whole.
 pub(crate) fn missing() -> Status {
     Status::unknown("the provider's answer ended without a grpc-status")

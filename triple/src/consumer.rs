@@ -18,32 +18,40 @@ use crate::runtime::Workers;
 
 mod attempt;
 mod balance;
+mod clock;
 mod connection;
 mod directory;
+mod ejection;
 mod endpoint;
 mod failover;
 mod future;
 mod metadata;
+mod method;
 mod replay;
 mod retry;
+mod selection;
+mod standing;
 mod throttle;
 
 pub use balance::{LoadBalance, UnknownLoadBalance};
 pub use future::{ConsumerBody, ConsumerFuture};
 pub use metadata::RpcMetadata;
+pub use method::{MethodOptions, MethodTable};
 
 pub(crate) use connection::Received;
 
-use balance::Balancer;
+use clock::Clock;
 use directory::{Directory, Listing};
+use ejection::Ejector;
 use endpoint::Surroundings;
 use failover::{Failover, Shared};
-use throttle::Throttle;
+use selection::Selection;
 
 /// How a consumer calls.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
-    /// How long one attempt may take, from its start to its last byte.
+    /// How long one attempt may take, from its start to its last byte; of a stream, until its head comes. `Duration::MAX` for no limit. A
+    /// caller's own deadline (`grpc-timeout`) takes its place.
     pub timeout: Duration,
     /// How many further attempts a call may make after its first.
     pub retries: usize,
@@ -56,6 +64,8 @@ pub struct ConsumerOptions {
     pub keepalive_interval: Duration,
     /// How long a provider may take to answer a ping before its connection is given up.
     pub keepalive_timeout: Duration,
+    /// What is known of single methods, and asked for them.
+    pub methods: MethodTable,
     /// Where calls are measured; nowhere by default.
     pub metrics: Option<ConsumerMetrics>,
 }
@@ -104,6 +114,7 @@ impl Default for ConsumerOptions {
             connections: Self::DEFAULT_CONNECTIONS,
             keepalive_interval: Self::DEFAULT_KEEPALIVE_INTERVAL,
             keepalive_timeout: Self::DEFAULT_KEEPALIVE_TIMEOUT,
+            methods: MethodTable::default(),
             metrics: None,
         }
     }
@@ -160,6 +171,7 @@ impl Consumer {
         consumer.directory.replace([Listing {
             address: address.to_owned(),
             weight: 1,
+            warmup: None,
             listed: true,
         }]);
         Ok(consumer)
@@ -173,17 +185,24 @@ impl Consumer {
             keepalive_timeout: options.keepalive_timeout,
             service: Arc::clone(&service),
             changed: Arc::new(Notify::new()),
+            clock: Clock::start(),
         };
+        let clock = surroundings.clock;
         let directory = Arc::new(Directory::new(options.connections.max(1), surroundings));
         let layer = options.metrics.as_ref().map(|measured| {
             let registry = measured.metrics.registry().clone();
             directory::report(&directory, registry, reference.interface());
             ConsumerLayer::new(&measured.metrics, &[measured.service(reference)])
         });
+        let registry = options
+            .metrics
+            .as_ref()
+            .map(|m| m.metrics.registry().clone());
+        let ejector = Ejector::new(registry);
         let failover = Failover::new(Shared {
             service,
-            balancer: Balancer::new(options.balance),
-            throttle: Throttle::default(),
+            selection: Selection::new(options.balance, ejector),
+            clock,
             options,
             directory: Arc::clone(&directory),
             methods: layer.as_ref().map(|layer| layer.methods().clone()),

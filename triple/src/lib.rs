@@ -47,7 +47,8 @@
 //! # What is where
 //!
 //! * [`Provider`] puts services together; [`Serving`] is one at work: announced, and leaving in an order that loses no call.
-//! * [`Consumer`] calls by [`ConsumerOptions`]: deadlines, retries, [`LoadBalance`], connections, and where calls are measured.
+//! * [`Consumer`] calls by [`ConsumerOptions`]: deadlines, retries, [`LoadBalance`], connections, and where calls are measured;
+//!   a [`MethodTable`] has what is known of single methods, and [`MethodOptions`] of their own.
 //! * [`Runtime`] gives a process its threads, [`Workers`] are those that serve calls, and [`Signals`] tell when to stop.
 //! * [`RpcMetadata`] and [`MeasuringObserver`] are what a registry is given: how to ask an instance what it offers, and whom to tell.
 //! * [`business_error`] is a status that Dubbo counts as the business's own and does not try again; [`wire_code`] reads it.
@@ -65,7 +66,7 @@ mod timeout;
 
 pub use consumer::{
     Consumer, ConsumerBody, ConsumerFuture, ConsumerMetrics, ConsumerOptions, LoadBalance,
-    RpcMetadata, UnknownLoadBalance,
+    MethodOptions, MethodTable, RpcMetadata, UnknownLoadBalance,
 };
 pub use observer::MeasuringObserver;
 pub use provider::{DescriptorError, Provider, ServeError, Services, Serving};

@@ -32,6 +32,7 @@ mod routes;
 mod serving;
 
 pub use descriptor::DescriptorError;
+pub(crate) use descriptor::methods as described_methods;
 pub use layers::Services;
 pub use serving::{ServeError, Serving};
 

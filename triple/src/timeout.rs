@@ -35,6 +35,12 @@ pub(crate) fn write(limit: Duration) -> HeaderValue {
         .expect("digits and a letter are a header value")
 }
 
+/// Returns the value of Dubbo's header `timeout`.
+pub(crate) fn write_attempt(limit: Duration) -> HeaderValue {
+    HeaderValue::try_from(format!("{}ms", limit.as_millis()))
+        .expect("digits and letters are a header value")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

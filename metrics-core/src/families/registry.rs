@@ -259,6 +259,20 @@ pub(crate) const REGISTRY: &[RegistryRow] = &[
         DECLARED,
         |state| state.directory(|directory| directory.disabled),
     ),
+    gauge(
+        "dubbo_consumer_ejected_providers",
+        "Providers that calls avoid at the moment, because theirs fail while those of others do not",
+        "providers",
+        OURS,
+        |state| state.directory(|directory| directory.ejected),
+    ),
+    counter(
+        "dubbo_consumer_ejections_total",
+        "Ejections of providers whose calls fail while those of others do not, failed trials included",
+        "ejections",
+        OURS,
+        |state| state.directory(|_| 0).map(|_| state.ejections),
+    ),
     operations(
         "dubbo_metadata_push_num",
         ["Total Num", "Succeed Push Num", "Failed Push Num"],

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -23,16 +24,25 @@ pin_project_lite::pin_project! {
         call: Option<Call>,
         classify: C,
         flow: Flow,
+        // Whether the deadline of the call is one of the head alone.
+        until_head: bool,
     }
 }
 
 impl<F, C> ResponseFuture<F, C> {
-    pub(super) fn new(inner: F, call: Option<Call>, classify: C, flow: Flow) -> Self {
+    pub(super) fn new(
+        inner: F,
+        call: Option<Call>,
+        classify: C,
+        flow: Flow,
+        until_head: bool,
+    ) -> Self {
         Self {
             inner,
             call,
             classify,
             flow,
+            until_head,
         }
     }
 }
@@ -48,7 +58,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx));
-        let call = this.call.take();
+        let mut call = this.call.take();
+        if *this.until_head
+            && let Some(call) = &mut call
+        {
+            call.set_deadline(Duration::MAX);
+        }
         Poll::Ready(match result {
             Ok(response) => Ok(measure(response, call, *this.flow)),
             Err(error) => {

@@ -21,6 +21,9 @@ use crate::shard::Flow;
 
 const TIMEOUT: &str = "grpc-timeout";
 
+/// How long a Dubbo consumer waits for the head of a response, as Go writes durations. No deadline: a stream may go on for longer.
+const ATTEMPT_TIMEOUT: &str = "timeout";
+
 /// Tells the outcome of a call from an error of the service that a layer wraps.
 ///
 /// Implemented for functions `Fn(&E) -> Outcome`.
@@ -89,10 +92,14 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let method = self.methods.find(request.uri().path(), request.headers());
+        let mut until_head = false;
         let call = method.map(|method| {
             let mut call = method.start();
             if let Some(deadline) = grpc_timeout(request.headers()) {
                 call.set_deadline(deadline);
+            } else if let Some(limit) = attempt_timeout(request.headers()) {
+                call.set_deadline(limit);
+                until_head = true;
             }
             call
         });
@@ -103,6 +110,7 @@ where
             call,
             self.classify.clone(),
             self.response,
+            until_head,
         )
     }
 }
@@ -128,6 +136,16 @@ pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
         b'n' => Duration::from_nanos(number),
         _ => return None,
     })
+}
+
+/// Reads how long the consumer waits for the head: whole seconds or milliseconds; none when it is absent or written otherwise.
+fn attempt_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = status::find(headers, ATTEMPT_TIMEOUT)?.to_str().ok()?;
+    let (number, unit): (_, fn(u64) -> Duration) = match text.strip_suffix("ms") {
+        Some(number) => (number, Duration::from_millis),
+        None => (text.strip_suffix('s')?, Duration::from_secs),
+    };
+    number.parse().ok().map(unit)
 }
 
 #[cfg(test)]

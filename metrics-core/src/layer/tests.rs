@@ -180,6 +180,42 @@ async fn a_call_dropped_after_its_deadline_is_a_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consumer_that_waits_no_longer_for_a_head_is_a_timeout_and_one_that_ends_a_stream_is_none()
+ {
+    for (value, wait, kind) in [
+        ("50ms", 50, Kind::Timeout),
+        ("50ms", 40, Kind::Cancelled),
+        ("1s", 1000, Kind::Timeout),
+        ("soon", 1000, Kind::Cancelled),
+    ] {
+        let world = World::new();
+        let mut service = world.provider.layer(tower::service_fn(|_| {
+            pending::<Result<Response<Script>, Infallible>>()
+        }));
+        let mut request = request("/greet.GreetService/Greet");
+        let headers = request.headers_mut();
+        headers.insert("timeout", HeaderValue::from_static(value));
+        let mut call = service.call(request);
+        assert!(poll(&mut call).is_pending());
+        tokio::time::advance(Duration::from_millis(wait)).await;
+        drop(call);
+        world.assert_one(kind);
+    }
+    let world = World::new();
+    let mut stream = Some(grpc([Step::Data(TWO_MESSAGES), Step::Silence]));
+    let mut service = world.provider.layer(tower::service_fn(move |_| {
+        ready(Ok::<_, Infallible>(stream.take().unwrap()))
+    }));
+    let mut request = request("/greet.GreetService/Greet");
+    let headers = request.headers_mut();
+    headers.insert("timeout", HeaderValue::from_static("50ms"));
+    let response = service.call(request).await.unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    read(&mut response.into_body());
+    world.assert_one(Kind::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_after_the_deadline_is_a_timeout_and_an_earlier_one_what_its_classifier_says() {
     for (wait, kind) in [
         (Duration::from_millis(50), Kind::Timeout),

@@ -80,6 +80,7 @@ fn directories_are_summed_over_interfaces() {
             valid: 2,
             to_reconnect: 1,
             disabled: 0,
+            ejected: 1,
         },
     );
     metrics.directory(

@@ -4,18 +4,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use metrics_core::Outcome;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::connection::{Failure, SendError};
 use super::endpoint::{Endpoint, InFlight};
+use super::failover::Ending;
 use super::replay::{Replay, RequestBody};
+use super::retry;
 use crate::answer::{self, Answer};
 
 /// How an attempt ended, as far as failover is concerned.
@@ -23,28 +27,64 @@ use crate::answer::{self, Answer};
 pub(crate) enum Attempt {
     /// The call succeeded, or a response message is on its way: nothing can be repeated any more.
     Answered(Response<AttemptBody>),
-    /// The attempt failed before any response message: with the provider's own response where it sent one.
-    Failed(Status, Option<Response<AttemptBody>>),
+    /// The attempt failed before any response message.
+    Failed(Failed),
     /// No handler can have seen the request: it may go again, at no cost.
     NotSent(Status),
 }
 
-/// Sends the request, and waits until the outcome is clear or the deadline passes.
+/// An attempt that failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) status: Status,
+    /// The provider's own response, where it sent one.
+    pub(crate) response: Option<Response<AttemptBody>>,
+    /// Whether the provider said so itself, with a status of gRPC.
+    pub(crate) said: bool,
+}
+
+impl Failed {
+    /// A failure that the provider has not told.
+    pub(crate) fn untold(status: Status) -> Attempt {
+        Attempt::Failed(Self {
+            status,
+            response: None,
+            said: false,
+        })
+    }
+}
+
+/// How long an attempt may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// When the response's head has to be there; none for no limit.
+    pub(crate) until: Option<Instant>,
+    /// Whether the limit is one of the whole response.
+    pub(crate) whole: bool,
+    /// Whether the method is one of streams, where that is known.
+    pub(crate) streaming: Option<bool>,
+}
+
+/// How long the head of a response is held back in case it belongs to a unary call that failed, where it is not known whether the method
+/// streams: the trailers of such a call come with the head or right after it.
+const FIRST_FRAME: Duration = Duration::from_millis(10);
+
+/// Sends the request, and waits until the outcome is clear or the time is over.
 pub(crate) async fn send<B: RequestBody>(
     endpoint: &Arc<Endpoint>,
     request: Request<Body>,
     replay: &Replay<B>,
-    deadline: Instant,
+    limits: Limits,
 ) -> Attempt {
     let Some(sender) = endpoint.sender() else {
         return Attempt::NotSent(gone(endpoint));
     };
     let in_flight = endpoint.enter();
-    let mut timer = Box::pin(sleep_until(deadline));
+    let mut timer = limits.until.map(|until| Box::pin(sleep_until(until)));
     let sent = tokio::select! {
         biased;
         sent = sender.send(request) => sent,
-        () = &mut timer => return Attempt::Failed(overdue(endpoint), None),
+        () = over(&mut timer) => return Failed::untold(overdue(endpoint)),
     };
     let response = match sent {
         Ok(response) => response,
@@ -54,11 +94,11 @@ pub(crate) async fn send<B: RequestBody>(
                 Failure::Broken => replay.is_untouched(),
                 Failure::Reset => false,
             };
-            let status = transport(endpoint, error.into());
+            let status = transport(endpoint, error, limits.until);
             return if not_sent {
                 Attempt::NotSent(status)
             } else {
-                Attempt::Failed(status, None)
+                Failed::untold(status)
             };
         }
     };
@@ -66,21 +106,43 @@ pub(crate) async fn send<B: RequestBody>(
     let mut body = AttemptBody {
         first: None,
         rest: Some(rest),
-        call: Some(Call { timer, in_flight }),
+        call: Some(Call {
+            timer: timer.filter(|_| limits.whole),
+            unary: limits.streaming == Some(false),
+            in_flight,
+            told: false,
+            ok: true,
+            ending: None,
+        }),
     };
-    let status = match refusal(head.status, &head.headers) {
+    let told = answer::status(&head.headers);
+    let said = told.is_some();
+    let status = match told.or_else(|| refusal(head.status, &head.headers)) {
         Some(status) => Some(status),
         // While the caller is still sending, it may be waiting for this head before it goes on.
-        None if replay.is_sent() => match body.peek().await {
+        None if replay.is_sent() => match body.judge(limits.streaming).await {
             Ok(status) => status,
-            Err(status) => return Attempt::Failed(status, None),
+            Err(status) => return Failed::untold(status),
         },
         None => None,
     };
+    let said = said || body.has_trailers();
     let response = Response::from_parts(head, body);
     match status {
-        Some(status) if status.code() != Code::Ok => Attempt::Failed(status, Some(response)),
+        Some(status) if status.code() != Code::Ok => Attempt::Failed(Failed {
+            status,
+            response: Some(response),
+            said,
+        }),
         _ => Attempt::Answered(response),
+    }
+}
+
+/// Waits until the time is over.
+async fn over(timer: &mut Option<Pin<Box<Sleep>>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -92,11 +154,8 @@ pub(crate) fn target(origin: &Uri, original: &Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or_else(|_| original.clone())
 }
 
-/// Returns the status that a response's head carries already: gRPC's own, or what its HTTP status stands for.
+/// Returns the status that a head without a status of gRPC stands for; none where that is still to come.
 fn refusal(http: StatusCode, headers: &HeaderMap) -> Option<Status> {
-    if let Some(status) = answer::status(headers) {
-        return Some(status);
-    }
     if http == StatusCode::OK {
         return answer::foreign(headers);
     }
@@ -119,15 +178,24 @@ fn overdue(endpoint: &Endpoint) -> Status {
     Status::deadline_exceeded(format!("no answer from {} in time", endpoint.address()))
 }
 
-/// Returns what a broken connection or stream means: what HTTP/2 says where it says something, else UNAVAILABLE.
-fn transport(endpoint: &Endpoint, error: tonic::codegen::StdError) -> Status {
-    let text = format!("the connection to {} broke: {error}", endpoint.address());
-    let status = Status::from_error(error);
-    match status.code() {
-        Code::Unknown | Code::Cancelled => Status::unavailable(text),
-        _ => status,
+/// Returns what a broken connection means, UNAVAILABLE, or a stream that was reset: what gRPC says of HTTP/2's reason.
+///
+/// grpc-go resets a stream with CANCEL when the deadline that it was told is over, which may be a moment before our own clock says so.
+fn transport(endpoint: &Endpoint, error: h2::Error, until: Option<Instant>) -> Status {
+    let address = endpoint.address();
+    if !error.is_reset() || error.reason() == Some(Reason::REFUSED_STREAM) {
+        return Status::unavailable(format!("the connection to {address} broke: {error}"));
     }
+    let is_late = until.is_some_and(|until| Instant::now() + CLOCK_MARGIN >= until);
+    if error.is_remote() && error.reason() == Some(Reason::CANCEL) && is_late {
+        return overdue(endpoint);
+    }
+    let text = format!("{address} reset the stream: {error}");
+    Status::new(Status::from_error(error.into()).code(), text)
 }
+
+/// How far apart the clocks of both sides may ring.
+const CLOCK_MARGIN: Duration = Duration::from_millis(5);
 
 /// The body of the response that a caller gets: it ends at the attempt's deadline, and counts as in flight until then.
 /// The default is the empty body of a response that no provider sent.
@@ -140,11 +208,69 @@ pub(super) struct AttemptBody {
 
 #[derive(Debug)]
 struct Call {
-    timer: Pin<Box<Sleep>>,
+    /// Where the time of the whole response is limited.
+    timer: Option<Pin<Box<Sleep>>>,
+    unary: bool,
     in_flight: InFlight,
+    /// The trailers have come.
+    told: bool,
+    ok: bool,
+    ending: Option<Ending>,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(ending) = self.ending.take() {
+            ending.conclude(self.in_flight.endpoint(), self.ok);
+        }
+    }
+}
+
+impl Call {
+    /// Notes what came, as far as it tells how the attempt ended.
+    fn note(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
+        match frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.told = true;
+                    self.ok = answer::is_ok(trailers)
+                        || answer::status(trailers)
+                            .is_some_and(|status| !retry::is_retryable(&status, None));
+                }
+            }
+            // A stream that ends by its own deadline is no failure of the provider.
+            Some(Err(status)) => self.ok = status.code() == Code::DeadlineExceeded && !self.unary,
+            None => self.ok &= self.told,
+        }
+    }
 }
 
 impl AttemptBody {
+    /// Has the end of the response told, where it is still to come; gives it back where it has come.
+    pub(crate) fn tell(&mut self, ending: Ending) -> Option<Ending> {
+        match &mut self.call {
+            Some(call) if !call.told => {
+                call.ending = Some(ending);
+                None
+            }
+            _ => Some(ending),
+        }
+    }
+
+    fn has_trailers(&self) -> bool {
+        self.first.as_ref().is_some_and(Frame::is_trailers)
+    }
+
+    /// Waits for what tells whether a call failed that has a head: the first frame of a unary call; of one that may be a stream only as long
+    /// as a unary one would take.
+    async fn judge(&mut self, streaming: Option<bool>) -> Result<Option<Status>, Status> {
+        match streaming {
+            Some(true) => Ok(None),
+            Some(false) => self.peek().await,
+            None => timeout(FIRST_FRAME, self.peek()).await.unwrap_or(Ok(None)),
+        }
+    }
+
     /// Waits for the first frame and keeps it. Returns the status where it is the trailers, which end a failed call.
     async fn peek(&mut self) -> Result<Option<Status>, Status> {
         match std::future::poll_fn(|cx| self.poll_rest(cx)).await {
@@ -164,19 +290,36 @@ impl AttemptBody {
         let (Some(rest), Some(call)) = (&mut self.rest, &mut self.call) else {
             return Poll::Ready(None);
         };
-        let frame = match Pin::new(rest).poll_frame(cx) {
+        let mut is_over = || {
+            let timer = call.timer.as_mut();
+            timer.is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+        };
+        // A stream that always has something to read ends in time as well.
+        let frame = if !call.unary && is_over() {
+            Poll::Pending
+        } else {
+            Pin::new(rest).poll_frame(cx)
+        };
+        let frame = match frame {
+            Poll::Ready(Some(Ok(frame))) => Some(Ok(frame)),
             Poll::Ready(Some(Err(error))) => {
-                Some(Err(transport(call.in_flight.endpoint(), error.into())))
+                let until = call.timer.as_ref().map(|timer| timer.deadline());
+                Some(Err(transport(call.in_flight.endpoint(), error, until)))
             }
-            Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
             Poll::Ready(None) => None,
-            Poll::Pending if call.timer.as_mut().poll(cx).is_ready() => {
+            Poll::Pending => {
+                let timer = call.timer.as_mut();
+                if timer.is_none_or(|timer| timer.as_mut().poll(cx).is_pending()) {
+                    return Poll::Pending;
+                }
                 Some(Err(overdue(call.in_flight.endpoint())))
             }
-            Poll::Pending => return Poll::Pending,
         };
-        self.rest = None;
-        self.call = None;
+        call.note(frame.as_ref());
+        if !matches!(frame, Some(Ok(_))) {
+            self.rest = None;
+            self.call = None;
+        }
         Poll::Ready(frame)
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
 
-use dubbo_registry::Subscription;
+use dubbo_registry::{Provider, Subscription};
 use metrics_core::{DirectorySizes, RegistryMetrics};
 use parking_lot::RwLock;
 use tokio::sync::futures::Notified;
@@ -18,6 +19,8 @@ pub(crate) struct Listing {
     /// `host:port`.
     pub(crate) address: String,
     pub(crate) weight: u32,
+    /// How long the provider warms up after its start, and how long ago that was, where it is known.
+    pub(crate) warmup: Option<(Duration, Duration)>,
     /// False when the registry's list has become empty and this provider was on it until then: it is called as long as
     /// its connections live.
     pub(crate) listed: bool,
@@ -92,11 +95,16 @@ impl Directory {
         for listing in listings {
             match old.remove(listing.address.as_str()) {
                 Some(endpoint) => {
-                    endpoint.update(listing.weight, listing.listed);
+                    endpoint.update(listing.listed);
+                    self.reweigh(endpoint, &listing);
                     list.push(Arc::clone(endpoint));
                 }
                 None if listing.listed => {
-                    list.extend(self.start(&listing.address, listing.weight));
+                    let endpoint = self.start(&listing.address, listing.weight);
+                    if let Some(endpoint) = &endpoint {
+                        self.reweigh(endpoint, &listing);
+                    }
+                    list.extend(endpoint);
                 }
                 // A last resort is worth the connections that live, and here is none.
                 None => {}
@@ -111,6 +119,15 @@ impl Directory {
         self.surroundings.changed.notify_waiters();
     }
 
+    fn reweigh(&self, endpoint: &Endpoint, listing: &Listing) {
+        let (warmup, age) = listing.warmup.unwrap_or_default();
+        let left = warmup.saturating_sub(age);
+        let now = self.surroundings.clock.now();
+        endpoint
+            .standing()
+            .reweigh(listing.weight, now, left, warmup);
+    }
+
     /// Returns the sizes that the directory's families show.
     fn sizes(&self) -> DirectorySizes {
         let endpoints = self.endpoints();
@@ -122,6 +139,7 @@ impl Directory {
             valid: count(Endpoint::is_fit),
             to_reconnect: count(|endpoint| !endpoint.is_open()),
             disabled: count(|endpoint| endpoint.is_open() && !endpoint.is_fit()),
+            ejected: count(|endpoint| endpoint.standing().ejection().is_ejected()),
         }
     }
 
@@ -145,6 +163,12 @@ impl Directory {
     }
 }
 
+/// Returns how long a provider warms up and how old it is. One that begins in the future, by its clock, is new.
+fn warmup(provider: &Provider) -> Option<(Duration, Duration)> {
+    let age = SystemTime::now().duration_since(provider.started()?);
+    Some((provider.warmup(), age.unwrap_or_default()))
+}
+
 /// Follows the registry's list until the directory is gone or the registry closed.
 pub(crate) async fn follow(directory: Weak<Directory>, mut subscription: Subscription) {
     let Some(ended) = directory.upgrade().map(|directory| directory.ended.clone()) else {
@@ -160,6 +184,7 @@ pub(crate) async fn follow(directory: Weak<Directory>, mut subscription: Subscri
                 directory.replace(providers.iter().map(|provider| Listing {
                     address: provider.address(),
                     weight: provider.weight,
+                    warmup: warmup(provider),
                     listed: provider.listed,
                 }));
             }

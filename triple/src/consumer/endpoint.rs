@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Sender;
+use super::standing::Standing;
 use crate::runtime::Workers;
 
 mod life;
@@ -20,12 +21,11 @@ pub(crate) use life::Surroundings;
 pub(crate) struct Endpoint {
     address: String,
     origin: Uri,
-    weight: AtomicU32,
+    standing: Standing,
     /// For each worker its own connections, so that a call stays on its core where it can.
     connections: Box<[RwLock<Option<Sender>>]>,
     per_worker: usize,
     turn: AtomicUsize,
-    in_flight: AtomicUsize,
     open: AtomicUsize,
     /// A connection was tried and failed since the last one that was open.
     failed: AtomicBool,
@@ -65,11 +65,10 @@ impl Endpoint {
         Ok(Self {
             address: address.to_owned(),
             origin: super::connection::origin(address)?,
-            weight: AtomicU32::new(weight),
+            standing: Standing::new(weight),
             connections: (0..slots).map(|_| RwLock::new(None)).collect(),
             per_worker,
             turn: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -88,19 +87,14 @@ impl Endpoint {
         &self.origin
     }
 
-    pub(crate) fn weight(&self) -> u32 {
-        self.weight.load(Ordering::Relaxed)
+    /// Returns what is remembered of it between calls: load, failures, response times, weight.
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
     }
 
-    /// Takes over what the registry says of it now.
-    pub(crate) fn update(&self, weight: u32, listed: bool) {
-        self.weight.store(weight, Ordering::Relaxed);
+    /// Takes over whether the registry lists it now.
+    pub(crate) fn update(&self, listed: bool) {
         self.listed.send_replace(listed);
-    }
-
-    /// Returns the calls that are on their way: the measure of load that all balancers share.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Returns whether a call can be sent at all.
@@ -136,7 +130,7 @@ impl Endpoint {
 
     /// Counts a call as in flight until what is returned is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.standing.enter();
         InFlight(Arc::clone(self))
     }
 
@@ -160,8 +154,7 @@ impl Endpoint {
 impl Endpoint {
     /// Makes an endpoint that counts as open, with no connection behind it.
     pub(super) fn open_for_test(address: &str, weight: u32) -> Self {
-        let mut endpoint = Self::closed_for_test(address);
-        endpoint.update(weight, true);
+        let mut endpoint = Self::with_slots(address, weight, 1, 1).unwrap();
         *endpoint.open.get_mut() = 1;
         endpoint
     }
@@ -184,6 +177,6 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.standing.leave();
     }
 }

@@ -9,30 +9,31 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response};
-use metrics_core::Methods;
+use metrics_core::{Attempts, Methods};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::ConsumerOptions;
-use super::attempt::{self, Attempt, AttemptBody};
-use super::balance::Balancer;
+use super::attempt::{self, Attempt, AttemptBody, Failed, Limits};
+use super::clock::Clock;
 use super::directory::Directory;
 use super::endpoint::Endpoint;
+use super::method::MethodOptions;
 use super::replay::{Replay, RequestBody};
-use super::retry::{Left, is_retryable};
-use super::throttle::Throttle;
-use crate::timeout;
+use super::retry::{self, Left};
+use super::selection::Selection;
+use crate::{header, timeout};
 
 /// What the calls of one consumer share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) service: Arc<str>,
     pub(super) options: ConsumerOptions,
-    pub(super) balancer: Balancer,
-    pub(super) throttle: Throttle,
+    pub(super) selection: Selection,
     pub(super) directory: Arc<Directory>,
+    pub(super) clock: Clock,
     /// Where attempts are counted; nowhere if nothing is measured.
     pub(super) methods: Option<Methods>,
 }
@@ -84,79 +85,193 @@ impl<B: RequestBody> Service<Request<B>> for Failover {
     }
 }
 
+/// What a call may do, by its method's options and those of the consumer.
+#[derive(Clone, Copy, Debug)]
+struct Plan<'o> {
+    method: Option<&'o MethodOptions>,
+    timeout: Duration,
+    retries: usize,
+    /// The caller's own deadline.
+    overall: Option<Instant>,
+}
+
+impl<'o> Plan<'o> {
+    fn new(options: &'o ConsumerOptions, head: &Parts, now: Instant) -> Self {
+        let method = options.methods.of(head.uri.path());
+        let timeout = method.and_then(|method| method.timeout);
+        let retries = method.and_then(|method| method.retries);
+        Self {
+            method,
+            timeout: timeout.unwrap_or(options.timeout),
+            retries: retries.unwrap_or(options.retries),
+            overall: timeout::read(&head.headers).map(|limit| now + limit),
+        }
+    }
+
+    /// Returns the limits of an attempt that begins now. The caller's own deadline takes the place of the usual timeout; without one, a
+    /// stream is limited up to its head.
+    fn limits(&self, now: Instant) -> Limits {
+        let streaming = self.method.and_then(|method| method.streaming);
+        Limits {
+            until: self.overall.or_else(|| now.checked_add(self.timeout)),
+            whole: self.overall.is_some() || streaming == Some(false),
+            streaming,
+        }
+    }
+
+    fn is_retryable(&self, failed: &Failed, limits: Limits, begun: Instant) -> bool {
+        let now = Instant::now();
+        let left = limits.until.filter(|_| failed.said).map(|until| Left {
+            left: until.saturating_duration_since(now),
+            given: until.saturating_duration_since(begun),
+        });
+        match self.method {
+            Some(method) => method.is_retryable(&failed.status, left),
+            None => retry::is_retryable(&failed.status, left),
+        }
+    }
+}
+
 /// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
 async fn call<B: RequestBody>(
     shared: Arc<Shared>,
-    endpoints: Arc<[Arc<Endpoint>]>,
+    mut endpoints: Arc<[Arc<Endpoint>]>,
     request: Request<B>,
 ) -> Response<AttemptBody> {
     let (head, body) = request.into_parts();
     let replay = Replay::new(body);
-    let overall = timeout::read(&head.headers).map(|limit| Instant::now() + limit);
+    let mut begun = Instant::now();
+    let plan = Plan::new(&shared.options, &head, begun);
+    let mut limits = plan.limits(begun);
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
-    let mut endpoints = endpoints;
     let (mut attempts, mut not_sent) = (0, 0);
-    let mut deadline = next_deadline(shared.options.timeout, overall);
     loop {
-        let picked = match shared.balancer.pick(&endpoints, &tried) {
+        let picked = match shared.pick(&endpoints, &tried, begun) {
             Some(endpoint) => Ok(endpoint),
-            None => wait_for_provider(&shared, &tried, deadline).await,
+            None => wait_for_provider(&shared, &tried, limits.until).await,
         };
-        let (attempt, endpoint) = match picked {
-            Ok(endpoint) => {
-                let request = repeat(&head, &replay, &endpoint, deadline);
-                let attempt = attempt::send(&endpoint, request, &replay, deadline).await;
-                (attempt, Some(endpoint))
-            }
-            Err(status) => (Attempt::Failed(status, None), None),
+        let endpoint = match picked {
+            Ok(endpoint) => endpoint,
+            Err(status) => return status.into_http(),
         };
-        let (status, response) = match attempt {
+        let request = repeat(&head, &replay, &endpoint, begun, limits);
+        let failed = match attempt::send(&endpoint, request, &replay, limits).await {
             Attempt::Answered(response) => {
-                shared.count(&head, true);
-                shared.throttle.succeeded();
-                return response;
+                let took = begun.elapsed();
+                return shared.answered(&head, &endpoint, response, begun, took);
             }
-            Attempt::NotSent(_) if replay.is_resendable() && Instant::now() < deadline => {
+            Attempt::NotSent(_) if replay.is_resendable() && is_ahead(limits.until) => {
                 // Neither a retry nor a failure of anything: others are preferred, and this one may have a connection soon.
-                tried.extend(endpoint);
-                wait_for_change(&shared, not_sent, deadline).await;
+                tried.push(endpoint);
+                wait_for_change(&shared, not_sent, limits.until).await;
                 not_sent += 1;
                 endpoints = shared.directory.endpoints();
                 continue;
             }
-            Attempt::NotSent(status) => (status, None),
-            Attempt::Failed(status, response) => (status, response),
+            Attempt::NotSent(status) => Failed {
+                status,
+                response: None,
+                said: false,
+            },
+            Attempt::Failed(failed) => failed,
         };
-        let retryable = is_retryable(&status, response.is_some().then(|| left(&shared, deadline)));
-        let reached = endpoint.is_some();
-        if let Some(endpoint) = endpoint {
-            shared.count(&head, !retryable);
-            if status.code() == Code::DeadlineExceeded && response.is_none() && endpoint.suspect() {
-                shared.probe(&endpoint);
-            }
-            tried.push(endpoint);
-            attempts += 1;
+        let retryable = plan.is_retryable(&failed, limits, begun);
+        // What a provider answered is no failure of it, unless it says that another one may do better.
+        let answered = failed.said && !retryable;
+        shared.count(&head, answered);
+        shared.judge(&endpoint, begun, answered);
+        if failed.status.code() == Code::DeadlineExceeded
+            && failed.response.is_none()
+            && endpoint.suspect()
+        {
+            shared.probe(&endpoint);
         }
-        let again = reached
-            && retryable
-            && shared.throttle.failed()
-            && attempts <= shared.options.retries
+        tried.push(endpoint);
+        attempts += 1;
+        let again = retryable
+            && attempts <= plan.retries
             && replay.is_repeatable()
-            && overall.is_none_or(|at| Instant::now() < at);
+            && plan.overall.is_none_or(|at| Instant::now() < at)
+            && shared.selection.take_retry();
         if !again {
+            let Failed {
+                status, response, ..
+            } = failed;
             return response.unwrap_or_else(|| status.into_http());
         }
         endpoints = shared.directory.endpoints();
-        deadline = next_deadline(shared.options.timeout, overall);
+        begun = Instant::now();
+        limits = plan.limits(begun);
     }
 }
 
+/// Returns whether this moment is still to come; none never comes.
+fn is_ahead(until: Option<Instant>) -> bool {
+    until.is_none_or(|until| Instant::now() < until)
+}
+
 impl Shared {
+    fn pick(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        tried: &[Arc<Endpoint>],
+        now: Instant,
+    ) -> Option<Arc<Endpoint>> {
+        self.selection.pick(endpoints, tried, self.clock.at(now))
+    }
+
     /// Counts an attempt: failed when it ended in a way that another one might not.
     fn count(&self, head: &Parts, ok: bool) {
-        let methods = self.methods.as_ref();
-        if let Some(method) = methods.and_then(|m| m.find(head.uri.path(), &head.headers)) {
-            method.attempted(ok);
+        if let Some(attempts) = self.attempts(head) {
+            attempts.count(ok);
+        }
+    }
+
+    fn attempts(&self, head: &Parts) -> Option<Attempts> {
+        let method = self
+            .methods
+            .as_ref()?
+            .find(head.uri.path(), &head.headers)?;
+        Some(method.attempts())
+    }
+
+    /// Hands a response over whose end is still to come, as a rule: the attempt is counted then.
+    fn answered(
+        self: Arc<Self>,
+        head: &Parts,
+        endpoint: &Endpoint,
+        mut response: Response<AttemptBody>,
+        begun: Instant,
+        took: Duration,
+    ) -> Response<AttemptBody> {
+        self.judged(
+            self.selection
+                .answered(endpoint, self.clock.at(begun + took), took),
+        );
+        let ending = Ending {
+            attempts: self.attempts(head),
+            shared: self,
+        };
+        if let Some(ending) = response.body_mut().tell(ending) {
+            ending.conclude(endpoint, true);
+        }
+        response
+    }
+
+    /// Tells the selection how an attempt ended.
+    fn judge(&self, endpoint: &Endpoint, begun: Instant, answered: bool) {
+        let (took, now) = (begun.elapsed(), self.clock.now());
+        self.judged(if answered {
+            self.selection.answered(endpoint, now, took)
+        } else {
+            let endpoints = self.directory.endpoints();
+            self.selection.failed(&endpoints, endpoint, now, took)
+        });
+    }
+
+    fn judged(&self, changed: bool) {
+        if changed {
+            self.directory.surroundings().changed.notify_waiters();
         }
     }
 
@@ -167,17 +282,22 @@ impl Shared {
     }
 }
 
-/// Returns what is left of an attempt's time.
-fn left(shared: &Shared, deadline: Instant) -> Left {
-    Left {
-        left: deadline.saturating_duration_since(Instant::now()),
-        given: shared.options.timeout,
-    }
+/// What is told when a response has ended: the attempt is counted, and a response that broke is a failure of its provider.
+#[derive(Debug)]
+pub(super) struct Ending {
+    shared: Arc<Shared>,
+    attempts: Option<Attempts>,
 }
 
-fn next_deadline(attempt: Duration, overall: Option<Instant>) -> Instant {
-    let at = Instant::now() + attempt;
-    overall.map_or(at, |overall| at.min(overall))
+impl Ending {
+    pub(super) fn conclude(self, endpoint: &Endpoint, ok: bool) {
+        if let Some(attempts) = self.attempts {
+            attempts.count(ok);
+        }
+        if !ok {
+            self.shared.judge(endpoint, Instant::now(), false);
+        }
+    }
 }
 
 /// The longest pause of a request that could not be sent.
@@ -185,14 +305,15 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits after a request could not be sent so many times before: not at all at first, then until an endpoint becomes fit or unfit, for
 /// at most a growing pause.
-async fn wait_for_change(shared: &Shared, times: u32, deadline: Instant) {
+async fn wait_for_change(shared: &Shared, times: u32, until: Option<Instant>) {
     if times == 0 {
         // The endpoint's own task may have to notice first that the connection is gone.
         tokio::task::yield_now().await;
         return;
     }
     let pause = Duration::from_millis(1 << times.min(10)).min(LONGEST_PAUSE);
-    let until = deadline.min(Instant::now() + pause);
+    let pause_ends = Instant::now() + pause;
+    let until = until.map_or(pause_ends, |until| until.min(pause_ends));
     // Over either way: the next attempt looks again.
     let _ = timeout_at(until, shared.directory.changed()).await;
 }
@@ -201,7 +322,7 @@ async fn wait_for_change(shared: &Shared, times: u32, deadline: Instant) {
 async fn wait_for_provider(
     shared: &Shared,
     tried: &[Arc<Endpoint>],
-    deadline: Instant,
+    until: Option<Instant>,
 ) -> Result<Arc<Endpoint>, Status> {
     loop {
         let changed = shared.directory.changed();
@@ -209,13 +330,20 @@ async fn wait_for_provider(
         // Listening starts before looking, so that a change in between is not missed.
         changed.as_mut().enable();
         let endpoints = shared.directory.endpoints();
-        if let Some(endpoint) = shared.balancer.pick(&endpoints, tried) {
+        if let Some(endpoint) = shared.pick(&endpoints, tried, Instant::now()) {
             return Ok(endpoint);
         }
         if shared.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting()) {
             return Err(nobody(&shared.service, &endpoints));
         }
-        if timeout_at(deadline, changed).await.is_err() {
+        let over = match until {
+            Some(until) => timeout_at(until, changed).await.is_err(),
+            None => {
+                changed.await;
+                false
+            }
+        };
+        if over {
             return Err(nobody(&shared.service, &endpoints));
         }
     }
@@ -240,16 +368,23 @@ fn repeat<B: RequestBody>(
     head: &Parts,
     replay: &Replay<B>,
     endpoint: &Endpoint,
-    deadline: Instant,
+    now: Instant,
+    limits: Limits,
 ) -> Request<Body> {
     let mut request = Request::new(replay.attempt());
     *request.method_mut() = head.method.clone();
     *request.version_mut() = http::Version::HTTP_2;
     *request.uri_mut() = attempt::target(endpoint.origin(), &head.uri);
     *request.headers_mut() = head.headers.clone();
-    let left = deadline.saturating_duration_since(Instant::now());
-    request
-        .headers_mut()
-        .insert(timeout::HEADER, timeout::write(left));
+    if let Some(until) = limits.until {
+        let left = until.saturating_duration_since(now);
+        // What limits the head alone is no deadline of the call: the provider is told for its figures.
+        let (name, value) = if limits.whole {
+            (timeout::HEADER, timeout::write(left))
+        } else {
+            (header::TIMEOUT, timeout::write_attempt(left))
+        };
+        request.headers_mut().insert(name, value);
+    }
     request
 }

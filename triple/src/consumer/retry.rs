@@ -26,12 +26,15 @@ use crate::status::{BUSINESS_CODE, wire_code};
 /// `left` is what was left of the attempt's time when a provider's answer came; none when the attempt ended without an answer.
 pub(crate) fn is_retryable(status: &Status, left: Option<Left>) -> bool {
     match status.code() {
-        Code::Unavailable | Code::ResourceExhausted | Code::Aborted => {
-            wire_code(status) != BUSINESS_CODE
-        }
+        Code::Unavailable | Code::ResourceExhausted | Code::Aborted => !is_business(status),
         Code::DeadlineExceeded => left.is_none_or(Left::is_over),
         _ => false,
     }
+}
+
+/// Returns whether the status is an answer of the business logic, whatever gRPC code it travels under.
+pub(crate) fn is_business(status: &Status) -> bool {
+    wire_code(status) == BUSINESS_CODE
 }
 
 /// What was left of an attempt's time.

@@ -4,7 +4,7 @@
 pub(crate) mod peer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dubbo_registry::{MemoryRegistry, Reference, Registry};
@@ -27,6 +27,8 @@ pub(crate) struct Behaviour {
     delay: Duration,
     /// The error that it answers with, made anew for each call.
     error: Option<fn() -> Status>,
+    /// From now on it answers as it should.
+    recovered: Arc<AtomicBool>,
     /// The calls that reached it.
     calls: Arc<AtomicUsize>,
 }
@@ -46,6 +48,11 @@ impl Behaviour {
         }
     }
 
+    /// Answers as it should from now on.
+    pub(crate) fn recover(&self) {
+        self.recovered.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
@@ -59,7 +66,8 @@ impl GreetService for Behaviour {
     ) -> Result<Response<GreetResponse>, Status> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(self.delay).await;
-        match self.error {
+        let recovered = self.recovered.load(Ordering::Relaxed);
+        match self.error.filter(|_| !recovered) {
             Some(error) => Err(error()),
             None => Ok(Response::new(GreetResponse {
                 greeting: format!("hello {}", request.into_inner().name),

@@ -1,6 +1,10 @@
 //! How each policy spreads calls over endpoints that are open, busy or tried.
 
+use std::time::Duration;
+
 use super::*;
+
+const NOW: Moment = Moment::from_micros(1_000_000);
 
 fn endpoints(count: usize) -> Vec<Arc<Endpoint>> {
     (0..count)
@@ -24,7 +28,7 @@ fn counts(policy: LoadBalance, endpoints: &[Arc<Endpoint>], picks: usize) -> Vec
     let balancer = Balancer::new(policy);
     let mut counts = vec![0; endpoints.len()];
     for _ in 0..picks {
-        let picked = balancer.pick(endpoints, &[]).unwrap();
+        let picked = balancer.pick(endpoints, &[], NOW).unwrap();
         let index = endpoints.iter().position(|e| Arc::ptr_eq(e, &picked));
         counts[index.unwrap()] += 1;
     }
@@ -52,10 +56,10 @@ fn another_provider_is_tried_first_and_the_same_one_only_when_it_is_alone() {
         let balancer = Balancer::new(policy);
         let two = endpoints(2);
         for _ in 0..100 {
-            let picked = balancer.pick(&two, &two[..1]).unwrap();
+            let picked = balancer.pick(&two, &two[..1], NOW).unwrap();
             assert!(Arc::ptr_eq(&picked, &two[1]), "{policy:?}");
         }
-        let alone = balancer.pick(&two[..1], &two[..1]).unwrap();
+        let alone = balancer.pick(&two[..1], &two[..1], NOW).unwrap();
         assert!(Arc::ptr_eq(&alone, &two[0]), "{policy:?}");
     }
 }
@@ -76,9 +80,9 @@ fn a_suspect_is_avoided_while_another_is_fit_and_used_when_none_is() {
 fn nobody_is_picked_when_nobody_is_open() {
     for policy in POLICIES {
         let balancer = Balancer::new(policy);
-        assert!(balancer.pick(&[], &[]).is_none(), "{policy:?}");
+        assert!(balancer.pick(&[], &[], NOW).is_none(), "{policy:?}");
         let closed = [Arc::new(Endpoint::closed_for_test("127.0.0.1:20000"))];
-        assert!(balancer.pick(&closed, &[]).is_none(), "{policy:?}");
+        assert!(balancer.pick(&closed, &[], NOW).is_none(), "{policy:?}");
     }
 }
 
@@ -91,20 +95,95 @@ fn p2c_and_least_active_avoid_the_busy() {
     }
 }
 
-#[test]
-fn random_follows_the_weights() {
-    let all: Vec<_> = [(1, 100), (2, 300)]
-        .map(|(port, weight)| {
+fn weighed(weights: &[u32]) -> Vec<Arc<Endpoint>> {
+    weights
+        .iter()
+        .enumerate()
+        .map(|(i, weight)| {
             Arc::new(Endpoint::open_for_test(
-                &format!("127.0.0.1:{port}"),
-                weight,
+                &format!("127.0.0.1:{}", i + 1),
+                *weight,
             ))
         })
-        .into();
-    let light = counts(LoadBalance::Random, &all, 10_000)[0];
+        .collect()
+}
+
+#[test]
+fn every_policy_follows_the_weights() {
+    for policy in POLICIES {
+        let shares = counts(policy, &weighed(&[100, 300, 100]), 10_000);
+        for (index, (count, share)) in shares.iter().zip([2000, 6000, 2000]).enumerate() {
+            let off = (*count as i64 - share).abs();
+            assert!(off < 400, "{policy:?} gave {count} of 10,000 to {index}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_of_0_gets_no_call_unless_all_have_it() {
+    for policy in POLICIES {
+        let shares = counts(policy, &weighed(&[0, 100, 100]), 1000);
+        assert_eq!(shares[0], 0, "{policy:?}: {shares:?}");
+        let shares = counts(policy, &weighed(&[0, 0]), 1000);
+        assert!(
+            shares.iter().all(|count| *count > 300),
+            "{policy:?}: {shares:?}"
+        );
+    }
+}
+
+#[test]
+fn weights_hold_under_load_too() {
+    for policy in [
+        LoadBalance::P2c,
+        LoadBalance::Random,
+        LoadBalance::RoundRobin,
+    ] {
+        let all = weighed(&[100, 300]);
+        let balancer = Balancer::new(policy);
+        let mut counts = [0, 0];
+        let mut busy = std::collections::VecDeque::new();
+        for _ in 0..10_000 {
+            let picked = balancer.pick(&all, &[], NOW).unwrap();
+            counts[usize::from(Arc::ptr_eq(&picked, &all[1]))] += 1;
+            busy.push_back(picked.enter());
+            if busy.len() > 16 {
+                busy.pop_front();
+            }
+        }
+        assert!((2200..2800).contains(&counts[0]), "{policy:?}: {counts:?}");
+    }
+}
+
+#[test]
+fn a_call_that_failed_goes_to_a_provider_that_did_not() {
+    for policy in POLICIES {
+        let all = endpoints(4);
+        all[1].standing().failed(NOW);
+        all[2].standing().failed(NOW);
+        for _ in 0..100 {
+            let picked = Balancer::new(policy).pick(&all, &all[..1], NOW).unwrap();
+            assert!(Arc::ptr_eq(&picked, &all[3]), "{policy:?}");
+        }
+    }
+}
+
+#[test]
+fn p2c_prefers_the_faster_one_where_both_are_idle() {
+    let two = endpoints(2);
+    two[0].standing().succeeded(NOW, Duration::from_millis(100));
+    two[1].standing().succeeded(NOW, Duration::from_millis(10));
+    assert_eq!(counts(LoadBalance::P2c, &two, 100), [0, 100]);
+    let close = endpoints(2);
+    close[0]
+        .standing()
+        .succeeded(NOW, Duration::from_millis(12));
+    close[1]
+        .standing()
+        .succeeded(NOW, Duration::from_millis(10));
     assert!(
-        (2200..2800).contains(&light),
-        "{light} of 10,000 for a quarter of the weight"
+        counts(LoadBalance::P2c, &close, 100)[0] > 20,
+        "as good as even"
     );
 }
 

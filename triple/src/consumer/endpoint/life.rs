@@ -13,6 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::Endpoint;
+use crate::consumer::clock::Clock;
 use crate::consumer::connection::{
     CONNECT_LIMIT, ConnectError, Connection, Keepalive, Sender, connect,
 };
@@ -42,6 +43,8 @@ pub(crate) struct Surroundings {
     pub(crate) service: Arc<str>,
     /// Told whenever an endpoint becomes fit or unfit.
     pub(crate) changed: Arc<Notify>,
+    /// The time of the consumer, in which it remembers what happened.
+    pub(crate) clock: Clock,
 }
 
 impl Endpoint {
@@ -154,9 +157,9 @@ impl Endpoint {
             interval: surroundings.keepalive_interval.saturating_mul(1 << calm),
             timeout: surroundings.keepalive_timeout,
             is_awaited: Arc::new(move || {
-                endpoint
-                    .upgrade()
-                    .is_some_and(|endpoint| endpoint.in_flight() > 0 || endpoint.is_suspect())
+                endpoint.upgrade().is_some_and(|endpoint| {
+                    endpoint.standing().in_flight() > 0 || endpoint.is_suspect()
+                })
             }),
         }
     }

@@ -1,0 +1,82 @@
+//! Balancer, ejection and budget of one consumer: whom an attempt goes to, and what its outcome changes.
+//!
+//! Without input or output and with the moment as an argument, so that the simulation in `selection/tests.rs` runs what calls run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::balance::{Balancer, LoadBalance};
+use super::clock::Moment;
+use super::ejection::Ejector;
+use super::endpoint::Endpoint;
+use super::throttle::Throttle;
+
+/// What the calls of one consumer decide together.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    balancer: Balancer,
+    ejector: Ejector,
+    throttle: Throttle,
+}
+
+impl Selection {
+    pub(crate) fn new(policy: LoadBalance, ejector: Ejector) -> Self {
+        Self {
+            balancer: Balancer::new(policy),
+            ejector,
+            throttle: Throttle::default(),
+        }
+    }
+
+    /// Chooses the provider for the next attempt of a call; none when no provider is open.
+    pub(crate) fn pick(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        tried: &[Arc<Endpoint>],
+        now: Moment,
+    ) -> Option<Arc<Endpoint>> {
+        // A trial takes a call that can still go elsewhere.
+        let trial = if tried.is_empty() {
+            self.ejector.trial(endpoints, now)
+        } else {
+            None
+        };
+        trial
+            .cloned()
+            .or_else(|| self.balancer.pick(endpoints, tried, now))
+    }
+
+    /// Notes an attempt that a provider answered after so long. True when this changes which providers are called.
+    pub(crate) fn answered(&self, endpoint: &Endpoint, now: Moment, took: Duration) -> bool {
+        endpoint.standing().succeeded(now, took);
+        self.throttle.succeeded();
+        self.ejector.succeeded(endpoint, begun(now, took), now)
+    }
+
+    /// Notes an attempt that failed, after so long, in a way that another provider's might not. True when this changes which providers
+    /// are called.
+    pub(crate) fn failed(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        endpoint: &Endpoint,
+        now: Moment,
+        took: Duration,
+    ) -> bool {
+        let in_a_row = endpoint.standing().failed(now);
+        let begun = begun(now, took);
+        self.ejector
+            .failed(endpoints, endpoint, in_a_row, begun, now)
+    }
+
+    /// Takes a retry out of the budget; false when it is used up.
+    pub(crate) fn take_retry(&self) -> bool {
+        self.throttle.take()
+    }
+}
+
+fn begun(now: Moment, took: Duration) -> Moment {
+    Moment::from_micros(now.micros().saturating_sub(Moment::after(took).micros()))
+}
+
+#[cfg(test)]
+mod tests;
