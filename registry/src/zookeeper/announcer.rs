@@ -109,6 +109,7 @@ impl Announcer {
             .established(|error| self.progress.failed(error.clone()))
             .await
         {
+            self.connection.follow(session);
             self.goals.start(session);
             self.begun = true;
             tokio::select! {

@@ -66,6 +66,7 @@ impl Discovery {
         let mut watches = JoinSet::new();
         let mut known_session = 0;
         while let Some((nodes, session)) = connection.established(|_| {}).await {
+            self.connection.follow(session);
             let new_session = std::mem::replace(&mut known_session, session) != session;
             if new_session {
                 watches = JoinSet::new();
@@ -184,8 +185,15 @@ impl Discovery {
             elapsed: since.elapsed(),
         };
         let reference = self.view.reference();
-        if last_resort > 0 {
+        if last_resort > 0 && last_resort == providers.len() {
             warn!(%reference, providers = last_resort, "the list has become empty; the last known providers stay in use for a while");
+        } else if last_resort > 0 {
+            warn!(
+                %reference,
+                listed = providers.len() - last_resort,
+                providers = last_resort,
+                "the list has lost more than half of its providers at once; they stay in use until they fail or the list is confirmed"
+            );
         } else {
             info!(%reference, providers = notification.valid, "providers");
         }

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,9 +21,15 @@ use super::{
 };
 use crate::{Error, Observer, SessionEvent};
 
-/// How long the client may look for its server alone. Longer delays the registration after an outage; shorter makes new
-/// sessions, with all their reads and writes, out of short ones.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long the client may look for its server alone, in shares of the time that its session lives: no less than the first, at
+/// random up to the second, so that the processes of a cluster do not begin new sessions together. A larger share delays the
+/// registration after an outage that has cost the session; a smaller one makes new sessions, with all their reads and writes, out of
+/// outages that the old ones survive.
+const PATIENCE: (f64, f64) = (0.75, 0.95);
+
+/// How often each host is named to the client. Its pauses double with each round through its hosts, up to half the time that a session
+/// lives; within a round they are short. So many hosts make one round as long as a session.
+const ROUND: usize = 12;
 
 /// How long announcements may take to be withdrawn when the registry is closed, and the session to be closed after them.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -43,7 +49,9 @@ struct Link {
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     link: watch::Receiver<Link>,
-    broken: Arc<Notify>,
+    /// The session that was established last.
+    session: i64,
+    broken: watch::Sender<i64>,
 }
 
 impl Connection {
@@ -56,13 +64,21 @@ impl Connection {
             {
                 let link = self.link.borrow_and_update();
                 match (&link.nodes, &link.failure) {
-                    (Some(nodes), _) => return Some((nodes.clone(), link.session)),
+                    (Some(nodes), _) => {
+                        self.session = link.session;
+                        return Some((nodes.clone(), link.session));
+                    }
                     (None, Some(error)) => failure(error),
                     (None, None) => {}
                 }
             }
             self.link.changed().await.ok()?;
         }
+    }
+
+    /// Takes over which session was established last.
+    pub(super) fn follow(&mut self, session: i64) {
+        self.session = session;
     }
 
     /// Completes when the connection is another one than the last that was established, or none.
@@ -88,9 +104,9 @@ impl Connection {
         matches!(cause, ZkError::ConnectionLoss | ZkError::SessionExpired)
     }
 
-    /// Asks for a new session, because this one no longer answers as it should.
+    /// Asks for a new session, because the one that was established last no longer answers as it should.
     pub(super) fn give_up(&self) {
-        self.broken.notify_one();
+        self.broken.send_replace(self.session);
     }
 }
 
@@ -106,7 +122,7 @@ pub(super) struct Supervisor {
     pub(super) closing: CancellationToken,
     pub(super) closed: CancellationToken,
     link: watch::Sender<Link>,
-    broken: Arc<Notify>,
+    broken: watch::Receiver<i64>,
 }
 
 impl Supervisor {
@@ -117,10 +133,11 @@ impl Supervisor {
         observer: Arc<dyn Observer>,
     ) -> (Self, Connection) {
         let (sender, receiver) = watch::channel(Link::default());
-        let broken = Arc::new(Notify::new());
+        let (breaks, broken) = watch::channel(0);
         let connection = Connection {
             link: receiver,
-            broken: Arc::clone(&broken),
+            session: 0,
+            broken: breaks,
         };
         let supervisor = Self {
             address,
@@ -208,6 +225,8 @@ impl Supervisor {
         let session = client.session_id();
         let mut states = client.state_watcher();
         let mut state = client.state();
+        let patience = patience(client.session_timeout());
+        let mut broken = self.broken.clone();
         let authenticated = self.auth.is_some();
         let nodes = Nodes {
             client,
@@ -240,11 +259,12 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 next = states.changed() => state = next,
-                client = self.replacement(), if !connected => {
+                client = self.replacement(patience), if !connected => {
                     warn!(%session, "ZooKeeper answers, but not to this session; beginning another one");
                     return self.ended(Some(client));
                 }
-                () = self.broken.notified() => {
+                // The tasks may still complain of the session before, which is over.
+                Ok(_) = broken.wait_for(|broken| *broken == session.0) => {
                     warn!(%session, "session with ZooKeeper is broken; beginning another one");
                     return self.ended(None);
                 }
@@ -267,9 +287,9 @@ impl Supervisor {
     }
 
     /// Waits until a server gives a new session.
-    async fn replacement(&self) -> Client {
+    async fn replacement(&self, patience: Duration) -> Client {
         let mut backoff = Backoff::new();
-        sleep(PATIENCE).await;
+        sleep(patience).await;
         loop {
             match self.connect().await {
                 Ok(client) => return client,
@@ -287,7 +307,12 @@ impl Supervisor {
             connector = connector.with_auth(auth.scheme(), auth.credentials());
         }
         let client = connector
+            .with_detached()
             .connect(&self.address.hosts)
+            .await
+            .map_err(|cause| self.refused(cause))?;
+        let client = self
+            .persistent(client)
             .await
             .map_err(|cause| self.refused(cause))?;
         match &self.address.chroot {
@@ -297,6 +322,18 @@ impl Supervisor {
                 Err(_) => Err(failed("create", chroot, ZkError::Timeout)),
             },
         }
+    }
+
+    /// Hands a session over to a client that looks for its server often enough: see [`ROUND`].
+    async fn persistent(&self, client: Client) -> Result<Client, ZkError> {
+        let mut connector = Client::connector()
+            .with_session_timeout(client.session_timeout())
+            .with_session(client.into_session());
+        if let Some(auth) = &self.auth {
+            connector = connector.with_auth(auth.scheme(), auth.credentials());
+        }
+        let hosts = vec![self.address.hosts.as_str(); ROUND].join(",");
+        connector.connect(&hosts).await
     }
 
     /// Makes the chroot where it is missing, since ZooKeeper does not, and goes there.
@@ -337,4 +374,10 @@ impl Supervisor {
             },
         }
     }
+}
+
+/// Returns how long to wait for a session that lives this long.
+fn patience(session: Duration) -> Duration {
+    let (least, most) = PATIENCE;
+    session.mul_f64(least + fastrand::f64() * (most - least))
 }

@@ -217,7 +217,7 @@ impl View {
         self.dirty = None;
         self.complete |= idle && !self.has_failed();
         let (collected, listed) = self.collect();
-        let providers = self.last_resort.show(collected, now)?;
+        let providers = self.last_resort.show(collected, self.complete, now)?;
         Some(Published {
             providers,
             listed,

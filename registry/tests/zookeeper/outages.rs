@@ -179,6 +179,48 @@ async fn what_changed_during_a_break_is_seen_after_it() {
     .await;
 }
 
+/// Most sessions live for 10 s, and a server that is back within that time still knows them.
+#[tokio::test]
+async fn an_outage_that_sessions_survive_makes_almost_no_new_one() {
+    const PROCESSES: usize = 100;
+    let mut zookeeper = ZooKeeper::start().await;
+    let recorders: Vec<_> = (0..PROCESSES).map(|_| Recorder::default()).collect();
+    let registries: Vec<_> = recorders
+        .iter()
+        .map(|recorder| connect_with(ZooKeeperConfig::new(zookeeper.address()), recorder))
+        .collect();
+    let announcements: Vec<_> = (20000..)
+        .zip(&registries)
+        .map(|(port, registry)| registry.register(registration("my-app", port)))
+        .collect();
+    for announcement in &announcements {
+        timeout(LONG, announcement.done()).await.unwrap().unwrap();
+    }
+    let sessions = |event: SessionEvent| {
+        let count = |recorder: &Recorder| recorder.count(|e| *e == Event::Session(event));
+        recorders.iter().map(count).sum::<usize>()
+    };
+    assert_eq!(sessions(SessionEvent::Established), PROCESSES);
+
+    zookeeper.kill();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    zookeeper.restart().await;
+    eventually(LONG, "every process is connected again", async || {
+        let connected =
+            sessions(SessionEvent::Established) + sessions(SessionEvent::Reconnected) - PROCESSES;
+        (connected >= PROCESSES).then_some(()).ok_or(connected)
+    })
+    .await;
+    let renewed = sessions(SessionEvent::Established) - PROCESSES;
+    assert!(
+        renewed <= 2,
+        "{renewed} of {PROCESSES} sessions were given up"
+    );
+    let operator = operator(&zookeeper).await;
+    let listed = operator.list_children("/services/my-app").await.unwrap();
+    assert_eq!(listed.len(), PROCESSES, "each is registered once");
+}
+
 #[tokio::test]
 async fn a_server_that_is_killed_and_comes_back_with_its_data_has_one_registration() {
     let mut zookeeper = ZooKeeper::start().await;

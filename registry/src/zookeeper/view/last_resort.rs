@@ -1,4 +1,7 @@
-//! The last known providers, kept for a while when the list becomes empty.
+//! The last known providers, kept for a while when the list becomes empty, or loses more than half of them within moments.
+//!
+//! A registry that comes back without its data, or whose sessions have ended for one reason, lists its providers again one after
+//! another: those that it does not list yet still serve, and the first must not get the calls of all.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -6,17 +9,22 @@ use tokio::time::Instant;
 
 use crate::{Provider, provider::ordered};
 
-/// How long a provider that is no longer listed counts as known when the list becomes empty. Sessions are given ten seconds
-/// by default.
+/// How long a provider that is no longer listed counts as known when others leave. Sessions are given ten seconds by default.
 const RECENTLY: Duration = Duration::from_secs(10);
 
-/// What was shown last, and what stands in when nothing is listed.
+/// How long a list that has shrunk has to stay as it is until it is taken for the whole.
+const CONFIRMED: Duration = Duration::from_secs(30);
+
+/// What was shown last, and what stands in for those that are not listed.
 #[derive(Debug)]
 pub(super) struct LastResort {
     period: Duration,
-    shown: Vec<Provider>,
-    /// Who was listed until a moment ago, and when that ended.
+    /// What was shown; nothing before the first list.
+    shown: Option<Vec<Provider>>,
+    listed: Vec<Provider>,
+    /// The providers that were listed until a moment ago, and when that ended.
     left: Vec<(Provider, Instant)>,
+    /// Those that left stay in use until then.
     until: Option<Instant>,
 }
 
@@ -24,19 +32,30 @@ impl LastResort {
     pub(super) fn new(period: Duration) -> Self {
         Self {
             period,
-            shown: Vec::new(),
+            shown: None,
+            listed: Vec::new(),
             left: Vec::new(),
             until: None,
         }
     }
 
-    /// Returns what to show in the place of `listed`, if it is something else than before.
-    pub(super) fn show(&mut self, listed: Vec<Provider>, now: Instant) -> Option<Vec<Provider>> {
+    /// Returns what to show in the place of `listed`, if it is something else than before. An empty list is shown first only when
+    /// it `is_complete`: then it is an answer.
+    pub(super) fn show(
+        &mut self,
+        listed: Vec<Provider>,
+        is_complete: bool,
+        now: Instant,
+    ) -> Option<Vec<Provider>> {
         let shown = self.standing_in(listed, now);
-        if shown == self.shown {
+        let is_known = match &self.shown {
+            Some(before) => *before == shown,
+            None => shown.is_empty() && !is_complete,
+        };
+        if is_known {
             return None;
         }
-        self.shown.clone_from(&shown);
+        self.shown = Some(shown.clone());
         Some(shown)
     }
 
@@ -47,53 +66,59 @@ impl LastResort {
 
     #[cfg(test)]
     pub(super) fn shown(&self) -> &[Provider] {
-        &self.shown
+        self.shown.as_deref().unwrap_or_default()
     }
 
     fn standing_in(&mut self, listed: Vec<Provider>, now: Instant) -> Vec<Provider> {
-        if !listed.is_empty() || self.shown.is_empty() {
+        let is_new = self.note_who_left(&listed, now);
+        if self.period.is_zero() || self.left.is_empty() {
             self.until = None;
-            self.note_who_left(&listed, now);
             return listed;
         }
-        match self.until {
-            Some(until) if until > now => self.shown.clone(),
-            None if !self.period.is_zero() => {
-                self.until = Some(now + self.period);
-                self.left.retain(|(_, at)| *at + RECENTLY > now);
-                let left = self.left.drain(..).map(|(provider, _)| provider);
-                let known = self.shown.iter().cloned().chain(left);
-                ordered(
-                    known
-                        .map(|provider| Provider {
-                            listed: false,
-                            ..provider
-                        })
-                        .collect(),
-                )
+        let wait = if listed.is_empty() {
+            self.period
+        } else {
+            self.period.min(CONFIRMED)
+        };
+        self.until = match self.until {
+            Some(until) if until <= now => {
+                self.left.clear();
+                None
             }
-            _ => {
-                self.until = None;
-                listed
-            }
+            // Each change of the list may be one of many.
+            Some(_) if is_new && !listed.is_empty() => Some(now + wait),
+            Some(until) => Some(until),
+            None if is_new && self.left.len() > listed.len() => Some(now + wait),
+            None => None,
+        };
+        if self.until.is_none() {
+            return listed;
         }
+        let left = self.left.iter().map(|(provider, _)| Provider {
+            listed: false,
+            ..provider.clone()
+        });
+        ordered(listed.into_iter().chain(left).collect())
     }
 
-    /// Remembers for a moment the providers that are no longer listed: sessions that end for one reason do so one after
-    /// another, and the last of them must not be the only last resort.
-    fn note_who_left(&mut self, listed: &[Provider], now: Instant) {
+    /// Remembers the providers that are no longer listed: for a moment, or as long as they stand in. Returns whether the list has
+    /// changed.
+    fn note_who_left(&mut self, listed: &[Provider], now: Instant) -> bool {
+        let is_new = self.listed != listed;
         let addresses: HashSet<_> = listed
             .iter()
             .map(|provider| (&provider.host, provider.port))
             .collect();
         let is_listed = |provider: &Provider| addresses.contains(&(&provider.host, provider.port));
+        let stands_in = self.until.is_some();
         self.left
-            .retain(|(provider, at)| *at + RECENTLY > now && !is_listed(provider));
-        let leaving = self
-            .shown
-            .iter()
-            .filter(|provider| provider.listed && !is_listed(provider));
+            .retain(|(provider, at)| (stands_in || *at + RECENTLY > now) && !is_listed(provider));
+        let leaving = self.listed.iter().filter(|provider| !is_listed(provider));
         self.left
             .extend(leaving.map(|provider| (provider.clone(), now)));
+        if is_new {
+            self.listed = listed.to_vec();
+        }
+        is_new
     }
 }

@@ -235,7 +235,7 @@ fn an_emptied_list_is_a_last_resort_for_a_while() {
 }
 
 #[test]
-fn a_new_provider_ends_the_last_resort() {
+fn a_new_provider_stands_beside_the_last_resort_until_the_list_is_confirmed() {
     let (mut view, mut tree, now) = (view(), Tree::of_app([20001]), Instant::now());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
@@ -249,8 +249,83 @@ fn a_new_provider_ends_the_last_resort() {
     tree.mapping = Some("app".into());
     view.start(true, now);
     settle(&mut view, &mut tree, now);
-    assert_eq!(listed(&mut view, now), Some(vec![20002]));
-    assert_eq!(listed(&mut view, now + LAST_RESORT), None);
+    let both = view.publish(now).unwrap().providers;
+    let states: Vec<_> = both.iter().map(|p| (p.port, p.listed)).collect();
+    assert_eq!(states, [(20001, false), (20002, true)]);
+    assert_eq!(listed(&mut view, now + LAST_RESORT), Some(vec![20002]));
+    assert_eq!(listed(&mut view, now + 2 * LAST_RESORT), None);
+}
+
+#[test]
+fn a_list_that_comes_back_one_by_one_keeps_the_rest() {
+    let all = 20001..=20100;
+    let (mut view, mut now) = (view(), Instant::now());
+    let mut tree = Tree::of_app(all.clone());
+    view.start(true, now);
+    settle(&mut view, &mut tree, now);
+    assert_eq!(listed(&mut view, now).unwrap().len(), 100);
+    for port in all.clone().skip(1) {
+        tree.remove("app", port);
+    }
+    let mut pass = |view: &mut View, tree: &mut Tree, seconds| {
+        now += Duration::from_secs(seconds);
+        view.changed(&Read::instances("app"), now);
+        settle(view, tree, now);
+        view.publish(now).map(|published| {
+            let count = |listed| {
+                let providers = published.providers.iter();
+                providers.filter(|p| p.listed == listed).count()
+            };
+            (count(true), count(false))
+        })
+    };
+    assert_eq!(pass(&mut view, &mut tree, 1), Some((1, 99)));
+    for (port, number) in all.skip(1).zip(2..) {
+        tree.register("app", port);
+        assert_eq!(pass(&mut view, &mut tree, 1), Some((number, 100 - number)));
+    }
+    assert_eq!(pass(&mut view, &mut tree, 100), None, "the list is exact");
+}
+
+#[test]
+fn a_list_that_stays_small_is_confirmed() {
+    let (mut view, mut tree, now) = (view(), Tree::of_app(20001..=20010), Instant::now());
+    view.start(true, now);
+    settle(&mut view, &mut tree, now);
+    listed(&mut view, now);
+    for port in 20002..=20010 {
+        tree.remove("app", port);
+    }
+    view.changed(&Read::instances("app"), now);
+    settle(&mut view, &mut tree, now + SPACING);
+    assert_eq!(listed(&mut view, now + SPACING).unwrap().len(), 10);
+    let confirmed = view.wakes_at().expect("the last resort ends by itself");
+    assert_eq!(listed(&mut view, confirmed), Some(vec![20001]));
+    assert_eq!(view.wakes_at(), None);
+}
+
+#[test]
+fn a_list_that_shrinks_by_half_is_taken_at_its_word() {
+    let (mut view, mut tree, now) = (view(), Tree::of_app([20001, 20002]), Instant::now());
+    view.start(true, now);
+    settle(&mut view, &mut tree, now);
+    listed(&mut view, now);
+    tree.remove("app", 20002);
+    view.changed(&Read::instances("app"), now);
+    settle(&mut view, &mut tree, now + SPACING);
+    assert_eq!(listed(&mut view, now + SPACING), Some(vec![20001]));
+}
+
+#[test]
+fn an_empty_first_list_is_an_answer_once_everything_was_read() {
+    let (mut view, mut tree, now) = (view(), Tree::default(), Instant::now());
+    view.start(true, now);
+    let (read, _) = view.next(now).unwrap();
+    view.answer(&read, None, now);
+    assert_eq!(listed(&mut view, now + PATIENCE), None, "a read has failed");
+    settle(&mut view, &mut tree, now + RETRY);
+    assert_eq!(listed(&mut view, now + RETRY), Some(vec![]));
+    assert_eq!(listed(&mut view, now + RETRY), None, "once");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Makes a tree whose mapping names one application, `app`, with instances at these ports.
-    pub(super) fn of_app<const N: usize>(ports: [u16; N]) -> Self {
+    pub(super) fn of_app(ports: impl IntoIterator<Item = u16>) -> Self {
         let mut tree = Self {
             mapping: Some("app".into()),
             ..Self::default()
