@@ -146,9 +146,13 @@ supply_chain() {
   $deny --all-features check -D unmatched-skip -D unnecessary-skip -D license-not-encountered bans licenses sources
 }
 
-# The dubbo-go program of the tests in tests/interop.
+# The Go programs of the tests in tests/interop: one on dubbo-go, one on grpc-go.
+peers() {
+  peer peer && peer grpc
+}
+
 peer() (
-  cd tests/interop/peer || exit 1
+  cd "tests/interop/$1" || exit 1
   unformatted=$(gofmt -l .)
   [ -z "$unformatted" ] || { echo "not formatted by gofmt: $unformatted"; exit 1; }
   go vet ./...
@@ -175,7 +179,7 @@ if ! has_browser; then
 fi
 
 step fmt cargo fmt --all --check
-if command -v go >/dev/null; then step peer peer; fi
+if command -v go >/dev/null; then step peers peers; fi
 step shell shell_scripts
 if command -v go >/dev/null; then
   step schemas schemas

@@ -1,12 +1,13 @@
 //! Our server and client beside real dubbo-go ones: what the tests start, load, break and compare.
 //!
-//! The dubbo-go side is the program in `peer/`, built with Go when the first test asks for it. Everything runs on 127.0.0.1 and on
+//! The dubbo-go side is the program in `peer/`, and `grpc/` is a peer on plain grpc-go; both are built with Go when the first test asks for it. Everything runs on 127.0.0.1 and on
 //! a ZooKeeper that the test starts itself.
 //!
 //! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
 
 mod consumer;
 mod counts;
+mod grpc;
 mod language;
 mod peer;
 mod provider;
@@ -14,8 +15,9 @@ mod report;
 
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
+pub use grpc::{GrpcProvider, GrpcReport};
 pub use language::Language;
-pub use peer::peer;
+pub use peer::{grpc_peer, peer};
 pub use provider::Provider;
 pub use report::Report;
 
