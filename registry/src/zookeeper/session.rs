@@ -332,7 +332,7 @@ impl Supervisor {
         if let Some(auth) = &self.auth {
             connector = connector.with_auth(auth.scheme(), auth.credentials());
         }
-        let hosts = vec![self.address.hosts.as_str(); ROUND].join(",");
+        let hosts = [self.address.hosts.as_str(); ROUND].join(",");
         connector.connect(&hosts).await
     }
 
