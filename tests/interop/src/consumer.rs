@@ -1,11 +1,11 @@
-//! A consumer of either language.
+//! A consumer of any language.
 
 use std::process::Command;
 use std::time::Duration;
 
 use test_servers::{Folder, LONG, Process, Pushgateway, eventually, free_port};
 
-use crate::{Counts, Language, Report, SESSION_TIMEOUT, peer};
+use crate::{Counts, Language, Report, SESSION_TIMEOUT, java, peer};
 
 /// How much a consumer calls.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,8 @@ pub struct Consumer {
 enum Figures {
     /// Ours ends with a last push, to a gateway of its own.
     Pushed(Pushgateway),
-    /// The peer stays for a while after its last call, with its pull endpoint on this port.
-    Pulled(u16),
+    /// A peer stays for a while after its last call, with its pull endpoint on this port.
+    Pulled(Language, u16),
 }
 
 impl Consumer {
@@ -43,6 +43,19 @@ impl Consumer {
     /// # Panics
     /// When the program can't be built or started.
     pub async fn start(language: Language, zookeeper: &str, load: Load) -> Self {
+        Self::start_with(language, zookeeper, load, &[]).await
+    }
+
+    /// Starts a consumer as [`start`](Self::start) does, with further options of its program.
+    ///
+    /// # Panics
+    /// When the program can't be built or started.
+    pub async fn start_with(
+        language: Language,
+        zookeeper: &str,
+        load: Load,
+        options: &[&str],
+    ) -> Self {
         let folder = Folder::new("consumer");
         let (mut command, figures) = match language {
             Language::Rust => {
@@ -51,7 +64,19 @@ impl Consumer {
             }
             Language::Go => {
                 let port = free_port();
-                (go(port), Figures::Pulled(port))
+                (go(port), Figures::Pulled(language, port))
+            }
+            Language::Java => {
+                let port = free_port();
+                let mut command = java::command("consumer", &folder);
+                command.args([
+                    "--application=java-consumer".to_owned(),
+                    format!("--metrics-port={port}"),
+                    // The test ends both.
+                    "--duration=600000ms".to_owned(),
+                    "--linger=600000ms".to_owned(),
+                ]);
+                (command, Figures::Pulled(language, port))
             }
         };
         command
@@ -59,6 +84,7 @@ impl Consumer {
             .arg(format!("--concurrency={}", load.concurrency))
             .arg(format!("--interval={}ms", load.interval.as_millis()))
             .args(load.count.map(|count| format!("--count={count}")))
+            .args(options)
             .env("ZK_SESSION_TIMEOUT", SESSION_TIMEOUT)
             .current_dir(folder.path());
         Self {
@@ -76,17 +102,17 @@ impl Consumer {
     pub async fn counts(&self) -> Result<Counts, String> {
         match &self.figures {
             Figures::Pushed(gateway) => Ok(Counts::read(&gateway.samples().await, "consumer")),
-            Figures::Pulled(port) => Counts::scrape(*port, "consumer").await,
+            Figures::Pulled(language, port) => Counts::scrape(*language, *port, "consumer").await,
         }
     }
 
     /// Returns how many attempts have failed, of which a call may make several; only ours counts them.
     ///
     /// # Panics
-    /// For a dubbo-go consumer, or when nobody answers.
+    /// For another consumer than ours, or when nobody answers.
     pub async fn failed_attempts(&self) -> u64 {
         let Figures::Pushed(gateway) = &self.figures else {
-            panic!("dubbo-go does not count attempts");
+            panic!("only ours counts attempts");
         };
         let samples = gateway.samples().await;
         let failed = samples.iter().find(|sample| {
@@ -128,9 +154,10 @@ impl Consumer {
                 let counts = self.counts().await.expect("the gateway answers");
                 (report, counts)
             }
-            Figures::Pulled(_) => {
+            Figures::Pulled(language, _) => {
                 let report = eventually(LONG, "the peer's report", async || {
-                    Report::from_go(&self.process.stdout()).ok_or_else(|| self.process.stderr())
+                    Report::from_peer(language, &self.process.stdout())
+                        .ok_or_else(|| self.process.stderr())
                 })
                 .await;
                 let counts = self
@@ -142,6 +169,11 @@ impl Consumer {
                 (report, counts)
             }
         }
+    }
+
+    /// Returns what it has logged so far.
+    pub fn log(&self) -> String {
+        self.process.stderr()
     }
 
     async fn leave(&mut self) {

@@ -2,6 +2,8 @@
 
 use test_servers::{Sample, get};
 
+use crate::Language;
+
 /// The calls of `greet.GreetService/Greet` on one side, since the process started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -48,8 +50,9 @@ impl Counts {
     }
 
     /// Scrapes the pull endpoint on `port`.
-    pub(crate) async fn scrape(port: u16, side: &str) -> Result<Self, String> {
-        let answer = get(&format!("http://127.0.0.1:{port}/prometheus")).await?;
+    pub(crate) async fn scrape(language: Language, port: u16, side: &str) -> Result<Self, String> {
+        let path = language.metrics_path();
+        let answer = get(&format!("http://127.0.0.1:{port}{path}")).await?;
         if answer.status != 200 {
             return Err(format!("{answer:?}"));
         }

@@ -1,4 +1,4 @@
-//! The two implementations.
+//! The implementations.
 
 /// What a process is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,9 +7,19 @@ pub enum Language {
     Rust,
     /// The peer on dubbo-go.
     Go,
+    /// The peer on Dubbo for Java.
+    Java,
 }
 
 impl Language {
-    /// Both.
+    /// Those that call and are called on 127.0.0.1; Java refuses to register that.
     pub const ALL: [Self; 2] = [Self::Rust, Self::Go];
+
+    /// Returns the path of the pull endpoint.
+    pub(crate) fn metrics_path(self) -> &'static str {
+        match self {
+            Self::Rust | Self::Go => "/prometheus",
+            Self::Java => "/metrics",
+        }
+    }
 }

@@ -46,7 +46,8 @@ fn build(name: &str, sources: &str) -> PathBuf {
     program
 }
 
-fn target_folder() -> PathBuf {
+/// Returns cargo's target folder.
+pub(crate) fn target_folder() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     test.ancestors()
         .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))

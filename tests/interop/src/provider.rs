@@ -1,10 +1,10 @@
-//! A provider of either language.
+//! A provider of any language.
 
 use std::process::Command;
 
 use test_servers::{Ephemerals, Folder, LONG, Process, ZooKeeper, eventually, free_port};
 
-use crate::{Counts, Language, SESSION_TIMEOUT, peer};
+use crate::{Counts, Language, SESSION_TIMEOUT, java, peer};
 
 /// A running provider; it can be started again on the same ports.
 #[derive(Debug)]
@@ -12,7 +12,8 @@ pub struct Provider {
     process: Process,
     command: Command,
     language: Language,
-    application: String,
+    application: &'static str,
+    host: String,
     port: u16,
     metrics_port: u16,
     // dubbo-go keeps a cache in the folder in which it runs.
@@ -20,33 +21,52 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Starts a provider that registers at `zookeeper`, an address. Both languages take the options `--delay` and `--error-rate`.
+    /// Starts a provider that registers 127.0.0.1 at `zookeeper`, an address. All languages take the options `--delay` and
+    /// `--error-rate`.
     ///
     /// # Panics
     /// When the program can't be built or started.
     pub fn start(language: Language, zookeeper: &str, options: &[&str]) -> Self {
+        Self::start_on("127.0.0.1", language, zookeeper, options)
+    }
+
+    /// Starts a provider that registers this host.
+    ///
+    /// # Panics
+    /// When the program can't be built or started.
+    pub fn start_on(host: &str, language: Language, zookeeper: &str, options: &[&str]) -> Self {
         let application = match language {
             Language::Rust => "rust-provider",
             Language::Go => "go-provider",
+            Language::Java => "java-provider",
         };
         let (port, metrics_port) = (free_port(), free_port());
         let folder = Folder::new("provider");
         let mut command = match language {
             Language::Rust => rust(zookeeper, metrics_port),
             Language::Go => go(zookeeper, metrics_port),
+            Language::Java => {
+                let mut command = java::command("provider", &folder);
+                command.args([
+                    format!("--zk-address={zookeeper}"),
+                    format!("--metrics-port={metrics_port}"),
+                ]);
+                command
+            }
         };
         command
             .arg(format!("--application={application}"))
             .arg(format!("--port={port}"))
             .args(options)
-            .env("DUBBO_IP_TO_REGISTRY", "127.0.0.1")
+            .env("DUBBO_IP_TO_REGISTRY", host)
             .env("ZK_SESSION_TIMEOUT", SESSION_TIMEOUT)
             .current_dir(folder.path());
         Self {
             process: Process::spawn(&command),
             command,
             language,
-            application: application.to_owned(),
+            application,
+            host: host.to_owned(),
             port,
             metrics_port,
             _folder: folder,
@@ -59,6 +79,21 @@ impl Provider {
     /// When it is not registered within a minute.
     pub async fn registered(language: Language, zookeeper: &ZooKeeper, options: &[&str]) -> Self {
         let mut provider = Self::start(language, &zookeeper.address(), options);
+        provider.wait_registered(zookeeper).await;
+        provider
+    }
+
+    /// Starts a provider that registers this host, and waits until it is registered.
+    ///
+    /// # Panics
+    /// When it is not registered within a minute.
+    pub async fn registered_on(
+        host: &str,
+        language: Language,
+        zookeeper: &ZooKeeper,
+        options: &[&str],
+    ) -> Self {
+        let mut provider = Self::start_on(host, language, &zookeeper.address(), options);
         provider.wait_registered(zookeeper).await;
         provider
     }
@@ -92,9 +127,14 @@ impl Provider {
     pub async fn leave(&mut self) {
         self.process.terminate();
         let code = self.process.wait(LONG).await;
+        let expected = match self.language {
+            Language::Rust | Language::Go => 0,
+            // Java's own code for SIGTERM, after all that it does before.
+            Language::Java => 143,
+        };
         assert_eq!(
             code,
-            0,
+            expected,
             "{} left with\n{}",
             self.node(),
             self.process.stderr()
@@ -128,12 +168,12 @@ impl Provider {
     /// # Errors
     /// When it does not answer.
     pub async fn counts(&self) -> Result<Counts, String> {
-        Counts::scrape(self.metrics_port, "provider").await
+        Counts::scrape(self.language, self.metrics_port, "provider").await
     }
 
     /// Returns the path of its node in ZooKeeper.
     pub fn node(&self) -> String {
-        format!("/services/{}/127.0.0.1:{}", self.application, self.port)
+        format!("/services/{}/{}:{}", self.application, self.host, self.port)
     }
 
     /// Returns the port on which it serves.

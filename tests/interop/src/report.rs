@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use e2e::Summary;
 use serde::Deserialize;
 
+use crate::Language;
+
 /// The calls that a consumer made, each with all its attempts, and what came of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Report {
@@ -52,13 +54,30 @@ impl Report {
         })
     }
 
-    /// Reads the peer's line of JSON.
-    pub(crate) fn from_go(stdout: &str) -> Option<Self> {
+    /// Reads a peer's line of JSON.
+    pub(crate) fn from_peer(language: Language, stdout: &str) -> Option<Self> {
         let mut report: Self = serde_json::from_str(stdout.lines().next()?).ok()?;
-        if let Some(business) = report.failed.remove("17") {
+        let business = match language {
+            Language::Java => report.random_errors(),
+            Language::Rust | Language::Go => report.failed.remove("17"),
+        };
+        if let Some(business) = business {
             report.failed.insert("business".to_owned(), business);
         }
         Some(report)
+    }
+
+    /// Takes out the business errors as Java knows them: as code 2 (UNKNOWN), for which there are other reasons, too, with the
+    /// provider's message.
+    fn random_errors(&mut self) -> Option<u64> {
+        let texts = self.errors.iter();
+        let business = texts
+            .filter(|(text, _)| text.contains("random error"))
+            .map(|(_, count)| count)
+            .sum();
+        let unknown = self.failed.get_mut("2")?;
+        *unknown = unknown.checked_sub(business)?;
+        Some(business)
     }
 }
 
@@ -79,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_go_report_counts_code_17_as_business() {
-        let report = Report::from_go(
+        let report = Report::from_peer(
+            Language::Go,
             r#"{"calls":10,"succeeded":6,"failed":{"17":3,"none":1},"greetings":{"hello world":6},"errors":{"x":4},"longest_ms":15}"#,
         )
         .unwrap();
@@ -89,6 +109,16 @@ mod tests {
             report.greetings,
             BTreeMap::from([("hello world".to_owned(), 6)])
         );
+    }
+
+    #[test]
+    fn a_java_report_tells_business_errors_by_the_message() {
+        let report = Report::from_peer(
+            Language::Java,
+            r#"{"calls":10,"succeeded":6,"failed":{"2":3,"none-6":1},"errors":{"UNKNOWN : random error":2,"UNKNOWN : x":1,"y":1}}"#,
+        )
+        .unwrap();
+        assert_eq!((report.business(), report.lost()), (2, 2));
     }
 
     #[test]
@@ -110,6 +140,9 @@ mod tests {
 
     #[test]
     fn half_a_line_is_no_report_yet() {
-        assert_eq!(Report::from_go(r#"{"calls":10,"succ"#), None);
+        assert_eq!(
+            Report::from_peer(Language::Go, r#"{"calls":10,"succ"#),
+            None
+        );
     }
 }

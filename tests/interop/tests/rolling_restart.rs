@@ -27,7 +27,7 @@ async fn replacing_every_provider_in_turn_fails_no_call() {
         provider.leave().await;
         match provider.language() {
             // On the same port: a consumer must not take the successor for the one that said goodbye.
-            Language::Rust => provider.start_again(),
+            Language::Rust | Language::Java => provider.start_again(),
             // dubbo-go's consumer ignores a dubbo-go provider on the same port for more than a minute.
             Language::Go => {
                 *provider = Provider::start(Language::Go, &zookeeper.address(), &[]);

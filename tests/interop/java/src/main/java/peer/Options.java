@@ -52,7 +52,10 @@ final class Options {
             System.setProperty("dubbo.application.service-discovery.migration", migration);
         }
         if (values.containsKey("zk-address")) {
-            bootstrap.registry(new RegistryConfig("zookeeper://" + text("zk-address", null)));
+            RegistryConfig registry = new RegistryConfig("zookeeper://" + text("zk-address", null));
+            // As short as our own and dubbo-go's: by default, the node of a killed process stays for a minute.
+            registry.setParameters(new HashMap<>(Map.of("zk.session.expire", "5000")));
+            bootstrap.registry(registry);
         }
         if (values.containsKey("metrics-port")) {
             bootstrap.metrics(metrics());
