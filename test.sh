@@ -13,6 +13,7 @@ PACKAGES=(
   build-essential           # cc, for the few crates with C or assembler in them
   curl ca-certificates      # crates.io; curl also looks at what our endpoints serve
   zookeeper                 # the registry; also brings the Java runtime
+  default-jdk-headless maven # build the Java peer of tests/interop/java
   prometheus                # and promtool
   prometheus-pushgateway
   prometheus-alertmanager   # and amtool
@@ -172,6 +173,14 @@ if [ -f tests/interop/Cargo.toml ] && ! command -v go >/dev/null; then
   exclude+=(--exclude interop)
   leave_out interop "tests with real dubbo-go peers, and dubbo-go's side of the comparison, need a Go toolchain (https://go.dev/dl)"
 fi
+
+for tool in go javac mvn; do
+  if ! command -v "$tool" >/dev/null; then
+    exclude+=(--exclude interop-java)
+    leave_out interop-java "tests with real Dubbo Java peers need a JDK of 17 or later, Maven and Go; there is no $tool"
+    break
+  fi
+done
 
 if ! has_browser; then
   exclude+=(--exclude page)

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use test_servers::Folder;
 
@@ -35,25 +36,55 @@ pub(crate) fn command(role: &str, folder: &Folder) -> Command {
 fn peer() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         let target = target_folder().join("java-peer");
-        let mut build = Command::new("flock");
-        // Test programs may run side by side: one of them builds, the others wait and find it done. Maven's repository is where
-        // it always is, so that only the first build on a machine downloads anything.
-        build
-            .arg(target.with_extension("lock"))
-            .args(["mvn", "--batch-mode", "--quiet", "package"])
-            .arg(format!("-Dpeer.target={}", target.display()))
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/java"));
-        let output = build
-            .output()
-            .unwrap_or_else(|err| panic!("{build:?}: {err}"));
-        assert!(
-            output.status.success(),
-            "{build:?} failed ({}); the peer needs a JDK of 17 or later\n{}{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        target.join("peer.jar")
+        let jar = target.join("peer.jar");
+        let built = modified(&jar);
+        if built.is_none()
+            || built < modified(&sources().join("src")).max(modified(&sources().join("pom.xml")))
+        {
+            // Maven's repository is where it always is: only the first build on a machine has to download anything.
+            let offline = build(&target, &["--offline"]);
+            if let Err(first) = offline
+                && let Err(second) = build(&target, &[])
+            {
+                panic!("the Java peer needs a JDK of 17 or later, and Maven\n{first}\n{second}");
+            }
+        }
+        jar
     });
     &BUILT
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("java")
+}
+
+/// Tells when a file, or the newest one in a folder, was written.
+fn modified(path: &Path) -> Option<SystemTime> {
+    if path.is_dir() {
+        let files = path.read_dir().ok()?.flatten();
+        return files.filter_map(|file| modified(&file.path())).max();
+    }
+    path.metadata().ok()?.modified().ok()
+}
+
+fn build(target: &Path, options: &[&str]) -> Result<(), String> {
+    let mut build = Command::new("flock");
+    // Test programs may run side by side: they build one after the other.
+    build
+        .arg(target.with_extension("lock"))
+        .args(["mvn", "--batch-mode", "--quiet", "package"])
+        .args(options)
+        .arg(format!("-Dpeer.target={}", target.display()))
+        .current_dir(sources());
+    let output = build.output().map_err(|err| format!("{build:?}: {err}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let (stdout, stderr) = (&output.stdout, &output.stderr);
+    let text = [stdout, stderr].map(|text| String::from_utf8_lossy(text));
+    Err(format!(
+        "{build:?} failed ({})\n{}",
+        output.status,
+        text.join("\n")
+    ))
 }
