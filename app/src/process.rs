@@ -1,6 +1,7 @@
 //! A process at work: what it offers to its own part, and the order in which it leaves.
 
 mod start;
+mod waiting;
 
 use std::{net::SocketAddr, num::NonZeroU16, sync::Arc};
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use triple::{Consumer, ConsumerMetrics, ConsumerOptions, Provider, Serving, Workers};
 
+use self::waiting::Waiting;
 use crate::{
     address::Advertised,
     export::{Ending, Exporter},
@@ -35,6 +37,7 @@ pub struct Process {
     exporter: Option<Exporter>,
     workers: Workers,
     readiness: Readiness,
+    waiting: Waiting,
     /// Cancelled once every method that this process serves or calls has its series: the first scrape and the first push are
     /// complete.
     measurable: CancellationToken,
@@ -85,6 +88,8 @@ impl Process {
         let address = SocketAddr::new(self.advertised.ip, port);
         self.advertised.check(serving.address(), "--listen");
         let announcement = serving.announce_at(&**registry, &address.ip().to_string(), port)?;
+        self.waiting
+            .needs(format!("waiting for the registration of {address}"));
         let (readiness, stop) = (self.readiness.clone(), self.stop.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -130,6 +135,10 @@ impl Process {
             methods: methods.iter().map(ToString::to_string).collect(),
         });
         let workers = &self.workers;
+        self.waiting.needs(match direct {
+            Some(address) => format!("waiting for a connection to {address}"),
+            None => format!("waiting for a provider of {interface}"),
+        });
         let consumer = match (&self.registry, direct) {
             (_, Some(address)) => Consumer::direct(address, &reference, workers, options)?,
             (Some(registry), None) => Consumer::new(&**registry, reference, workers, options),

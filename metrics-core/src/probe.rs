@@ -2,7 +2,7 @@
 //!
 //! * `GET /live`: 200 while the process answers at all
 //! * `GET /ready`: 200 while it can do its work, 503 with the reason otherwise
-//! * `GET /startup`: 200 once it has been ready for the first time
+//! * `GET /startup`: 200 while the process answers at all: what it waits for is a matter of readiness, which no restart brings
 
 use std::sync::Arc;
 
@@ -18,18 +18,17 @@ use tokio::net::TcpListener;
 pub struct Readiness(Arc<Mutex<State>>);
 
 #[derive(Debug)]
-struct State {
-    /// Why the process is not ready; none when it is.
-    missing: Option<String>,
-    started: bool,
+enum State {
+    /// The process has not been ready yet, for this reason.
+    Starting(String),
+    Ready,
+    /// The process was stopped, or made not ready, for this reason.
+    NotReady(String),
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            missing: Some("starting".into()),
-            started: false,
-        }
+        Self::Starting("starting".into())
     }
 }
 
@@ -39,48 +38,38 @@ impl Readiness {
         Self::default()
     }
 
-    /// Makes the process ready, and started if it was not yet.
+    /// Makes the process ready.
     pub fn set(&self) {
-        *self.0.lock() = State {
-            missing: None,
-            started: true,
-        };
+        *self.0.lock() = State::Ready;
+    }
+
+    /// Names what the process waits for before it is ready for the first time, such as "waiting for ZooKeeper at zookeeper:2181".
+    /// Has no effect later.
+    pub fn waiting(&self, reason: impl Into<String>) {
+        if let State::Starting(known) = &mut *self.0.lock() {
+            *known = reason.into();
+        }
     }
 
     /// Makes the process not ready, for a reason that the probe shows.
     pub fn unset(&self, reason: impl Into<String>) {
-        self.0.lock().missing = Some(reason.into());
+        *self.0.lock() = State::NotReady(reason.into());
     }
 
     /// Tells whether the process is ready.
     pub fn is_set(&self) -> bool {
-        self.0.lock().missing.is_none()
+        matches!(*self.0.lock(), State::Ready)
     }
 
     fn ready(&self) -> (StatusCode, String) {
-        match &self.0.lock().missing {
-            None => ok(),
-            Some(reason) => (
+        match &*self.0.lock() {
+            State::Ready => (StatusCode::OK, "ok".into()),
+            State::Starting(reason) | State::NotReady(reason) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("probe ready: {reason}"),
             ),
         }
     }
-
-    fn started(&self) -> (StatusCode, String) {
-        let state = self.0.lock();
-        match (&state.missing, state.started) {
-            (_, true) | (None, _) => ok(),
-            (Some(reason), false) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("probe startup: {reason}"),
-            ),
-        }
-    }
-}
-
-fn ok() -> (StatusCode, String) {
-    (StatusCode::OK, "ok".into())
 }
 
 /// The HTTP endpoint of the probes.
@@ -100,11 +89,10 @@ impl Probes {
     /// Returns the routes, for servers that have others besides.
     pub fn router(self) -> Router {
         let Self { readiness } = self;
-        let started = readiness.clone();
         Router::new()
             .route("/live", get(async || "ok"))
             .route("/ready", get(async move || readiness.ready()))
-            .route("/startup", get(async move || started.started()))
+            .route("/startup", get(async || "ok"))
     }
 
     /// Serves until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].

@@ -62,10 +62,12 @@ pub enum Error {
         path: String,
     },
     /// No ZooKeeper answers.
-    #[error("no ZooKeeper answers at {hosts}: {cause}")]
+    #[error("no ZooKeeper answers at {hosts}: {reason}")]
     Unreachable {
         /// The hosts that were tried.
         hosts: String,
+        /// What is wrong with each of them, such as a name that cannot be resolved.
+        reason: String,
         /// What the client says.
         cause: zookeeper_client::Error,
     },

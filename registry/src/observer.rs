@@ -83,3 +83,51 @@ pub trait Observer: Send + Sync + fmt::Debug {
 }
 
 impl Observer for () {}
+
+/// Both are told.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn session(&self, event: SessionEvent) {
+        self.0.session(event);
+        self.1.session(event);
+    }
+
+    fn registered(
+        &self,
+        registration: &Registration,
+        result: Result<(), &Error>,
+        elapsed: Duration,
+    ) {
+        self.0.registered(registration, result, elapsed);
+        self.1.registered(registration, result, elapsed);
+    }
+
+    fn exposed(&self, target: &ScrapeTarget, result: Result<(), &Error>, elapsed: Duration) {
+        self.0.exposed(target, result, elapsed);
+        self.1.exposed(target, result, elapsed);
+    }
+
+    fn withdrawn(&self, registration: &Registration) {
+        self.0.withdrawn(registration);
+        self.1.withdrawn(registration);
+    }
+
+    fn subscribed(&self, reference: &Reference, result: Result<(), &Error>, elapsed: Duration) {
+        self.0.subscribed(reference, result, elapsed);
+        self.1.subscribed(reference, result, elapsed);
+    }
+
+    fn notified(&self, reference: &Reference, notification: Notification) {
+        self.0.notified(reference, notification);
+        self.1.notified(reference, notification);
+    }
+
+    fn metadata(&self, application: &str, fetched: bool, elapsed: Duration) {
+        self.0.metadata(application, fetched, elapsed);
+        self.1.metadata(application, fetched, elapsed);
+    }
+
+    fn malformed(&self, path: &str, reason: &Malformed) {
+        self.0.malformed(path, reason);
+        self.1.malformed(path, reason);
+    }
+}

@@ -9,6 +9,7 @@ mod mapping;
 mod metadata_cache;
 mod node;
 mod path;
+mod reachability;
 mod session;
 mod url;
 mod view;

@@ -7,7 +7,7 @@ use metrics_core::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
 use triple::{MeasuringObserver, RpcMetadata, Runtime};
 
-use super::{Discovery, Process};
+use super::{Discovery, Process, waiting::Waiting};
 use crate::{
     config::{Measure, ProcessConfig},
     export::{self, Exporter},
@@ -48,8 +48,10 @@ impl Process {
             }
             None => (None, None),
         };
+        let address = matches!(discovery, Discovery::ZooKeeper).then(|| zookeeper.address.clone());
+        let waiting = Waiting::new(&readiness, address);
         let registry = match discovery {
-            Discovery::ZooKeeper => Some(connect(zookeeper, metrics.as_ref())?),
+            Discovery::ZooKeeper => Some(connect(zookeeper, metrics.as_ref(), &waiting)?),
             Discovery::None => None,
         };
         let endpoint = exporter.as_ref().and_then(Exporter::endpoint);
@@ -64,6 +66,7 @@ impl Process {
             exporter,
             workers: runtime.workers().clone(),
             readiness,
+            waiting,
             measurable,
             stop: CancellationToken::new(),
         })
@@ -74,10 +77,11 @@ impl Process {
 fn connect(
     config: ZooKeeperConfig,
     metrics: Option<&Metrics>,
+    waiting: &Waiting,
 ) -> anyhow::Result<Arc<dyn Registry>> {
     let observer: Arc<dyn Observer> = match metrics {
-        Some(metrics) => Arc::new(MeasuringObserver::new(metrics)),
-        None => Arc::new(()),
+        Some(metrics) => Arc::new((MeasuringObserver::new(metrics), waiting.clone())),
+        None => Arc::new(waiting.clone()),
     };
     let registry = ZooKeeperRegistry::connect(config, observer, Arc::new(RpcMetadata))?;
     Ok(Arc::new(registry))

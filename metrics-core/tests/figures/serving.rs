@@ -200,16 +200,23 @@ async fn the_probes_follow_the_life_of_the_process() {
         }
         statuses
     };
-    assert_eq!(statuses().await, [200, 503, 503], "starting");
+    let reason = async || {
+        get(&format!("http://{address}/ready"))
+            .await
+            .expect("an answer")
+            .body
+    };
+    assert_eq!(statuses().await, [200, 503, 200], "starting");
+    readiness.waiting("waiting for the moon");
+    assert_eq!(reason().await, "probe ready: waiting for the moon");
     readiness.set();
+    readiness.waiting("waiting for the moon");
     assert_eq!(statuses().await, [200, 200, 200], "ready");
     assert!(readiness.is_set());
     readiness.unset("stopping");
     assert_eq!(statuses().await, [200, 503, 200], "stopping");
-    let ready = get(&format!("http://{address}/ready"))
-        .await
-        .expect("an answer");
-    assert_eq!(ready.body, "probe ready: stopping");
+    readiness.waiting("waiting for the moon");
+    assert_eq!(reason().await, "probe ready: stopping");
 }
 
 /// What promtool says against names that are Dubbo's, and that dashboards know: the lint's text, and why it stays.

@@ -18,6 +18,7 @@ use super::{
     backoff::Backoff,
     config::{Address, Auth},
     node::{Kind, Nodes, failed},
+    reachability,
 };
 use crate::{Error, Observer, SessionEvent};
 
@@ -208,6 +209,7 @@ impl Supervisor {
             match self.connect().await {
                 Ok(client) => return client,
                 Err(error) => {
+                    let error = reachability::explain(error).await;
                     let text = error.to_string();
                     if text != known {
                         warn!("{text}; trying again until it succeeds");
@@ -370,6 +372,7 @@ impl Supervisor {
             }
             cause => Error::Unreachable {
                 hosts: self.address.hosts.clone(),
+                reason: cause.to_string(),
                 cause,
             },
         }
