@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::report::Report;
-use crate::{collection, gateway, machine, network, peers, process, registry};
+use crate::{collection, gateway, machine, network, peers, process, refusing, registry};
 
 /// How long a fault lasts, and how much it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,7 @@ faults! {
     "provider-killed", process::killed, "no call fails: those in flight are made again elsewhere";
     "provider-stopped", process::stopped, "no call fails: each is made again elsewhere at its deadline, and calls come back later";
     "provider-terminated", process::terminated, "no call fails, even without retries";
+    "provider-refusing", refusing::calls, "no call fails; it is found out within tens of calls, and tried again with growing pauses";
     "consumer-killed", process::consumer_killed, "the provider's calls in flight end, and are counted";
     "provider-cut-off", network::cut_off, "no call fails while a consumer can't reach one of its providers";
     "host-cut-off", network::host_cut_off, "no call fails while a provider's host reaches nobody";

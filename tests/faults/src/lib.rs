@@ -24,6 +24,7 @@ mod namespace;
 mod network;
 mod peers;
 mod process;
+mod refusing;
 mod registry;
 mod report;
 mod soak;

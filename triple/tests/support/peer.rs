@@ -119,6 +119,12 @@ pub(crate) fn unfinished() -> Answer {
     of_frames(vec![message()])
 }
 
+/// A head, and a stream that says nothing and does not end.
+pub(crate) fn silent() -> Answer {
+    let body = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>());
+    empty().map(|_| BodyExt::boxed(body))
+}
+
 /// Nothing after the head.
 pub(crate) fn empty() -> Answer {
     of_frames(Vec::new())

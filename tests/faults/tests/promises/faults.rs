@@ -77,6 +77,11 @@ fn a_thousand_scrapes_cost_no_call_and_each_is_whole() {
 }
 
 #[test]
+fn a_provider_that_refuses_every_call_costs_none_and_is_left_alone() {
+    holds("provider-refusing");
+}
+
+#[test]
 fn a_killed_provider_costs_no_call() {
     holds("provider-killed");
 }

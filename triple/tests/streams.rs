@@ -1,0 +1,187 @@
+//! Streams through a consumer: no timeout of unary calls cuts them, silence opens none twice, a caller's deadline ends them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use dubbo_registry::{MemoryRegistry, Reference};
+use greet::greet_service_client::GreetServiceClient;
+use greet::{GreetRequest, GreetResponse};
+use http::uri::PathAndQuery;
+use support::peer::{self, GREET, Peer};
+use support::{Behaviour, announced, greet, reference};
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use triple::{Consumer, ConsumerOptions, MethodOptions, MethodTable, Serving, Workers};
+
+/// The descriptors of a service with a method of each kind, as a generated crate would have them.
+const HEALTH: &[u8] = tonic_health::pb::FILE_DESCRIPTOR_SET;
+
+const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+
+/// A timeout that each stream here outlives.
+const SHORT: Duration = Duration::from_millis(200);
+
+fn options(methods: MethodTable) -> ConsumerOptions {
+    ConsumerOptions {
+        timeout: SHORT,
+        methods,
+        ..ConsumerOptions::default()
+    }
+}
+
+/// Makes a client whose provider's health stream says one thing and then nothing.
+fn health(serving: &Serving, methods: MethodTable) -> HealthClient<Consumer> {
+    // Health is asked for without a group or a version, whatever the interface.
+    let reference = Reference::new(HEALTH_SERVICE).unwrap();
+    let address = serving.address().to_string();
+    let consumer = Consumer::direct(&address, &reference, &Workers::here(), options(methods));
+    HealthClient::new(consumer.unwrap())
+}
+
+fn described() -> MethodTable {
+    MethodTable::described(HEALTH_SERVICE, HEALTH).unwrap()
+}
+
+#[tokio::test]
+async fn a_silent_stream_goes_on_beyond_the_timeout_of_unary_calls() {
+    for methods in [described(), MethodTable::default()] {
+        let serving = support::serve(&Behaviour::default()).await;
+        let mut client = health(&serving, methods);
+        let watch = client.watch(HealthCheckRequest::default()).await.unwrap();
+        let mut watch = watch.into_inner();
+        watch.message().await.unwrap().expect("the first message");
+        let more = timeout(SHORT * 5, watch.message()).await;
+        assert!(more.is_err(), "the stream is silent and open: {more:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_not_held_back_and_silence_after_it_opens_no_stream_again() {
+    let streaming = MethodOptions {
+        streaming: Some(true),
+        ..MethodOptions::default()
+    };
+    for methods in [
+        MethodTable::default().with("Greet", streaming),
+        MethodTable::default(),
+    ] {
+        let peer = Peer::start(|path| match path {
+            GREET => peer::silent(),
+            _ => peer::unimplemented(),
+        })
+        .await;
+        let consumer = Consumer::direct(
+            &peer.address,
+            &reference(),
+            &Workers::here(),
+            options(methods),
+        );
+        let mut client = tonic::client::Grpc::new(consumer.unwrap());
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<GreetRequest, GreetResponse>::default();
+        let path = PathAndQuery::from_static(GREET);
+        let request = Request::new(GreetRequest::default());
+        let answer = client.server_streaming(request, path, codec).await;
+        let mut stream = answer
+            .expect("the head comes before any message")
+            .into_inner();
+        let more = timeout(SHORT * 5, stream.message()).await;
+        assert!(more.is_err(), "the stream is open: {more:?}");
+        assert_eq!(peer.greetings(), 1, "it was opened once");
+    }
+}
+
+#[tokio::test]
+async fn the_callers_deadline_ends_a_stream() {
+    for methods in [described(), MethodTable::default()] {
+        let serving = support::serve(&Behaviour::default()).await;
+        let mut client = health(&serving, methods);
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.set_timeout(SHORT * 2);
+        let begun = Instant::now();
+        let mut watch = client.watch(request).await.unwrap().into_inner();
+        watch.message().await.unwrap().expect("the first message");
+        let end = watch.message().await.unwrap_err();
+        assert_eq!(end.code(), Code::DeadlineExceeded, "{end}");
+        assert!(begun.elapsed() >= SHORT * 2, "not by the shorter timeout");
+    }
+}
+
+#[tokio::test]
+async fn the_callers_deadline_lengthens_the_timeout_of_a_unary_call() {
+    let methods = MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap();
+    for methods in [methods, MethodTable::default()] {
+        let slow = Behaviour::taking(SHORT * 2);
+        let serving = support::serve(&slow).await;
+        let address = serving.address().to_string();
+        let consumer =
+            Consumer::direct(&address, &reference(), &Workers::here(), options(methods)).unwrap();
+        let mut client = GreetServiceClient::new(consumer);
+        let mut request = Request::new(GreetRequest::default());
+        request.set_timeout(Duration::from_secs(60));
+        client
+            .greet(request)
+            .await
+            .expect("the caller waits for longer");
+        assert_eq!(slow.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_without_an_end_waits_and_does_not_panic() {
+    let slow = Behaviour::taking(SHORT);
+    let serving = support::serve(&slow).await;
+    let options = ConsumerOptions {
+        timeout: Duration::MAX,
+        ..ConsumerOptions::default()
+    };
+    let address = serving.address().to_string();
+    let consumer = Consumer::direct(&address, &reference(), &Workers::here(), options).unwrap();
+    greet(&GreetServiceClient::new(consumer)).await.unwrap();
+}
+
+/// Makes a client of two providers with these options of the greeting method.
+async fn two(method: MethodOptions, bad: &Behaviour) -> (support::Client, Vec<Serving>) {
+    let registry = MemoryRegistry::new();
+    let servings = vec![
+        announced(&registry, bad).await,
+        announced(&registry, bad).await,
+    ];
+    let methods = MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)
+        .unwrap()
+        .with("Greet", method);
+    (support::client(&registry, options(methods)), servings)
+}
+
+#[tokio::test]
+async fn a_methods_own_options_take_the_place_of_the_consumers() {
+    let never = Behaviour::failing(|| Status::unavailable("not now"));
+    let options = MethodOptions {
+        retries: Some(0),
+        ..MethodOptions::default()
+    };
+    let (client, _servings) = two(options, &never).await;
+    assert_eq!(greet(&client).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(never.calls(), 1, "no retry");
+
+    let lost = Behaviour::failing(|| Status::unknown("lost"));
+    let options = MethodOptions {
+        retry_on: Some(vec![Code::Unknown]),
+        ..MethodOptions::default()
+    };
+    let (client, _servings) = two(options, &lost).await;
+    assert_eq!(greet(&client).await.unwrap_err().code(), Code::Unknown);
+    assert_eq!(lost.calls(), 3, "UNKNOWN is a reason here");
+
+    let slow = Behaviour::taking(SHORT * 2);
+    let options = MethodOptions {
+        timeout: Some(SHORT * 50),
+        ..MethodOptions::default()
+    };
+    let (client, _servings) = two(options, &slow).await;
+    greet(&client).await.expect("this method has more time");
+}
