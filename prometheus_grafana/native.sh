@@ -9,6 +9,7 @@
 # ALERTMANAGER, PROMETHEUS (addresses, 127.0.0.1 and the usual ports by default), STACK_DIR (data and logs, target/stack by default),
 # RULES (a folder of rules).
 set -euo pipefail
+[ "$(uname -s)" = Linux ] || { echo 'native.sh: this needs Linux and the packages of Debian or Ubuntu; elsewhere take docker-compose' >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 
 export ZOOKEEPER=${ZOOKEEPER:-127.0.0.1:2181}
@@ -52,7 +53,7 @@ answers() {
   if [ "$1" = zookeeper ]; then
     (exec 3<>"/dev/tcp/${address%:*}/${address##*:}" && printf srvr >&3 && timeout 5 grep -q Mode <&3) 2>/dev/null
   else
-    curl -fsS -m 5 -o /dev/null "http://$address/-/ready" 2>/dev/null
+    curl --noproxy '*' -fsS -m 5 -o /dev/null "http://$address/-/ready" 2>/dev/null
   fi
 }
 

@@ -48,11 +48,11 @@ eventually() {
 
 # positive QUERY: whether Prometheus answers with a value above 0.
 positive() {
-  curl -fsS --get http://127.0.0.1:9090/api/v1/query --data-urlencode "query=sum($1) > 0" | grep -q '"value":'
+  curl --noproxy '*' -fsS --get http://127.0.0.1:9090/api/v1/query --data-urlencode "query=sum($1) > 0" | grep -q '"value":'
 }
 
 grafana() {
-  curl -fsS -u "admin:${GRAFANA_PASSWORD:-admin}" "http://127.0.0.1:3000/api/$1"
+  curl --noproxy '*' -fsS -u "admin:${GRAFANA_PASSWORD:-admin}" "http://127.0.0.1:3000/api/$1"
 }
 
 # By the data source as Grafana holds it, and by the address that the guide names for adding one by hand.
@@ -61,7 +61,7 @@ by_grafana() {
 }
 
 by_hand() {
-  "${compose[@]}" exec -T grafana wget -q -O - 'http://host.docker.internal:9090/-/ready' | grep -qi ready
+  "${compose[@]}" exec -T grafana wget -q -Y off -O - 'http://host.docker.internal:9090/-/ready' | grep -qi ready
 }
 
 dashboard() {
@@ -88,7 +88,7 @@ stopped() {
 # Every file of rules is loaded, and every rule of it can be evaluated.
 rules() {
   local loaded
-  loaded=$(curl -fsS http://127.0.0.1:9090/api/v1/rules)
+  loaded=$(curl --noproxy '*' -fsS http://127.0.0.1:9090/api/v1/rules)
   [ "$(grep -o '"type":"alerting"' <<<"$loaded" | wc -l)" = "$(cat rules/*.yml | grep -cE '^ +(- )?alert: ')" ] &&
     [ "$(grep -o '"type":"recording"' <<<"$loaded" | wc -l)" = "$(cat rules/*.yml | grep -cE '^ +(- )?record: ')" ] &&
     ! grep -qE '"health":"(err|unknown)"' <<<"$loaded"

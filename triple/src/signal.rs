@@ -1,15 +1,12 @@
-//! The signals that end a process: SIGTERM from an orchestrator, SIGINT from a terminal.
+//! What ends a process: SIGTERM from an orchestrator, SIGINT from a terminal; on Windows Ctrl-C, Ctrl-Break and the system's end.
 
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use crate::sys::StopRequests;
 
-/// The two signals, listened to from the moment that this is made.
+/// What asks a process to stop, listened to from the moment that this is made.
 #[derive(Debug)]
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
+pub struct Signals(StopRequests);
 
 impl Signals {
     /// Starts to listen; until then a signal ends the process as the operating system does.
@@ -18,17 +15,11 @@ impl Signals {
     ///
     /// When the operating system refuses the handlers.
     pub fn install() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        StopRequests::listen().map(Self)
     }
 
     /// Waits for the next signal and returns its name. The first asks for an orderly stop, the second for the end.
     pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
+        self.0.next().await
     }
 }

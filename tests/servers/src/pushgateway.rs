@@ -28,6 +28,8 @@ enum Disk {
     /// Nowhere.
     #[default]
     None,
+    /// To its own folder, where it finds it again.
+    Kept,
     /// To a file system of one page, that nobody else sees and that is gone with the gateway.
     Tiny,
     /// To a folder that does not exist.
@@ -58,6 +60,25 @@ impl Pushgateway {
         Self {
             daemon: Daemon::start(gateway).await,
         }
+    }
+
+    /// Starts a gateway that writes what it holds to its disk at once, and has it again after a restart.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not answer.
+    pub async fn start_persistent() -> Self {
+        let gateway = Gateway {
+            arguments: vec!["--persistence.interval=100ms".to_owned()],
+            disk: Disk::Kept,
+        };
+        Self {
+            daemon: Daemon::start(gateway).await,
+        }
+    }
+
+    /// Returns how many bytes a persistent gateway has on its disk.
+    pub fn persisted_bytes(&self) -> u64 {
+        std::fs::metadata(self.daemon.folder().join("groups")).map_or(0, |data| data.len())
     }
 
     /// Starts a gateway that writes what it holds to a disk on which there is no room. Returns also what stands for the disk:
@@ -180,7 +201,7 @@ impl Launch for Gateway {
     fn command(&self, port: u16, folder: &Path) -> Command {
         let data = folder.join("data");
         let mut command = match self.disk {
-            Disk::None | Disk::Missing => Command::new(Self::PROGRAM.0),
+            Disk::None | Disk::Kept | Disk::Missing => Command::new(Self::PROGRAM.0),
             Disk::Tiny => {
                 std::fs::create_dir_all(&data).expect("the folder is ours");
                 let mut command = Command::new("unshare");
@@ -194,6 +215,7 @@ impl Launch for Gateway {
         match self.disk {
             // Debian's gateway persists into one place for the whole machine, and would begin with what another one held.
             Disk::None => command.arg("--persistence.file="),
+            Disk::Kept => command.arg(format!("--persistence.file={}/groups", folder.display())),
             Disk::Tiny | Disk::Missing => {
                 command.arg(format!("--persistence.file={}/groups", data.display()))
             }

@@ -17,6 +17,8 @@ pub struct Clock {
     pub asked: Instant,
     /// When the answer's head was there.
     pub answered: Instant,
+    /// Since when, by the gateway's clock, a group's silence is its own: before, the gateway was down, or its clock was another.
+    pub since: Duration,
 }
 
 impl Clock {
@@ -28,12 +30,14 @@ impl Clock {
             now,
             asked,
             answered: Instant::now(),
+            since: Duration::ZERO,
         })
     }
 
-    /// Returns the age of what happened at a time since 1970; what lies in the future has none.
+    /// Returns the age of what happened at a time since 1970, or the time since silence counts, if that is shorter; what lies in the
+    /// future has none.
     pub fn age(&self, at: Duration) -> Duration {
-        self.now.saturating_sub(at)
+        self.now.saturating_sub(at.max(self.since))
     }
 
     /// Returns by how much the gateway's clock was set since an earlier answer, if it was.
@@ -49,6 +53,34 @@ impl Clock {
     }
 }
 
+/// What readings have shown of the gateway's clock so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClockHistory {
+    last: Option<Clock>,
+    /// When the latest step was noticed, by the clock that was set.
+    stepped: Duration,
+}
+
+impl ClockHistory {
+    /// Takes the clock of a further reading, and returns it with what is known about the silence of groups.
+    ///
+    /// # Errors
+    /// By how much it was set since the reading before: ages before and after cannot be compared. Later readings judge nothing as
+    /// older than this one.
+    pub(crate) fn see(&mut self, mut clock: Clock) -> Result<Clock, Duration> {
+        let last = self.last.replace(clock);
+        if let Some(step) = last.and_then(|last| clock.stepped_since(&last)) {
+            self.stepped = clock.now;
+            return Err(step);
+        }
+        clock.since = clock.since.max(self.stepped);
+        Ok(clock)
+    }
+}
+
+#[cfg(test)]
+mod model;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +90,7 @@ mod tests {
             now: Duration::from_secs(now),
             asked: start + Duration::from_secs(asked),
             answered: start + Duration::from_secs(answered),
+            since: Duration::ZERO,
         }
     }
 
@@ -81,6 +114,30 @@ mod tests {
         let ahead = clock(start, 60, 61, 13_661).stepped_since(&first);
         assert_eq!(ahead, Some(Duration::from_secs(3600)));
         assert!(clock(start, 60, 61, 6_460).stepped_since(&first).is_some());
+    }
+
+    #[test]
+    fn nothing_is_older_than_the_time_since_silence_counts() {
+        let clock = Clock {
+            since: Duration::from_secs(900),
+            ..clock(Instant::now(), 0, 0, 1000)
+        };
+        assert_eq!(
+            clock.age(Duration::from_secs(400)),
+            Duration::from_secs(100)
+        );
+        assert_eq!(clock.age(Duration::from_secs(950)), Duration::from_secs(50));
+    }
+
+    #[test]
+    fn a_step_is_told_once_and_silence_counts_from_there() {
+        let start = Instant::now();
+        let mut history = ClockHistory::default();
+        let first = history.see(clock(start, 0, 1, 10_000)).unwrap();
+        assert_eq!(first.since, Duration::ZERO);
+        history.see(clock(start, 60, 61, 13_660)).unwrap_err();
+        let after = history.see(clock(start, 120, 121, 13_720)).unwrap();
+        assert_eq!(after.age(Duration::ZERO), Duration::from_secs(60));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::args::Output;
 use crate::config::Daemon;
 use crate::endpoint::{self, Health};
 use crate::exit::ExitStatus;
-use crate::metrics::Metrics;
+use crate::metrics::{Failure, Metrics};
 use crate::report::Report;
 use crate::sweep::Sweeper;
 
@@ -21,7 +21,7 @@ const LONG_PASS: Duration = Duration::from_secs(30 * 60);
 /// Makes the first pass at once and further ones after each pause; a pass that fails is only logged and counted.
 ///
 /// # Errors
-/// When the address for metrics cannot be bound, or a report cannot be written.
+/// When the address for metrics cannot be bound.
 pub async fn run(
     config: &Daemon,
     mut sweeper: Sweeper,
@@ -44,7 +44,7 @@ pub async fn run(
     let health = Health::new(*interval * 3 + LONG_PASS);
     let server = tokio::spawn(endpoint::serve(
         listener,
-        metrics,
+        metrics.clone(),
         health.clone(),
         guard.clone(),
         stop.clone(),
@@ -58,9 +58,11 @@ pub async fn run(
         log(&report);
         // A table without rows says nothing that the log does not.
         if output == Output::Json || !report.rows.is_empty() {
-            report
-                .write(output, out)
-                .context("cannot write the report")?;
+            // A full disk passes, and what it cannot take is in the log and the metrics.
+            if let Err(error) = report.write(output, out) {
+                metrics.failed(Failure::Report);
+                tracing::error!(%error, "cannot write the report");
+            }
         }
         stop.run_until_cancelled(tokio::time::sleep(jittered(*interval)))
             .await;

@@ -15,6 +15,7 @@ mod metrics;
 pub mod report;
 mod select;
 mod sweep;
+mod sys;
 mod time;
 
 pub use args::{Args, Limit, Output};
@@ -27,3 +28,4 @@ pub use metrics::Metrics;
 pub use report::Report;
 pub use select::{JobPrefix, LabelValue, Selection, Verdict};
 pub use sweep::{PassError, Sweeper};
+pub use sys::StopRequests;

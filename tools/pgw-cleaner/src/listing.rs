@@ -5,6 +5,7 @@
 
 mod chunks;
 pub mod json;
+mod status;
 pub mod text;
 
 use std::io::BufReader;
@@ -126,14 +127,17 @@ impl Listing {
                 age: age.to_owned(),
             });
         }
-        match Clock::from_header(answer.header(DATE), asked) {
-            Some(clock) => Ok(Self {
-                answer,
-                clock,
-                format,
-            }),
-            None => Err(ListingError::NoClock { address }),
-        }
+        let mut clock = match Clock::from_header(answer.header(DATE), asked) {
+            Some(clock) => clock,
+            None => return Err(ListingError::NoClock { address }),
+        };
+        // After the reading: a gateway that is started again in between has not been up for long either way.
+        clock.since = status::started(gateway, deadline, clock.now).await?;
+        Ok(Self {
+            answer,
+            clock,
+            format,
+        })
     }
 
     /// Returns what the gateway's clock showed.

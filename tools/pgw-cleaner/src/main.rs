@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use pgw_cleaner::{Args, Config, ExitStatus, Metrics, Sweeper, daemon};
-use tokio::signal::unix::{SignalKind, signal};
+use pgw_cleaner::{Args, Config, ExitStatus, Metrics, StopRequests, Sweeper, daemon};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -20,6 +19,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // It would be written to the same stderr, and a failure of that would end the process.
+        .log_internal_errors(false)
         .init();
     guarded_http::raise_descriptors();
     let config = match Config::try_from(about::parse::<Args>()) {
@@ -65,16 +66,13 @@ async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<ExitStatus
 
 /// Returns a token that SIGTERM and SIGINT cancel; a second signal ends the process at once.
 fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut requests = StopRequests::listen().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
-        let mut received =
-            async || tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} };
-        received().await;
+        requests.next().await;
         token.cancel();
-        received().await;
+        requests.next().await;
         #[expect(
             clippy::exit,
             reason = "whoever asks a second time does not want to wait for anything"

@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     MaxDeletes,
     /// A gateway that refuses.
     Refused,
+    /// A report that cannot be written.
+    Report,
     /// A deletion that was accepted and not made.
     StillListed,
     /// A gateway that does not answer in time.
@@ -44,13 +46,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Ambiguous,
         Self::Clock,
         Self::Deletion,
         Self::Garbage,
         Self::MaxDeletes,
         Self::Refused,
+        Self::Report,
         Self::StillListed,
         Self::Timeout,
         Self::Unreachable,
@@ -65,6 +68,7 @@ impl Failure {
             Self::Garbage => "garbage",
             Self::MaxDeletes => "max_deletes",
             Self::Refused => "refused",
+            Self::Report => "report",
             Self::StillListed => "still_listed",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
@@ -225,6 +229,7 @@ fn failure(error: &PassError) -> Option<Failure> {
     Some(match error {
         PassError::Stopped => return None,
         PassError::TooMany { .. } => Failure::MaxDeletes,
+        PassError::Window(_) => Failure::Deletion,
         PassError::Deletion(error) | PassError::Listing(ListingError::Gateway(error)) => {
             match error {
                 pushgateway::Error::TimedOut { .. } => Failure::Timeout,
@@ -281,7 +286,7 @@ mod tests {
             .into_iter()
             .for_each(|failure| metrics.failed(failure));
         let text = metrics.text();
-        assert!(text.contains("pgw_cleaner_errors_total 9\n"), "{text}");
+        assert!(text.contains("pgw_cleaner_errors_total 10\n"), "{text}");
         for reason in Failure::ALL.map(Failure::reason) {
             assert!(
                 text.contains(&format!(

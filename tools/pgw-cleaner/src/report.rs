@@ -115,7 +115,9 @@ impl Report {
     pub fn exit_status(&self) -> ExitStatus {
         match &self.error {
             Some(PassError::Listing(_) | PassError::Deletion(_)) => ExitStatus::Gateway,
-            Some(PassError::TooMany { .. } | PassError::Stopped) => ExitStatus::Incomplete,
+            Some(PassError::TooMany { .. } | PassError::Window(_) | PassError::Stopped) => {
+                ExitStatus::Incomplete
+            }
             None if self.count("failed") > 0 => ExitStatus::Incomplete,
             None => ExitStatus::Success,
         }

@@ -17,7 +17,7 @@ use pushgateway::Gateway;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::ClockHistory;
 use crate::config::Deletion;
 use crate::listing::ListingError;
 use crate::metrics::{Failure, Metrics};
@@ -27,7 +27,7 @@ use crate::sweep::reading::Standing;
 
 /// How often one deletion is tried, each time after a new reading.
 const ATTEMPTS: u32 = 3;
-/// How many batches in a row may go without a single answer to a deletion.
+/// How many batches in a row may go without a single answer to a deletion, or without a single deletion.
 const BARREN_BATCHES: u32 = 3;
 /// How often the last reading is repeated while the gateway works off deletions that it has only accepted so far.
 const VERIFICATIONS: usize = 6;
@@ -40,8 +40,8 @@ pub struct Sweeper {
     deletion: Deletion,
     metrics: Metrics,
     progress: ProgressBar,
-    /// The gateway's clock in the reading before, be it of this pass or of the one before.
-    clock: Option<Clock>,
+    /// The gateway's clock in the readings before, be they of this pass or of earlier ones.
+    clocks: ClockHistory,
 }
 
 /// Why a pass ended before its end.
@@ -65,6 +65,12 @@ pub enum PassError {
         /// The limit.
         limit: usize,
     },
+    /// A reading was too old for any deletion, time after time.
+    #[error(
+        "no deletion could begin within --max-window {} of a reading: raise it",
+        humantime::format_duration(*.0)
+    )]
+    Window(Duration),
     /// A signal came.
     #[error("stopped by a signal before the end of the pass")]
     Stopped,
@@ -85,7 +91,7 @@ impl Sweeper {
             deletion,
             metrics,
             progress,
-            clock: None,
+            clocks: ClockHistory::default(),
         }
     }
 
@@ -142,7 +148,7 @@ impl Sweeper {
     ) -> Result<(), PassError> {
         let mut waiting: VecDeque<usize> = (0..report.rows.len()).collect();
         let mut pauses = pauses(usize::MAX);
-        let mut barren = 0;
+        let (mut barren, mut idle) = (0, 0);
         self.progress.set_length(report.rows.len() as u64);
         while !waiting.is_empty() {
             let rows = waiting
@@ -159,6 +165,10 @@ impl Sweeper {
                 .set_position((report.rows.len() - waiting.len()) as u64);
             if stop.is_cancelled() && !waiting.is_empty() {
                 return Err(PassError::Stopped);
+            }
+            idle = if batch.idle { idle + 1 } else { 0 };
+            if idle == BARREN_BATCHES {
+                return Err(PassError::Window(self.deletion.max_window));
             }
             let Some(trouble) = batch.trouble else {
                 continue;

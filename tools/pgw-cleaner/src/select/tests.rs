@@ -13,6 +13,7 @@ fn clock() -> Clock {
         now: Duration::from_secs(NOW),
         asked: at,
         answered: at,
+        since: Duration::ZERO,
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) trouble: Option<Error>,
     /// Whether the gateway answered any deletion at all.
     pub(super) answered: bool,
+    /// Whether there was something to delete, and no deletion was sent.
+    pub(super) idle: bool,
 }
 
 /// What came of one deletion.
@@ -75,6 +77,10 @@ impl Sweeper {
             again: Vec::new(),
             trouble: None,
             answered: false,
+            idle: !attempts.is_empty()
+                && attempts
+                    .iter()
+                    .all(|attempt| matches!(attempt, Attempt::NotSent)),
         };
         let mut denied = None;
         for (row, attempt) in to_go.into_iter().zip(attempts) {

@@ -109,16 +109,11 @@ impl Sweeper {
             report.readings += 1;
             let reading = async {
                 let listing = Listing::open(&self.gateway, self.deletion.list_timeout).await?;
-                let clock = listing.clock();
-                let step = self
-                    .clock
-                    .replace(clock)
-                    .and_then(|earlier| clock.stepped_since(&earlier));
-                if let Some(step) = step {
+                let clock = self.clocks.see(listing.clock()).map_err(|step| {
                     let address = self.gateway.address().to_string();
-                    return Err(ListingError::ClockStepped { address, step });
-                }
-                Ok((clock, listing.fold(start(clock), see).await?))
+                    ListingError::ClockStepped { address, step }
+                })?;
+                Ok::<_, ListingError>((clock, listing.fold(start(clock), see).await?))
             };
             match stop.run_until_cancelled(reading).await {
                 None => return Err(PassError::Stopped),

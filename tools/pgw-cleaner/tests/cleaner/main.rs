@@ -8,5 +8,6 @@ mod faults;
 mod keys;
 mod load;
 mod race;
+mod restarts;
 mod rounds;
 mod support;

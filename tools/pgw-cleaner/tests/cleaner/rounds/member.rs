@@ -19,7 +19,8 @@ const VALUES: [&str; 10] = [
 ];
 
 /// Bodies that tempt a careless reader; types agree, as the gateway asks of all groups together.
-const BODIES: [&str; 8] = [
+const BODIES: [&str; 9] = [
+    "dubbo_push_final 1\n",
     "dubbo_provider_qps_total 1.5\n",
     "goroutines 12\nstart_time_seconds 0\n",
     "nothing NaN\ninfinite +Inf\nnegative -1e300\n",
