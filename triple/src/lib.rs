@@ -62,6 +62,7 @@ mod provider;
 mod runtime;
 mod signal;
 mod status;
+mod sys;
 mod timeout;
 
 pub use consumer::{

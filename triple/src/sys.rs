@@ -68,7 +68,9 @@ mod stop {
 mod stop {
     use std::io;
 
-    use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlShutdown, ctrl_break, ctrl_c, ctrl_shutdown};
+    use tokio::signal::windows::{
+        CtrlBreak, CtrlC, CtrlShutdown, ctrl_break, ctrl_c, ctrl_shutdown,
+    };
 
     /// Ctrl-C and Ctrl-Break from a console, and the end of the system.
     #[derive(Debug)]

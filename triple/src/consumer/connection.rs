@@ -12,10 +12,6 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::client::{Builder, SendRequest};
 use http::{Request, Response, Uri};
-use rustix::net::sockopt::{
-    set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
-    set_tcp_user_timeout,
-};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,6 +19,7 @@ use tonic::body::Body;
 use tower_service::Service;
 
 use crate::answer::Answer;
+use crate::sys;
 
 mod exchange;
 mod keepalive;
@@ -179,12 +176,8 @@ pub(crate) async fn connect(
 /// Lets the kernel find out that the peer's host is gone, with no byte of HTTP/2.
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    set_tcp_user_timeout(stream, HOST_LIMIT.as_millis() as u32)?;
-    set_socket_keepalive(stream, true)?;
-    set_tcp_keepidle(stream, HOST_IDLE)?;
-    set_tcp_keepintvl(stream, HOST_INTERVAL)?;
-    set_tcp_keepcnt(stream, HOST_QUESTIONS)?;
-    Ok(())
+    sys::limit_unacknowledged(stream, HOST_LIMIT)?;
+    sys::ask_idle_host(stream, HOST_IDLE, HOST_INTERVAL, HOST_QUESTIONS)
 }
 
 /// Marks the connection as closed, however its driver ends.

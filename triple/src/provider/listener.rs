@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,7 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 use tower_service::Service;
 
 use crate::runtime::Workers;
+use crate::sys;
 
 mod admission;
 mod opening;
@@ -177,7 +177,7 @@ where
 async fn open(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     let stream = TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
-    set_tcp_user_timeout(&stream, TAKE_LIMIT.as_millis() as u32)?;
+    sys::limit_unacknowledged(&stream, TAKE_LIMIT)?;
     opening::arrived(&stream).await?;
     Ok(stream)
 }

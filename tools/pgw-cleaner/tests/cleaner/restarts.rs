@@ -1,5 +1,4 @@
 //! A gateway that was down heard nobody: that is not the silence of its groups.
-#![expect(clippy::unwrap_used, reason = "these helpers run in tests only")]
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
