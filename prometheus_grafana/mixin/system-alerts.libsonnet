@@ -59,7 +59,7 @@
         ],
       },
       {
-        name: 'dubbo-processes',
+        name: 'dubbo-process-alerts',
         rules: [
           alert('DubboApplicationGone', 'critical', '2m',
                 |||
