@@ -68,7 +68,8 @@ func (c *Cluster) start() {
 	for _, installation := range []string{"kube-prometheus", "helm"} {
 		c.kubectl("apply", "-f", filepath.Join(c.Project, "tests/kubernetes/installations", installation+".yaml"))
 	}
-	c.daemon("prometheus-operator", filepath.Join(c.Tools, "prometheus-operator"), "--kubeconfig", c.file("kubeconfig"))
+	c.account()
+	c.daemon("prometheus-operator", filepath.Join(c.Tools, "prometheus-operator"))
 }
 
 // network makes the bridge that pods are on.
@@ -93,6 +94,20 @@ contexts: [{name: try, context: {cluster: try, user: admin}}]
 current-context: try
 `, api)
 	fatal(os.WriteFile(c.file("kubeconfig"), []byte(config), 0o600))
+}
+
+// account gives the operator what a pod would find: the address of the API server, a token, and the authority.
+func (c *Cluster) account() {
+	const folder = "/run/secrets/kubernetes.io/serviceaccount"
+	fatal(os.MkdirAll("/run/secrets", 0o755))
+	run("mount", "-t", "tmpfs", "tmpfs", "/run/secrets")
+	fatal(os.MkdirAll(folder, 0o755))
+	authority, err := os.ReadFile(c.file("certs/apiserver.crt"))
+	fatal(err)
+	fatal(os.WriteFile(folder+"/token", []byte("admin"), 0o600))
+	fatal(os.WriteFile(folder+"/ca.crt", authority, 0o600))
+	fatal(os.Setenv("KUBERNETES_SERVICE_HOST", host))
+	fatal(os.Setenv("KUBERNETES_SERVICE_PORT", "6443"))
 }
 
 // nodes makes three nodes, and claims find volumes on each of them.
