@@ -43,6 +43,7 @@ pub(crate) struct State {
     pub(crate) sessions: u64,
     pub(crate) malformed: u64,
     pub(crate) ejections: u64,
+    pub(crate) panics: u64,
 }
 
 /// Operations of one kind.
@@ -128,6 +129,11 @@ impl RegistryMetrics {
     /// Counts a provider that a consumer ejected.
     pub fn ejected(&self) {
         self.0.lock().ejections += 1;
+    }
+
+    /// Counts a task that has panicked and is begun again.
+    pub fn panicked(&self) {
+        self.0.lock().panics += 1;
     }
 
     /// Writes the groups that had events, with the application's labels.

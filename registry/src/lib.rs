@@ -37,6 +37,7 @@ mod registration;
 mod registry;
 mod scrape_target;
 mod subscription;
+mod supervise;
 mod zookeeper;
 
 pub use announcement::Announcement;
@@ -52,4 +53,5 @@ pub use registration::{Registration, ServiceInfo};
 pub use registry::Registry;
 pub use scrape_target::ScrapeTarget;
 pub use subscription::Subscription;
+pub use supervise::supervise;
 pub use zookeeper::{Auth, ZooKeeperConfig, ZooKeeperRegistry};

@@ -80,6 +80,9 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn malformed(&self, path: &str, reason: &Malformed) {
         let _ = (path, reason);
     }
+
+    /// A task of the registry has panicked, and is begun again.
+    fn panicked(&self) {}
 }
 
 impl Observer for () {}

@@ -186,6 +186,10 @@ impl Consumer {
             service: Arc::clone(&service),
             changed: Arc::new(Notify::new()),
             clock: Clock::start(),
+            metrics: options
+                .metrics
+                .as_ref()
+                .map(|measured| measured.metrics.registry().clone()),
         };
         let clock = surroundings.clock;
         let directory = Arc::new(Directory::new(options.connections.max(1), surroundings));

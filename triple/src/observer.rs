@@ -55,6 +55,10 @@ impl Observer for MeasuringObserver {
     fn malformed(&self, _: &str, _: &Malformed) {
         self.metrics.malformed();
     }
+
+    fn panicked(&self) {
+        self.metrics.panicked();
+    }
 }
 
 #[cfg(test)]

@@ -326,4 +326,11 @@ pub(crate) const REGISTRY: &[RegistryRow] = &[
         OURS,
         |state| state.connected.map(|_| state.malformed),
     ),
+    counter(
+        "dubbo_task_panics_total",
+        "Tasks for connections, registry and lists that panicked and were begun again",
+        "tasks",
+        OURS,
+        |state| (state.connected.is_some() || state.panics > 0).then_some(state.panics),
+    ),
 ];

@@ -16,7 +16,7 @@ use super::{
     node::{Nodes, Operation},
     session::Connection,
 };
-use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Progress};
+use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Progress, supervise};
 
 /// What is announced.
 #[derive(Debug)]
@@ -88,18 +88,30 @@ impl Announcer {
     pub(super) async fn run(mut self, closing: CancellationToken) {
         let withdrawn = self.progress.withdrawal();
         tokio::select! {
-            _ = self.keep() => {}
+            _ = self.keep_on() => {}
             () = withdrawn.cancelled() => {}
             () = closing.cancelled() => {}
         }
         self.goals.withdraw();
-        if self.begun && self.keep().await {
+        if self.begun && self.keep_on().await {
             info!("{} is withdrawn from ZooKeeper", self.subject.name());
         }
         if let Subject::Provider(registration) = &self.subject {
             self.observer.withdrawn(registration);
         }
         self.progress.ended();
+    }
+
+    /// Works on every connection there is, and goes on after a panic.
+    async fn keep_on(&mut self) -> bool {
+        let observer = Arc::clone(&self.observer);
+        supervise(
+            "announcer",
+            || observer.panicked(),
+            self,
+            |this| Box::pin(this.keep()),
+        )
+        .await
     }
 
     /// Works on every connection there is. Ends when all is withdrawn, which is true, or when the registry is closed.

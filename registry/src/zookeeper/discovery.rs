@@ -20,7 +20,7 @@ use super::{
     session::Connection,
     view::{Found, Published, Read, View},
 };
-use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage};
+use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage, supervise};
 
 /// How many nodes are read at once. The server answers in order; more would only grow its queue. Questions for metadata don't
 /// count, since an instance may take its time to answer.
@@ -54,8 +54,15 @@ struct Report {
 impl Discovery {
     /// Follows the service until `ended` or `closing`.
     pub(super) async fn run(mut self, ended: CancellationToken, closing: CancellationToken) {
+        let observer = Arc::clone(&self.observer);
+        let keeping = supervise(
+            "discovery",
+            || observer.panicked(),
+            &mut self,
+            |this| Box::pin(this.keep()),
+        );
         tokio::select! {
-            () = self.keep() => {}
+            () = keeping => {}
             () = ended.cancelled() => {}
             () = closing.cancelled() => {}
         }

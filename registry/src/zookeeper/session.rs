@@ -20,13 +20,13 @@ use super::{
     node::{Kind, Nodes, failed},
     reachability,
 };
-use crate::{Error, Observer, SessionEvent};
+use crate::{Error, Observer, SessionEvent, supervise};
 
 /// How long the client may look for its server alone, in shares of the time that its session lives: no less than the first, at
 /// random up to the second, so that the processes of a cluster do not begin new sessions together. A larger share delays the
 /// registration after an outage that has cost the session; a smaller one makes new sessions, with all their reads and writes, out of
 /// outages that the old ones survive.
-const PATIENCE: (f64, f64) = (0.75, 0.95);
+const PATIENCE: (f64, f64) = (0.85, 0.95);
 
 /// How often each host is named to the client. Its pauses double with each round through its hosts, up to half the time that a session
 /// lives; within a round they are short. So many hosts make one round as long as a session.
@@ -157,8 +157,15 @@ impl Supervisor {
     /// Keeps a session until the registry is closed, then lets the tasks end and closes it.
     pub(super) async fn run(self) {
         let _closed = self.closed.clone().drop_guard();
+        let mut this = &self;
+        let keeping = supervise(
+            "session",
+            || self.observer.panicked(),
+            &mut this,
+            |this| Box::pin(this.keep()),
+        );
         tokio::select! {
-            () = self.keep() => {}
+            () = keeping => {}
             () = self.tasks_have_ended() => {}
         }
         let link = self.link.send_replace(Link::default());

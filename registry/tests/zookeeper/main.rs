@@ -5,6 +5,7 @@ mod crowd;
 mod discovery;
 mod metadata;
 mod outages;
+mod panics;
 mod prometheus;
 mod registration;
 mod support;

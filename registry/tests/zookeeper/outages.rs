@@ -183,11 +183,12 @@ async fn what_changed_during_a_break_is_seen_after_it() {
 #[tokio::test]
 async fn an_outage_that_sessions_survive_makes_almost_no_new_one() {
     const PROCESSES: usize = 100;
-    let mut zookeeper = ZooKeeper::start().await;
+    let zookeeper = ZooKeeper::start().await;
+    let proxy = TcpProxy::start(zookeeper.address()).await;
     let recorders: Vec<_> = (0..PROCESSES).map(|_| Recorder::default()).collect();
     let registries: Vec<_> = recorders
         .iter()
-        .map(|recorder| connect_with(ZooKeeperConfig::new(zookeeper.address()), recorder))
+        .map(|recorder| connect_with(ZooKeeperConfig::new(proxy.address()), recorder))
         .collect();
     let announcements: Vec<_> = (20000..)
         .zip(&registries)
@@ -202,9 +203,9 @@ async fn an_outage_that_sessions_survive_makes_almost_no_new_one() {
     };
     assert_eq!(sessions(SessionEvent::Established), PROCESSES);
 
-    zookeeper.kill();
+    proxy.cut();
     tokio::time::sleep(Duration::from_secs(6)).await;
-    zookeeper.restart().await;
+    proxy.restore();
     eventually(LONG, "every process is connected again", async || {
         let connected =
             sessions(SessionEvent::Established) + sessions(SessionEvent::Reconnected) - PROCESSES;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use dubbo_registry::{Provider, Subscription};
+use dubbo_registry::{Provider, Subscription, supervise};
 use metrics_core::{DirectorySizes, RegistryMetrics};
 use parking_lot::RwLock;
 use tokio::sync::futures::Notified;
@@ -170,7 +170,21 @@ fn warmup(provider: &Provider) -> Option<(Duration, Duration)> {
 }
 
 /// Follows the registry's list until the directory is gone or the registry closed.
-pub(crate) async fn follow(directory: Weak<Directory>, mut subscription: Subscription) {
+pub(crate) async fn follow(directory: Weak<Directory>, subscription: Subscription) {
+    let Some(surroundings) = directory.upgrade().map(|d| d.surroundings.clone()) else {
+        return;
+    };
+    let mut followed = (directory, subscription);
+    supervise(
+        "directory",
+        || surroundings.panicked(),
+        &mut followed,
+        |(directory, subscription)| Box::pin(follow_once(directory, subscription)),
+    )
+    .await;
+}
+
+async fn follow_once(directory: &Weak<Directory>, subscription: &mut Subscription) {
     let Some(ended) = directory.upgrade().map(|directory| directory.ended.clone()) else {
         return;
     };

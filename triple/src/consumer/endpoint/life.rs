@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use dubbo_registry::supervise;
+use metrics_core::RegistryMetrics;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Status, Streaming};
@@ -45,6 +47,17 @@ pub(crate) struct Surroundings {
     pub(crate) changed: Arc<Notify>,
     /// The time of the consumer, in which it remembers what happened.
     pub(crate) clock: Clock,
+    /// Where tasks that panic are counted; nowhere if nothing is measured.
+    pub(crate) metrics: Option<RegistryMetrics>,
+}
+
+impl Surroundings {
+    /// Counts a task that has panicked.
+    pub(crate) fn panicked(&self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.panicked();
+        }
+    }
 }
 
 impl Endpoint {
@@ -53,14 +66,25 @@ impl Endpoint {
         for (worker, handle) in surroundings.workers.handles().enumerate() {
             for connection in 0..self.per_worker {
                 let slot = worker * self.per_worker + connection;
-                let keep = Arc::clone(self).keep(slot, surroundings.clone());
-                handle.spawn(keep);
+                let (endpoint, surroundings) = (Arc::clone(self), surroundings.clone());
+                handle.spawn(async move {
+                    let mut keeper = (endpoint, surroundings.clone());
+                    supervise(
+                        "endpoint",
+                        || surroundings.panicked(),
+                        &mut keeper,
+                        |(endpoint, surroundings)| Box::pin(endpoint.keep(slot, surroundings)),
+                    )
+                    .await;
+                });
             }
         }
     }
 
     /// Keeps one connection until the endpoint is removed.
-    async fn keep(self: Arc<Self>, slot: usize, surroundings: Surroundings) {
+    async fn keep(self: &Arc<Self>, slot: usize, surroundings: &Surroundings) {
+        // Of a keeper that has panicked, a connection may be left.
+        self.close(slot);
         let removed = self.removed.clone();
         let mut listed = self.listed.subscribe();
         let mut pause = FIRST_PAUSE;
@@ -73,7 +97,7 @@ impl Endpoint {
             let live = async {
                 // The sender is this endpoint's own, so the wait cannot fail.
                 let _ = listed.wait_for(|listed| *listed).await;
-                self.live(slot, &surroundings).await
+                self.live(slot, surroundings).await
             };
             let lived = tokio::select! {
                 lived = live => lived,
