@@ -3,14 +3,21 @@
 use histogram::Config;
 
 /// Exact up to 128 ns, then 64 buckets for each power of two: a bucket's midpoint is at most 0.8 % from anything in it. The
-/// range ends at 2^40 ns, a little over 18 minutes; longer calls are counted in the last bucket.
-pub(crate) const CONFIG: Config = match Config::new(6, 40) {
+/// range ends at 2^43 ns, about 2 hours and 26 minutes; longer calls are counted in the last bucket.
+pub(crate) const CONFIG: Config = match Config::new(6, RANGE_BITS) {
     Ok(config) => config,
-    Err(_) => panic!("6 groups and 40 bits are within the limits of the histogram crate"),
+    Err(_) => panic!("6 groups and 43 bits are within the limits of the histogram crate"),
 };
 
+const RANGE_BITS: u8 = 43;
+
 /// The longest time that has a bucket of its own.
-pub(crate) const MAX_NANOS: u64 = (1 << 40) - 1;
+pub(crate) const MAX_NANOS: u64 = (1 << RANGE_BITS) - 1;
+
+/// The largest exported bound, in seconds: the lower end of the last bucket, so that calls beyond the range are under no bound but the
+/// infinite one.
+pub const MAX_BOUND_SECONDS: f64 =
+    ((1u64 << RANGE_BITS) - (1u64 << (RANGE_BITS - 7)) - 1) as f64 / 1e9;
 
 /// The bounds of each fine bucket, and the exported bucket that it falls into.
 #[derive(Debug)]
@@ -84,7 +91,7 @@ mod tests {
     #[test]
     fn a_midpoint_is_within_one_percent_of_everything_in_its_bucket() {
         let geometry = Geometry::new(&DEFAULT_BUCKETS);
-        for power in 0..40 {
+        for power in 0..RANGE_BITS {
             for nanos in [
                 1u64 << power,
                 (1 << power) + (1 << power) / 3,
@@ -98,6 +105,22 @@ mod tests {
                     geometry.midpoint(bucket)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_call_beyond_the_range_is_under_no_bound_that_is_allowed() {
+        let geometry = Geometry::new(&[1200.0, 7200.0, MAX_BOUND_SECONDS]);
+        for (nanos, place) in [
+            (1_199_000_000_000, 0),
+            (7_199_000_000_000, 1),
+            (7_600_000_000_000, 2),
+            ((MAX_BOUND_SECONDS * 1e9) as u64, 2),
+            (MAX_NANOS, 3),
+        ] {
+            let mut exported = vec![0; geometry.exported_len()];
+            geometry.fold(&fine(nanos), &mut exported);
+            assert_eq!(exported[place], 1, "{nanos} ns: {exported:?}");
         }
     }
 

@@ -126,11 +126,8 @@ impl Call {
     #[inline]
     fn close_at(&mut self, at: Moment, outcome: Outcome) {
         self.open = false;
-        self.shard.end(
-            outcome,
-            self.shard.clock.nanos_between(self.started, at),
-            at,
-        );
+        let nanos = self.shard.clock.nanos_of_call(self.started, at);
+        self.shard.end(outcome, nanos, at);
     }
 }
 

@@ -1,59 +1,134 @@
-//! The clock that calls are measured with.
+//! The clocks: a fast one that calls are measured with, and a steady one that the window moves by.
 
+mod anchors;
+mod fast;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A monotonic clock.
+use anchors::Anchors;
+
+/// A pair of clocks that do not agree on how late it is, only on how fast time passes.
 ///
-/// Production uses `quanta`, which reads the processor's time stamp counter where it is reliable: two reads cost
-/// well under half of two reads of `std::time::Instant` (`docs/benchmarks.md`). The first clock of a process calibrates
-/// it, for at most 200 ms. Tests that pause tokio's clock use [`Clock::tokio`]; tests that step time by hand [`Clock::manual`].
+/// Calls are measured with the fast one. That is the processor's own counter where the kernel itself keeps time by it: two reads cost well
+/// under half of two reads of `std::time::Instant` (`docs/benchmarks.md`). The first clock of a process calibrates it, for at most 200 ms.
+/// Everywhere else it is `CLOCK_MONOTONIC`, as the steady one is always: a counter may start anew when a machine wakes up or a virtual one
+/// moves, and the window must not stand still then.
+///
+/// Tests that pause tokio's clock use [`Clock::tokio`]; tests that step time by hand [`Clock::manual`].
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    steady: Steady,
+    anchors: Arc<Anchors>,
+}
 
 #[derive(Clone, Debug)]
 enum Source {
     Quanta(quanta::Clock),
-    Tokio(tokio::time::Instant),
+    Steady,
 }
 
-/// A moment, in units of the clock that read it.
+#[derive(Clone, Debug)]
+enum Steady {
+    Os(std::time::Instant),
+    Tokio(tokio::time::Instant),
+    Mock(Arc<quanta::Mock>),
+}
+
+/// A call of more than 18 minutes may be none: the fast clock may have been set forward.
+const SUSPICIOUS_NANOS: u64 = 1 << 40;
+
+/// A moment, in units of the fast clock that read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
 /// The hand that moves a [`Clock::manual`].
 #[derive(Clone, Debug)]
-pub struct Hand(std::sync::Arc<quanta::Mock>);
+pub struct Hand {
+    fast: Arc<quanta::Mock>,
+    steady: Arc<quanta::Mock>,
+}
+
+/// Where a mocked clock begins, so that it can be set back.
+const MOCK_START: Duration = Duration::from_secs(1 << 24);
 
 impl Hand {
-    /// Moves the clock forward.
+    /// Moves both clocks forward: time passes.
     pub fn advance(&self, by: Duration) {
-        self.0.increment(nanos(by));
+        self.fast.increment(nanos(by));
+        self.steady.increment(nanos(by));
+    }
+
+    /// Sets the fast clock forward, and time does not pass: a virtual machine moved to one that has run for longer.
+    pub fn set_fast_forward(&self, by: Duration) {
+        self.fast.increment(nanos(by));
+    }
+
+    /// Sets the fast clock back, and time does not pass: a machine woke up, and its counter started anew.
+    ///
+    /// # Panics
+    /// When the clock would go back by more than half a year.
+    pub fn set_fast_back(&self, by: Duration) {
+        self.fast.decrement(nanos(by));
+    }
+
+    /// Sets both clocks back, which no clock of a machine in order does.
+    ///
+    /// # Panics
+    /// When the clock would go back by more than half a year.
+    pub fn set_back(&self, by: Duration) {
+        self.fast.decrement(nanos(by));
+        self.steady.decrement(nanos(by));
     }
 }
 
 impl Default for Clock {
+    #[expect(
+        clippy::disallowed_types,
+        reason = "a process is measured in real time"
+    )]
     fn default() -> Self {
-        Self(Source::Quanta(quanta::Clock::new()))
+        let steady = Steady::Os(std::time::Instant::now());
+        let source = if fast::is_trusted() {
+            Source::Quanta(quanta::Clock::new())
+        } else {
+            Source::Steady
+        };
+        Self::new(source, steady)
     }
 }
 
 impl Clock {
+    fn new(source: Source, steady: Steady) -> Self {
+        Self {
+            source,
+            steady,
+            anchors: Arc::default(),
+        }
+    }
+
     /// Returns a clock that follows tokio's, which tests can pause and advance.
     pub fn tokio() -> Self {
-        Self(Source::Tokio(tokio::time::Instant::now()))
+        let steady = Steady::Tokio(tokio::time::Instant::now());
+        Self::new(Source::Steady, steady)
     }
 
     /// Returns a clock that stands still, and the hand that moves it.
     pub fn manual() -> (Self, Hand) {
-        let (clock, mock) = quanta::Clock::mock();
-        (Self(Source::Quanta(clock)), Hand(mock))
+        let (clock, fast) = quanta::Clock::mock();
+        let (_, steady) = quanta::Clock::mock();
+        let hand = Hand { fast, steady };
+        hand.advance(MOCK_START);
+        let steady = Steady::Mock(hand.steady.clone());
+        (Self::new(Source::Quanta(clock), steady), hand)
     }
 
     #[inline]
     pub(crate) fn now(&self) -> Moment {
-        match &self.0 {
+        match &self.source {
             Source::Quanta(clock) => Moment(clock.raw()),
-            Source::Tokio(origin) => Moment(nanos(origin.elapsed())),
+            Source::Steady => Moment(self.steady.nanos()),
         }
     }
 
@@ -61,19 +136,77 @@ impl Clock {
     /// counters of two processors may differ by some nanoseconds.
     #[inline]
     pub(crate) fn nanos_between(&self, from: Moment, to: Moment) -> u64 {
-        match &self.0 {
+        match &self.source {
             Source::Quanta(clock) => clock.delta_as_nanos(from.0, to.0),
-            Source::Tokio(_) => to.0.saturating_sub(from.0),
+            Source::Steady => to.0.saturating_sub(from.0),
+        }
+    }
+
+    /// Returns the nanoseconds that a call took which ended at `to`, now. Where the fast clock went back meanwhile, or seems to have run for
+    /// longer than calls do, the steady one tells.
+    #[inline]
+    pub(crate) fn nanos_of_call(&self, from: Moment, to: Moment) -> u64 {
+        if let Source::Quanta(clock) = &self.source
+            && to >= from
+        {
+            let nanos = clock.delta_as_nanos(from.0, to.0);
+            if nanos <= SUSPICIOUS_NANOS {
+                return nanos;
+            }
+        }
+        self.nanos_since_by_steady(from)
+    }
+
+    /// Returns the nanoseconds of the steady clock, by which the window moves.
+    pub(crate) fn steady_nanos(&self) -> u64 {
+        self.steady.nanos()
+    }
+
+    /// Notes how late it is on both clocks. Between two notes the fast clock is believed.
+    pub(crate) fn anchor(&self) {
+        self.anchors.note(self.now(), self.steady_nanos());
+    }
+
+    /// Returns the nanoseconds from a moment until now by the steady clock, for a call that seems to have ended before it began or to have
+    /// lasted for hours: one of the two clocks is right, and this is it.
+    #[cold]
+    #[inline(never)]
+    fn nanos_since_by_steady(&self, from: Moment) -> u64 {
+        if matches!(self.source, Source::Steady) {
+            return self.steady_nanos().saturating_sub(from.0);
+        }
+        let between = |from, to| self.nanos_between(from, to);
+        let now = self.steady_nanos();
+        now.saturating_sub(self.anchors.steady_nanos_of(from, now, between))
+    }
+}
+
+impl Steady {
+    #[cold]
+    #[inline(never)]
+    fn nanos(&self) -> u64 {
+        match self {
+            Self::Os(origin) => nanos(origin.elapsed()),
+            Self::Tokio(origin) => nanos(origin.elapsed()),
+            Self::Mock(mock) => mock.value(),
         }
     }
 }
 
+/// Bits of a moment that [`Moment::coarse`] drops: counters of ARM tick 24 million to 1,000 million times a second, and those of other
+/// processors, as nanoseconds, 1,000 million to 5,000 million times.
+const FINE_BITS: u32 = if cfg!(target_arch = "aarch64") {
+    16
+} else {
+    20
+};
+
 impl Moment {
-    /// Returns a number that grows with time by about a thousand to four thousand a second and wraps after years: enough to tell
+    /// Returns a number that grows with time by 366 to 15,000 a second and wraps after two years at the earliest: enough to tell
     /// which of two calls ended last.
     #[inline]
     pub(crate) fn coarse(self) -> u64 {
-        self.0 >> 20
+        self.0 >> FINE_BITS
     }
 }
 
@@ -83,45 +216,4 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_tokio_clock_follows_paused_time() {
-        let clock = Clock::tokio();
-        let start = clock.now();
-        tokio::time::advance(Duration::from_millis(1500)).await;
-        assert_eq!(clock.nanos_between(start, clock.now()), 1_500_000_000);
-    }
-
-    #[test]
-    fn a_manual_clock_stands_still_until_it_is_moved() {
-        let (clock, hand) = Clock::manual();
-        let start = clock.now();
-        assert_eq!(clock.nanos_between(start, clock.now()), 0);
-        hand.advance(Duration::from_nanos(17));
-        assert_eq!(clock.nanos_between(start, clock.now()), 17);
-    }
-
-    #[test]
-    fn moments_in_the_wrong_order_are_no_time_apart() {
-        let (clock, hand) = Clock::manual();
-        let earlier = clock.now();
-        hand.advance(Duration::from_nanos(1));
-        assert_eq!(clock.nanos_between(clock.now(), earlier), 0);
-    }
-
-    #[test]
-    fn the_default_clock_measures_real_time() {
-        let clock = Clock::default();
-        let (start, reference) = (clock.now(), tokio::time::Instant::now());
-        while reference.elapsed() < Duration::from_millis(20) {
-            std::hint::spin_loop();
-        }
-        let measured = clock.nanos_between(start, clock.now());
-        assert!(
-            measured >= 19_000_000,
-            "at least the 20 ms that passed, within calibration: {measured} ns"
-        );
-    }
-}
+mod tests;

@@ -35,6 +35,8 @@ pub(crate) fn text(metrics: &Metrics) -> String {
     text.count(FOLDED.name, &application, "", folded);
     metrics.pools().write(&mut text, &application);
     metrics.pushes().write(&mut text, &application);
+    #[cfg(target_os = "linux")]
+    crate::process::write(&mut text);
     // A collector that breaks the rules of its own registry loses its families, and nothing else.
     match TextEncoder::new().encode_to_string(&metrics.collectors().gather()) {
         Ok(families) => text.append(&families),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::buckets::MAX_BOUND_SECONDS;
 use crate::clock::Clock;
 
 /// The sliding window when nothing else is said, as long as dubbo-go's. A longer one is smoother and slower to show a change;
@@ -71,8 +72,10 @@ pub enum ConfigError {
     /// No series at all are allowed.
     #[error("the cap on series is 0: allow at least 1")]
     SeriesCap,
-    /// The buckets are not finite, positive and ascending.
-    #[error("the buckets {0:?} are not positive seconds in ascending order")]
+    /// The buckets are not finite, positive and ascending, or one is above [`MAX_BOUND_SECONDS`].
+    #[error(
+        "the buckets {0:?} are not positive seconds in ascending order, up to 8727 (2 hours 25 minutes)"
+    )]
     Buckets(Vec<f64>),
 }
 
@@ -87,7 +90,7 @@ impl Config {
         let legal = self
             .buckets
             .iter()
-            .all(|bound| bound.is_finite() && *bound > 0.0);
+            .all(|bound| *bound > 0.0 && *bound <= MAX_BOUND_SECONDS);
         if !legal || !self.buckets.is_sorted_by(|a, b| a < b) {
             return Err(ConfigError::Buckets(self.buckets.clone()));
         }
@@ -139,6 +142,8 @@ mod tests {
             vec![2.0, 1.0],
             vec![1.0, 1.0],
             vec![f64::INFINITY],
+            vec![1.0, 9_000.0],
+            vec![MAX_BOUND_SECONDS + 1.0],
         ] {
             let config = Config {
                 buckets: buckets.clone(),

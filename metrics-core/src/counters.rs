@@ -48,3 +48,38 @@ pub(crate) fn read<'a, const N: usize>(
     let started = shards.map(|shard| shard.started.load(Relaxed)).sum();
     (ended, started)
 }
+
+/// Whether what a reading would find beside the counters is already known, since the last time it was drained.
+///
+/// A call writes its bucket first and its end last, and its thread may be held up in between for as long as it takes. A bucket that one
+/// reading has shown has to be in every later one, even when the counters have not moved since.
+#[derive(Debug)]
+pub(crate) struct Edge<T> {
+    /// The counters when the buckets were last drained.
+    pub(crate) at: T,
+    /// Whether a reading has found a bucket since then.
+    seen: bool,
+}
+
+impl<T: PartialEq> Edge<T> {
+    /// Begins with counters that stand so, and nothing beside them.
+    pub(crate) fn new(at: T) -> Self {
+        Self { at, seen: false }
+    }
+
+    /// Tells whether there may be buckets that were not drained: these counters have moved, or a reading has found some.
+    pub(crate) fn moved(&self, now: &T) -> bool {
+        self.seen || self.at != *now
+    }
+
+    /// Notes that a reading has found buckets.
+    pub(crate) fn saw(&mut self, any: bool) {
+        self.seen |= any;
+    }
+
+    /// Notes that the buckets were drained when the counters stood so.
+    pub(crate) fn drained(&mut self, now: T) {
+        self.at = now;
+        self.seen = false;
+    }
+}

@@ -66,7 +66,8 @@ impl Endpoint {
         self
     }
 
-    /// Returns the routes, behind the login if there is one, for servers that have others besides.
+    /// Returns the routes, behind the login if there is one, for servers that have others besides. Such a server spawns
+    /// [`Metrics::ticker`] too.
     pub fn router(self) -> Router {
         let Self {
             metrics,
@@ -82,12 +83,23 @@ impl Endpoint {
         guard.protect(router.with_state(metrics))
     }
 
-    /// Serves until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].
+    /// Serves, and moves the window, until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let tls = self.guard.tls.clone();
+        let ticker = self.metrics.ticker();
         let server = Server::new(self.router()).tls(tls);
-        server.serve(listener, shutdown).await;
+        tokio::select! {
+            () = server.serve(listener, shutdown) => {}
+            // The routes hold a handle to the metrics: it does not end before they do.
+            () = ticking(ticker) => {}
+        }
     }
+}
+
+/// Moves the window, for as long as it is polled.
+pub(crate) async fn ticking(ticker: impl Future<Output = ()>) {
+    ticker.await;
+    std::future::pending().await
 }
 
 async fn text(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {

@@ -68,6 +68,8 @@ mod methods;
 mod metrics;
 mod outcome;
 mod probe;
+#[cfg(target_os = "linux")]
+mod process;
 mod pusher;
 mod reading;
 mod registry;
@@ -76,6 +78,7 @@ mod series;
 mod shard;
 mod window;
 
+pub use buckets::MAX_BOUND_SECONDS;
 pub use call::{Attempts, Call, Method};
 pub use clock::{Clock, Hand};
 pub use config::{

@@ -51,12 +51,6 @@ impl Metrics {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let collectors = prometheus::Registry::new();
-        #[cfg(target_os = "linux")]
-        collectors
-            .register(Box::new(
-                prometheus::process_collector::ProcessCollector::for_self(),
-            ))
-            .expect("an empty registry takes the process's families");
         Ok(Self(Arc::new(Inner {
             geometry: Geometry::new(&config.buckets),
             shards: std::thread::available_parallelism()
@@ -71,17 +65,23 @@ impl Metrics {
         })))
     }
 
-    /// Returns the future that moves the sliding window. Its owner spawns it, on any runtime; it ends when the last handle to the metrics
-    /// is dropped. Without it, or when it is late, readers move the window, in longer panes.
-    pub fn ticker(&self) -> impl Future<Output = ()> + Send + 'static {
+    /// Returns the future that moves the sliding window; it ends when the last handle to the metrics is dropped. The endpoint and the
+    /// pusher drive one while they run; an owner of neither spawns it on a runtime of tokio, whose blocking threads do the work.
+    ///
+    /// Without it, or when it is late, readers move the window, in longer panes.
+    pub fn ticker(&self) -> impl Future<Output = ()> + Send + use<> {
         let inner = Arc::downgrade(&self.0);
         async move {
-            while let Some(wait) = inner.upgrade().map(|inner| inner.panes.lock().until_due()) {
+            while let Some(inner) = inner.upgrade() {
+                // A scrape of thousands of series holds the lock for milliseconds, and so does an edge.
+                let turn = tokio::task::spawn_blocking(move || {
+                    let mut panes = inner.panes.lock();
+                    inner.turn(&mut panes, &mut Scratch::new(&inner.geometry));
+                    panes.until_due()
+                });
+                let Ok(wait) = turn.await else { return };
                 // A clock of another speed than tokio's may need a further look.
                 tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
-                if let Some(inner) = inner.upgrade() {
-                    inner.turn(&mut inner.panes.lock(), &mut Scratch::new(&inner.geometry));
-                }
             }
         }
     }
@@ -106,7 +106,7 @@ impl Metrics {
         self.0.pools.add(pool, runtime.metrics());
     }
 
-    /// Returns the registry whose families stand at the end of the text, for figures of the caller's own. It holds the process's.
+    /// Returns the registry whose families stand at the end of the text, for figures of the caller's own.
     pub fn collectors(&self) -> &prometheus::Registry {
         &self.0.collectors
     }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::Instant;
 
+use crate::endpoint::ticking;
 use crate::exposition::{Text, labels};
 use crate::families::{PUSH_FINAL, PUSH_LAST_SUCCESS, PUSH_REQUESTS, PUSHED_AT};
 use crate::metrics::Metrics;
@@ -30,6 +31,10 @@ pub enum AtStop {
     /// keeps it until something deletes it, such as `pgw-cleaner`.
     Keep,
 }
+
+/// How long the last look waits for a push whose answer never came: a gateway that answers again takes what it was sent meanwhile within
+/// milliseconds.
+const LATE_PUSH: Duration = Duration::from_secs(1);
 
 /// Replaces its group on the gateway: at the start, each interval, and at the stop.
 ///
@@ -58,18 +63,28 @@ impl Pusher {
 
     /// Pushes until `shutdown`, which says what becomes of the group; then pushes once more, and deletes the group or leaves it. A
     /// request that is under way is waited for, so that none can arrive after the deletion; each has the gateway's deadline.
+    ///
+    /// Moves the window all the while.
     pub async fn run(self, shutdown: impl Future<Output = AtStop>) {
+        let ticker = self.metrics.ticker();
+        tokio::select! {
+            () = self.push_until(shutdown) => {}
+            () = ticking(ticker) => {}
+        }
+    }
+
+    async fn push_until(&self, shutdown: impl Future<Output = AtStop>) {
         let mut shutdown = pin!(shutdown);
         let mut backoff = None;
-        let mut failing = false;
+        let mut state = State::default();
         let at_stop = loop {
             let next = Instant::now() + self.interval;
-            let wake = if self.push(&mut failing, None).await {
+            let wake = if self.push(&mut state, None).await {
                 backoff = None;
                 next
             } else {
-                let retries = backoff.get_or_insert_with(|| self.retries());
-                Instant::now() + retries.next().unwrap_or(self.interval)
+                let waits = backoff.get_or_insert_with(|| waits(self.interval));
+                Instant::now() + waits.next().unwrap_or(self.interval)
             };
             tokio::select! {
                 biased;
@@ -77,52 +92,76 @@ impl Pusher {
                 () = tokio::time::sleep_until(wake) => {}
             }
         };
-        self.push(&mut failing, Some(at_stop)).await;
+        self.push(&mut state, Some(at_stop)).await;
         match at_stop {
             AtStop::Keep => {
-                tracing::info!(group = %self.key, "the last figures stay on the Pushgateway")
+                tracing::info!(group = %self.key, "the last figures stay on the Pushgateway");
             }
-            AtStop::Delete => match self.gateway.delete(&self.key).await {
-                Ok(()) => tracing::info!(group = %self.key, "deleted the group on the Pushgateway"),
-                Err(error) => {
-                    let error = with_causes(&error);
-                    tracing::warn!(group = %self.key, %error, "the group stays on the Pushgateway");
-                }
-            },
+            AtStop::Delete => self.delete(state.unanswered).await,
         }
     }
 
-    fn retries(&self) -> impl Iterator<Item = Duration> + use<> {
-        ExponentialBuilder::new()
-            .with_min_delay(FIRST_RETRY.min(self.interval))
-            .with_max_delay(self.interval)
-            .with_jitter()
-            .without_max_times()
-            .build()
+    /// Deletes the group; once more a little later, if there was a push that the gateway never answered: it may have taken it in only after
+    /// the deletion. What comes later still stays there until a cleaner removes it.
+    async fn delete(&self, unanswered: bool) {
+        let mut result = self.gateway.delete(&self.key).await;
+        if unanswered && result.is_ok() {
+            tokio::time::sleep(LATE_PUSH).await;
+            result = self.gateway.delete(&self.key).await;
+        }
+        match result {
+            Ok(()) => tracing::info!(group = %self.key, "deleted the group on the Pushgateway"),
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::warn!(group = %self.key, %error, "the group stays on the Pushgateway");
+            }
+        }
     }
 
-    /// Pushes once and counts the result; `failing` is whether the push before failed, and the last push knows what comes after it.
-    async fn push(&self, failing: &mut bool, last: Option<AtStop>) -> bool {
+    /// Pushes once and counts the result; the last push knows what comes after it.
+    async fn push(&self, state: &mut State, last: Option<AtStop>) -> bool {
         let metrics = self.metrics.clone();
         // Thousands of series take milliseconds: not on a thread that may serve calls.
         let text = tokio::task::spawn_blocking(move || payload(&metrics, last)).await;
         let result = match text {
-            Ok(text) => self
-                .gateway
-                .put(&self.key, text)
-                .await
-                .map_err(|error| with_causes(&error)),
+            Ok(text) => self.gateway.put(&self.key, text).await.map_err(|error| {
+                state.unanswered |= error.may_have_arrived();
+                with_causes(&error)
+            }),
             Err(error) => Err(error.to_string()),
         };
         self.metrics.pushes().count(result.is_ok());
         match &result {
-            Err(error) if !*failing => tracing::warn!(group = %self.key, %error, "pushes fail"),
-            Ok(()) if *failing => tracing::info!(group = %self.key, "pushes work again"),
+            Err(error) if !state.failing => {
+                tracing::warn!(group = %self.key, %error, "pushes fail");
+            }
+            Ok(()) if state.failing => tracing::info!(group = %self.key, "pushes work again"),
             _ => {}
         }
-        *failing = result.is_err();
+        state.failing = result.is_err();
         result.is_ok()
     }
+}
+
+/// Returns the waits after pushes that fail: they double, with jitter, up to the interval.
+fn waits(interval: Duration) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST_RETRY.min(interval))
+        .with_max_delay(interval)
+        .with_jitter()
+        .without_max_times()
+        .build()
+        // Jitter is added to the longest delay, too.
+        .map(move |wait| wait.min(interval))
+}
+
+/// What became of the pushes so far.
+#[derive(Debug, Default)]
+struct State {
+    /// The last one failed.
+    failing: bool,
+    /// One was sent, or may have been, and never answered.
+    unanswered: bool,
 }
 
 /// Returns an error with what caused it, on one line.
@@ -199,5 +238,24 @@ impl Pushes {
         PUSH_LAST_SUCCESS.begin(text);
         let name = PUSH_LAST_SUCCESS.name;
         text.gauge(name, application, "", *last_success_seconds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_is_longer_than_the_interval() {
+        for interval in [
+            MIN_PUSH_INTERVAL,
+            Duration::from_secs(1),
+            DEFAULT_PUSH_INTERVAL,
+        ] {
+            let waits: Vec<_> = waits(interval).take(200).collect();
+            assert_eq!(waits.len(), 200, "they never end");
+            assert!(waits.iter().all(|wait| *wait <= interval), "{waits:?}");
+            assert!(waits.contains(&interval), "they reach it");
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Series {
         geometry: &Geometry,
         scratch: &mut Scratch,
     ) -> Reading {
-        let window = self.window.lock();
+        let mut window = self.window.lock();
         let (now, codes) = self.totals(&window);
         let mut exported = window.exported().to_vec();
         exported.resize(geometry.exported_len(), 0);
@@ -108,6 +108,7 @@ impl Series {
                     .expect("one geometry for all histograms");
                 scratch.add_shard();
             }
+            window.saw(&scratch.total);
             geometry.fold(&scratch.total, &mut exported);
             window.add_panes(scratch);
         }
@@ -120,6 +121,7 @@ impl Series {
             extremes,
             geometry,
         );
+        let at = self.clock.now();
         let messages = |flow| self.shards().map(|shard| shard.messages(flow)).sum();
         let attempts = |ok| self.shards().map(|shard| shard.attempts(ok)).sum();
         Reading {
@@ -128,7 +130,7 @@ impl Series {
             exported,
             last_nanos: self
                 .shards()
-                .filter_map(|shard| shard.last())
+                .filter_map(|shard| shard.last(at))
                 .max_by_key(|(at, _)| *at)
                 .map(|(_, nanos)| nanos),
             extremes_nanos: extremes,

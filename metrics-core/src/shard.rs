@@ -19,6 +19,13 @@ pub(crate) enum Flow {
     Sent,
 }
 
+/// When a call ended, on a coarse scale: the greatest one is the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ended {
+    in_order: bool,
+    at: u64,
+}
+
 /// The counters of one method, as the threads of one processor move them.
 ///
 /// Aligned so that no two shards share a cache line, nor a pair of lines that is fetched together.
@@ -59,8 +66,9 @@ impl Shard {
     /// Counts a call that ends: its time first, its end last.
     #[inline]
     pub(crate) fn end(&self, outcome: Outcome, nanos: u64, at: Moment) {
-        let in_range = self.times.increment(nanos.min(buckets::MAX_NANOS));
-        debug_assert!(in_range.is_ok(), "a clamped value has a bucket");
+        if self.times.increment(nanos).is_err() {
+            self.end_beyond_the_range();
+        }
         self.sum.fetch_add(nanos, Relaxed);
         self.last.store(pack_last(at, nanos), Relaxed);
         if nanos < self.min.load(Relaxed) {
@@ -70,6 +78,14 @@ impl Shard {
             self.max.fetch_max(nanos, Relaxed);
         }
         self.counters.end(outcome.index());
+    }
+
+    /// Counts the time of a call that is longer than there are buckets for.
+    #[cold]
+    #[inline(never)]
+    fn end_beyond_the_range(&self) {
+        let in_range = self.times.increment(buckets::MAX_NANOS);
+        debug_assert!(in_range.is_ok(), "the longest time has a bucket");
     }
 
     /// Counts messages of a call's stream.
@@ -119,9 +135,18 @@ impl Shard {
         self.sum.swap(0, Relaxed)
     }
 
-    /// Returns when the last call ended, on a coarse scale, and its nanoseconds; none before the first.
-    pub(crate) fn last(&self) -> Option<(u64, f64)> {
-        unpack_last(self.last.load(Relaxed))
+    /// Returns when the last call ended and its nanoseconds; none before the first. An end that lies ahead of `now` is from before the
+    /// clock went back, and older than every other.
+    pub(crate) fn last(&self, now: Moment) -> Option<(Ended, f64)> {
+        let (at, nanos) = unpack_last(self.last.load(Relaxed))?;
+        let ahead = at > now.coarse() + 1;
+        Some((
+            Ended {
+                in_order: !ahead,
+                at,
+            },
+            nanos,
+        ))
     }
 
     /// Returns the shortest and the longest call in nanoseconds; none before the first.
@@ -197,8 +222,24 @@ mod tests {
     #[test]
     fn no_call_has_no_last_time_and_no_extremes() {
         let shard = Shard::new(Clock::manual().0);
-        assert_eq!(shard.last(), None);
+        assert_eq!(shard.last(shard.clock.now()), None);
         assert_eq!(shard.extremes(), None);
+    }
+
+    #[test]
+    fn an_end_from_before_the_clock_went_back_is_the_oldest() {
+        let (clock, hand) = Clock::manual();
+        let shard = Shard::new(clock.clone());
+        shard.end(Outcome::SUCCESS, 1, clock.now());
+        let before = shard.last(clock.now()).unwrap().0;
+        hand.set_fast_back(std::time::Duration::from_secs(3600));
+        let (after, other) = (
+            shard.last(clock.now()).unwrap().0,
+            Shard::new(clock.clone()),
+        );
+        other.end(Outcome::SUCCESS, 2, clock.now());
+        let newest = other.last(clock.now()).unwrap().0;
+        assert!(newest < before && newest > after);
     }
 
     #[test]
@@ -207,7 +248,7 @@ mod tests {
         let shard = Shard::new(clock.clone());
         shard.counters.start();
         shard.end(Outcome::SUCCESS, 0, clock.now());
-        assert_eq!(shard.last().map(|(_, nanos)| nanos), Some(0.0));
+        assert_eq!(shard.last(clock.now()).map(|(_, nanos)| nanos), Some(0.0));
         assert_eq!(shard.extremes(), Some((0, 0)));
     }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use histogram::Histogram32;
 
 use crate::buckets::{CONFIG, Geometry};
+use crate::counters::Edge;
 use crate::outcome::Outcomes;
 use pane::Pane;
 pub(crate) use panes::Panes;
@@ -39,6 +40,9 @@ impl Totals {
     }
 }
 
+/// The counters by which a series shows that something happened: started, and ended by kind.
+type Moved = (u64, Outcomes);
+
 /// Space for the fine buckets of one series at a time, reused over all of them.
 #[derive(Debug)]
 pub(crate) struct Scratch {
@@ -64,7 +68,7 @@ impl Scratch {
 ///
 /// The shards count in 32 bits since the last edge; here stand 64 bits since the start for the exported buckets, and the closed panes of
 /// the window, each as small as it can be, with their sum.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Window {
     /// Counts of the exported buckets up to the last edge; empty before the first call.
     exported: Vec<u64>,
@@ -72,11 +76,27 @@ pub(crate) struct Window {
     sum: u128,
     /// Totals at the oldest edge of the window.
     base: Totals,
-    /// Totals at the last edge.
-    edge: Totals,
+    /// The counters at the last edge.
+    edge: Edge<Moved>,
+    /// Nanoseconds at the last edge.
+    edge_sum: u128,
     panes: VecDeque<Pane>,
     /// The sum of the panes' buckets; empty when there are none.
     fine: Vec<u32>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            exported: Vec::new(),
+            sum: 0,
+            base: Totals::default(),
+            edge: Edge::new(Moved::default()),
+            edge_sum: 0,
+            panes: VecDeque::new(),
+            fine: Vec::new(),
+        }
+    }
 }
 
 impl Window {
@@ -85,9 +105,14 @@ impl Window {
         self.sum
     }
 
-    /// Tells whether something started or ended since the last edge.
+    /// Tells whether something started or ended since the last edge, or a reading found what is not drained yet.
     pub(crate) fn moved(&self, now: &Totals) -> bool {
-        self.edge.started != now.started || self.edge.outcomes != now.outcomes
+        self.edge.moved(&(now.started, now.outcomes))
+    }
+
+    /// Notes that a reading found buckets that are not drained yet.
+    pub(crate) fn saw(&mut self, undrained: &[u32]) {
+        self.edge.saw(undrained.iter().any(|count| *count != 0));
     }
 
     /// Tells whether the window holds no call and none is in it since the last edge.
@@ -114,8 +139,18 @@ impl Window {
         self.fine.resize(drained.len(), 0);
         add(&mut self.fine, drained);
         self.panes
-            .push_back(Pane::new(number, now.since(&self.edge), drained));
-        self.edge = now;
+            .push_back(Pane::new(number, now.since(&self.edge_totals()), drained));
+        self.edge.drained((now.started, now.outcomes));
+        self.edge_sum = now.sum;
+    }
+
+    fn edge_totals(&self) -> Totals {
+        let (started, outcomes) = self.edge.at;
+        Totals {
+            started,
+            outcomes,
+            sum: self.edge_sum,
+        }
     }
 
     /// Forgets the panes before `number`.

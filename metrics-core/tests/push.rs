@@ -1,11 +1,14 @@
 //! The pusher against a real Pushgateway.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use bytes::Bytes;
 use metrics_core::{Application, AtStop, Config, Metrics, Pusher};
 use pushgateway::{Access, Gateway, GroupingKey};
 use test_servers::{LONG, Pushgateway, TcpProxy, eventually};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 struct Running {
@@ -26,7 +29,7 @@ fn start(address: &str, instance: &str, interval: Duration, at_stop: AtStop) -> 
     })
     .expect("legal");
     let mut access = Access::new(address.parse().expect("an address"));
-    access.timeout = Duration::from_secs(5);
+    access.timeout = Duration::from_secs(2);
     let gateway = Gateway::new(&access).expect("no TLS to set up");
     let key = GroupingKey::new("jobs/night").with("instance", instance);
     let (shutdown, stopped) = oneshot::channel();
@@ -138,6 +141,70 @@ async fn a_group_that_is_to_stay_holds_the_last_figures() {
         value("job_pushed_at_seconds").is_some_and(|seconds| seconds > 1.7e9),
         "the moment of the payload"
     );
+}
+
+/// A gateway that answers deletions and, while it hangs, no push; what was pushed meanwhile it takes in after the next deletion.
+#[derive(Clone, Default)]
+struct Hanging {
+    hangs: Arc<AtomicBool>,
+    deleted: Arc<Notify>,
+    group: Arc<AtomicBool>,
+    deletions: Arc<AtomicUsize>,
+}
+
+impl Hanging {
+    async fn serve(self) -> String {
+        let (pushed, removed) = (self.clone(), self);
+        let put = async move |_: Bytes| {
+            if pushed.hangs.load(SeqCst) {
+                // The answer reaches nobody, as a task of its own: its caller has gone away.
+                let late = pushed.clone();
+                tokio::spawn(async move {
+                    late.deleted.notified().await;
+                    late.group.store(true, SeqCst);
+                });
+                std::future::pending::<()>().await;
+            }
+            pushed.group.store(true, SeqCst);
+        };
+        let delete = async move || {
+            removed.group.store(false, SeqCst);
+            removed.deletions.fetch_add(1, SeqCst);
+            removed.deleted.notify_waiters();
+        };
+        let router =
+            axum::Router::new().route("/metrics/{*key}", axum::routing::put(put).delete(delete));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_a_hung_gateway_takes_in_after_the_deletion_is_deleted_too() {
+    let gateway = Hanging::default();
+    let address = gateway.clone().serve().await;
+    let pusher = start(
+        &address,
+        "one:1",
+        Duration::from_millis(100),
+        AtStop::Delete,
+    );
+    eventually(LONG, "a push succeeded", async || {
+        pusher.pushes("success") >= 1
+    })
+    .await;
+    gateway.hangs.store(true, SeqCst);
+    eventually(LONG, "a push had no answer", async || {
+        pusher.pushes("failure") >= 1
+    })
+    .await;
+    pusher.stop().await;
+    assert!(!gateway.group.load(SeqCst), "the group is gone");
+    assert_eq!(gateway.deletions.load(SeqCst), 2, "by the last look");
 }
 
 #[tokio::test]

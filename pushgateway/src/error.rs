@@ -59,6 +59,15 @@ impl Error {
         }
     }
 
+    /// Says whether the request may have reached the gateway, or may do so yet, although no answer came.
+    pub fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::Unreachable { source, .. } => !source.is_connect(),
+            _ => false,
+        }
+    }
+
     /// Says whether the same request may succeed later: no connection, no answer in time, or a server error.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -3,29 +3,34 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::clock::{Clock, Moment, nanos};
+use crate::clock::{Clock, nanos};
 use crate::config::PANES;
 
-/// When the panes of the window begin and end.
+/// The shortest time that a rate is over. Over less, the first call of a process would be thousands a second.
+const SHORTEST_SPAN_NANOS: u64 = 1_000_000_000;
+
+/// When the panes of the window begin and end, in nanoseconds of the steady clock.
 ///
 /// The window is the open pane and the closed ones behind it: with regular ticks between nine and ten tenths of its length. Edges are where
-/// ticks happened, not where they were due: a late tick makes a long pane, and a rate is still over the time that passed.
+/// ticks happened, not where they were due: a late tick makes a long pane, and a rate is still over the time that passed. A clock that
+/// goes back begins a new window.
 #[derive(Debug)]
 pub(crate) struct Panes {
     clock: Clock,
-    origin: Moment,
+    origin: u64,
     pane_nanos: u64,
     /// The number of the open pane.
     open: u64,
     /// The starts of all panes, the open one last; the first is the oldest edge.
-    starts: VecDeque<Moment>,
-    /// Nanoseconds after the origin at which the next edge is due.
+    starts: VecDeque<u64>,
+    /// When the next edge is due.
     due: u64,
 }
 
 impl Panes {
     pub(crate) fn new(clock: Clock, window: Duration) -> Self {
-        let origin = clock.now();
+        let origin = clock.steady_nanos();
+        clock.anchor();
         let pane_nanos = nanos(window / PANES);
         Self {
             clock,
@@ -33,29 +38,36 @@ impl Panes {
             pane_nanos,
             open: 0,
             starts: VecDeque::from([origin]),
-            due: pane_nanos,
+            due: origin + pane_nanos,
         }
     }
 
-    /// Tells how long it is until the next edge.
+    /// Tells how long it is until the next edge; at most a pane, whatever the clock does.
     pub(crate) fn until_due(&self) -> Duration {
-        Duration::from_nanos(self.due.saturating_sub(self.age()))
+        let left = self.due.saturating_sub(self.clock.steady_nanos());
+        Duration::from_nanos(left.min(self.pane_nanos))
     }
 
     /// Closes the open pane if its edge is due, and returns its number.
     pub(crate) fn turn(&mut self) -> Option<u64> {
-        let now = self.clock.now();
-        let age = self.clock.nanos_between(self.origin, now);
-        if age < self.due {
+        let now = self.clock.steady_nanos();
+        let went_back = self.starts.back().is_some_and(|start| now < *start);
+        if now < self.due && !went_back {
             return None;
         }
-        self.due = (age / self.pane_nanos + 1) * self.pane_nanos;
+        self.clock.anchor();
+        if went_back {
+            self.origin = now;
+            self.starts.clear();
+        }
+        let age = now - self.origin;
+        self.due = self.origin + (age / self.pane_nanos + 1) * self.pane_nanos;
         let closed = self.open;
         self.open += 1;
         self.starts.push_back(now);
         // Half a pane of slack: a tick a little early or late does not keep a pane for one turn more.
         let lifetime = self.pane_nanos * u64::from(PANES - 1) - self.pane_nanos / 2;
-        while self.starts.len() > 1 && self.clock.nanos_between(self.starts[1], now) >= lifetime {
+        while self.starts.len() > 1 && now - self.starts[1] >= lifetime {
             self.starts.pop_front();
         }
         Some(closed)
@@ -66,14 +78,10 @@ impl Panes {
         self.open + 1 - self.starts.len() as u64
     }
 
-    /// Returns the time that the window covers now, in seconds: since its oldest edge, or since the start.
+    /// Returns the time that the window covers now, in seconds: since its oldest edge, or since the start; a second at least.
     pub(crate) fn span_seconds(&self) -> f64 {
-        let nanos = self.clock.nanos_between(self.starts[0], self.clock.now());
-        nanos.max(1) as f64 / 1e9
-    }
-
-    fn age(&self) -> u64 {
-        self.clock.nanos_between(self.origin, self.clock.now())
+        let nanos = self.clock.steady_nanos().saturating_sub(self.starts[0]);
+        nanos.max(SHORTEST_SPAN_NANOS) as f64 / 1e9
     }
 }
 
@@ -84,11 +92,52 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_young_window_is_as_long_as_its_age() {
+    fn a_young_window_is_as_long_as_its_age_and_a_second_at_least() {
         let (clock, hand) = Clock::manual();
-        let panes = Panes::new(clock, 10 * SECOND);
-        hand.advance(SECOND / 4);
-        assert_eq!(panes.span_seconds(), 0.25);
+        let panes = Panes::new(clock, 100 * SECOND);
+        for (age, span) in [(0, 1.0), (250, 1.0), (1000, 1.0), (1250, 1.25)] {
+            hand.advance(Duration::from_millis(age) - Duration::from_secs_f64(panes_age(&panes)));
+            assert_eq!(panes.span_seconds(), span, "after {age} ms");
+        }
+    }
+
+    fn panes_age(panes: &Panes) -> f64 {
+        (panes.clock.steady_nanos() - panes.origin) as f64 / 1e9
+    }
+
+    #[test]
+    fn the_window_does_not_see_jumps_of_the_fast_clock() {
+        let (clock, hand) = Clock::manual();
+        let mut panes = Panes::new(clock, 10 * SECOND);
+        for turn in 1..40 {
+            hand.advance(SECOND);
+            if turn % 3 == 0 {
+                hand.set_fast_back(1_000 * SECOND);
+            } else {
+                hand.set_fast_forward(400 * SECOND);
+            }
+            assert_eq!(panes.turn(), Some(turn - 1));
+            assert!(panes.span_seconds() <= 10.0, "{} s", panes.span_seconds());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_begins_a_new_window() {
+        let (clock, hand) = Clock::manual();
+        let mut panes = Panes::new(clock, 10 * SECOND);
+        for _ in 0..100 {
+            hand.advance(SECOND);
+            panes.turn();
+        }
+        hand.set_back(50 * SECOND);
+        assert!(panes.until_due() <= SECOND, "{:?}", panes.until_due());
+        assert_eq!(panes.turn(), Some(100), "the open pane is closed at once");
+        assert_eq!((panes.span_seconds(), panes.oldest()), (1.0, 101));
+        for turn in 101..140 {
+            hand.advance(SECOND);
+            assert_eq!(panes.turn(), Some(turn), "and panes turn as before");
+        }
+        assert_eq!(panes.span_seconds(), 9.0);
     }
 
     #[test]

@@ -43,8 +43,10 @@ FAULTS
 * `requests_total` counts calls that ended; it is the sum of succeeded and failed in every scrape. Calls that started and have not ended are in
   `requests_processing_total`, which is never negative. No counter ever steps back.
 * The sliding window is `--metrics-window` long (120 s by default) and moves in ten panes: it covers nine to ten tenths of its length, and a young process
-  its age. When calls stop, rates and aggregates fall to 0, and quantiles to NaN, within one window.
+  its age, a second at least. It moves by `CLOCK_MONOTONIC`, whatever the processor's counter does. When calls stop, rates and aggregates fall to 0, and quantiles to NaN, within one window.
 * Quantiles, and the window's minimum and maximum, are within 1 % of the exact values. All other times are exact but for rounding, and `last`, which has five digits.
+* Times are told apart up to 2 hours and 25 minutes: quantiles end there, longer calls are under no bound but `+Inf`, and larger bounds are refused. Sums and
+  maxima are exact beyond.
 * A bucket of the histogram holds every call that took at most `le`, and may hold calls that took up to 1.6 % more. `_count` is the sum of the buckets.
   While calls are ending it can be ahead of `requests_total` by those; otherwise they are equal.
 * Known methods stand there with zeros before their first call. `rt_milliseconds_{last,min,max,avg}` have no sample until there is a value.

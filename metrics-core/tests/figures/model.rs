@@ -131,7 +131,7 @@ impl Model {
             .iter()
             .filter(|at| self.within(**at, oldest))
             .count();
-        let span = (self.now - oldest).as_secs_f64().max(1e-9);
+        let span = (self.now - oldest).as_secs_f64().max(1.0);
         close(figures.qps, started as f64 / span, 1e-9);
         assert!(
             span <= WINDOW.as_secs_f64() + self.longest_pane().as_secs_f64(),

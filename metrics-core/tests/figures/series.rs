@@ -226,8 +226,8 @@ fn when_calls_stop_the_window_runs_empty() {
         assert_eq!(busy.value("dubbo_provider_requests_total_aggregate"), 100.0);
         assert_eq!(
             busy.value("dubbo_provider_qps_total"),
-            200.0,
-            "over the half second that the process is old"
+            100.0,
+            "over a second, though the process is only half as old"
         );
         // Half the window later all is still there; a whole window after the last call nothing is.
         for _ in 0..5 {
@@ -335,4 +335,115 @@ fn the_labels_say_who_measures() {
     for line in expected {
         assert!(text.lines().any(|l| l == line), "{line} is missing");
     }
+}
+
+/// A machine that wakes up, or a virtual one that moved: the counter of the processor starts anew or runs ahead.
+#[test]
+fn jumps_of_the_fast_clock_show_in_no_figure() {
+    let window = Duration::from_secs(10);
+    for jump in [Hand::set_fast_back, Hand::set_fast_forward] {
+        let (metrics, hand) = manual(window);
+        let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
+        // Ten calls a second, for a window and a half.
+        let work = || {
+            for _ in 0..150 {
+                let call = method.start();
+                hand.advance(Duration::from_millis(100));
+                call.end(Outcome::SUCCESS);
+                metrics.figures(Side::Provider);
+            }
+        };
+        work();
+        let before = metrics.figures(Side::Provider).remove(0);
+        let call = method.start();
+        hand.advance(Duration::from_millis(50));
+        jump(&hand, Duration::from_secs(100_000));
+        hand.advance(Duration::from_millis(50));
+        call.end(Outcome::SUCCESS);
+        for _ in 0..3 {
+            let scrape = Scrape::of(&metrics);
+            let value = |name: &str| scrape.value(&format!("dubbo_provider_{name}"));
+            assert!(
+                (8.0..=12.0).contains(&value("qps_total")),
+                "{} calls a second",
+                value("qps_total")
+            );
+            for name in ["last", "p99", "max"] {
+                let millis = value(&format!("rt_milliseconds_{name}"));
+                assert!((50.0..=1200.0).contains(&millis), "{name} is {millis} ms");
+            }
+            let mean = value("rt_milliseconds_avg");
+            assert!((99.0..=108.0).contains(&mean), "{mean} ms on average");
+            work();
+        }
+        let [before, after] = [before, metrics.figures(Side::Provider).remove(0)]
+            .map(|figures| figures.window_outcomes.total());
+        assert!(
+            before.abs_diff(after) <= 10,
+            "panes turn as before: {before}, {after}"
+        );
+    }
+}
+
+#[test]
+fn a_call_of_two_hours_is_measured_as_such() {
+    let buckets = vec![1.0, 1200.0, 7200.0];
+    let (clock, hand) = Clock::manual();
+    let metrics = Metrics::new(Config {
+        clock,
+        buckets,
+        ..Config::default()
+    })
+    .expect("legal");
+    let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
+    let call = method.start();
+    for _ in 0..120 {
+        hand.advance(Duration::from_secs(59));
+        metrics.figures(Side::Provider);
+    }
+    call.end(Outcome::SUCCESS);
+    let scrape = Scrape::of(&metrics);
+    let buckets: Vec<_> = scrape
+        .all("dubbo_provider_request_duration_seconds_bucket")
+        .collect();
+    assert_eq!(buckets, [0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(
+        scrape.value("dubbo_provider_request_duration_seconds_sum"),
+        7080.0
+    );
+    let p99 = scrape.value("dubbo_provider_rt_milliseconds_p99");
+    assert!((7_009_000.0..=7_151_000.0).contains(&p99), "{p99} ms");
+}
+
+#[test]
+fn one_call_right_after_the_start_is_no_thousand_a_second() {
+    let (metrics, hand) = manual(Duration::from_secs(120));
+    call(&metrics, &MethodKey::new("x", "m"), 1);
+    hand.advance(Duration::from_millis(1));
+    assert_eq!(Scrape::of(&metrics).value("dubbo_provider_qps_total"), 1.0);
+}
+
+/// The ticker's own work is off the threads of its runtime, which serve calls: here the only one is never held up.
+#[tokio::test]
+async fn endpoint_and_pusher_move_the_window_without_a_ticker_of_the_owner() {
+    let metrics = Metrics::new(Config {
+        window: Duration::from_millis(100),
+        ..Config::default()
+    })
+    .expect("legal");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let serving =
+        tokio::spawn(metrics_core::Endpoint::new(&metrics).serve(listener, std::future::pending()));
+    call(&metrics, &MethodKey::new("x", "m"), 10);
+    // Only a window that was moved without a reading holds nothing now: a late reading would still show all.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let seen = metrics
+        .figures(Side::Provider)
+        .remove(0)
+        .window_outcomes
+        .total();
+    assert_eq!(seen, 0, "the window moved by itself");
+    serving.abort();
 }
