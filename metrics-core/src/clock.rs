@@ -30,6 +30,10 @@ enum Source {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::disallowed_types,
+    reason = "a process is measured in real time"
+)]
 enum Steady {
     Os(std::time::Instant),
     Tokio(tokio::time::Instant),
