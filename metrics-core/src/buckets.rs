@@ -2,6 +2,8 @@
 
 use histogram::Config;
 
+use crate::native;
+
 /// Exact up to 128 ns, then 64 buckets for each power of two: a bucket's midpoint is at most 0.8 % from anything in it. The
 /// range ends at 2^43 ns, about 2 hours and 26 minutes; longer calls are counted in the last bucket.
 pub(crate) const CONFIG: Config = match Config::new(6, RANGE_BITS) {
@@ -25,6 +27,7 @@ pub(crate) struct Geometry {
     bounds: Box<[f64]>,
     midpoints: Box<[f64]>,
     exported: Box<[u16]>,
+    native: Box<[i16]>,
 }
 
 impl Geometry {
@@ -39,13 +42,15 @@ impl Geometry {
             let lower = *range.start() as f64;
             bounds_seconds.partition_point(|bound| (bound * 1e9).round() < lower) as u16
         });
+        let midpoints: Box<[f64]> = ranges
+            .iter()
+            .map(|range| (*range.start() as f64 + *range.end() as f64) / 2.0)
+            .collect();
         Self {
             bounds: bounds_seconds.into(),
             exported: exported.collect(),
-            midpoints: ranges
-                .iter()
-                .map(|range| (*range.start() as f64 + *range.end() as f64) / 2.0)
-                .collect(),
+            native: midpoints.iter().copied().map(native::place).collect(),
+            midpoints,
         }
     }
 
@@ -64,6 +69,11 @@ impl Geometry {
         for (count, place) in fine.iter().zip(&self.exported) {
             exported[usize::from(*place)] += u64::from(*count);
         }
+    }
+
+    /// Returns the index of each fine bucket in the finest native schema.
+    pub(crate) fn native_places(&self) -> &[i16] {
+        &self.native
     }
 
     /// Returns the nanoseconds that stand for a fine bucket.

@@ -4,7 +4,7 @@ mod anchors;
 mod fast;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anchors::Anchors;
 
@@ -217,6 +217,14 @@ impl Moment {
 /// Returns a duration in nanoseconds, clamped to 584 years.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Returns the time of day in unix seconds.
+pub(crate) fn unix_seconds() -> f64 {
+    // A clock before 1970 is a clock that was never set.
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
 }
 
 #[cfg(test)]

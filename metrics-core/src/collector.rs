@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use prometheus::TextEncoder;
 
-use crate::exposition::{Text, labels, write_number};
+use crate::config::Families;
+use crate::exposition::{Distribution, Format, Text, bound_label, labels};
 use crate::families::{APPLICATION_INFO, CALLS, CallRow, CallSource, FOLDED};
 use crate::key::Side;
 use crate::metrics::Metrics;
@@ -19,10 +20,26 @@ type Readings = [(Arc<Series>, Reading)];
 
 /// Reads everything and writes it as text.
 pub(crate) fn text(metrics: &Metrics) -> String {
+    gather(metrics, Format::Text, metrics.config().families).into_string()
+}
+
+/// Reads everything and writes it in a format.
+pub(crate) fn written(metrics: &Metrics, format: Format, families: Families) -> Vec<u8> {
+    gather(metrics, format, families).finish()
+}
+
+fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
     let readings = metrics.readings();
     let application = metrics.application_labels();
-    let mut text = Text::with_capacity((readings.len() + 1) * BYTES_PER_SERIES);
-    write_calls(&mut text, &readings, metrics.geometry().bounds_seconds());
+    let mut text = Text::new(format, (readings.len() + 1) * BYTES_PER_SERIES);
+    write_calls(
+        &mut text,
+        &readings,
+        metrics.geometry().bounds_seconds(),
+        families,
+    );
+    // A lean scrape leaves out when each counter began, which older servers store as a series of its own.
+    text.created_seconds = (families == Families::All).then(|| metrics.created_seconds());
     metrics.registry().write(&mut text, &application);
     APPLICATION_INFO.begin(&mut text);
     text.count(APPLICATION_INFO.name, &application, "", 1);
@@ -37,47 +54,63 @@ pub(crate) fn text(metrics: &Metrics) -> String {
     metrics.pushes().write(&mut text, &application);
     #[cfg(target_os = "linux")]
     crate::process::write(&mut text);
-    // A collector that breaks the rules of its own registry loses its families, and nothing else.
-    match TextEncoder::new().encode_to_string(&metrics.collectors().gather()) {
-        Ok(families) => text.append(&families),
-        Err(error) => tracing::warn!(%error, "the families of the added collectors are left out"),
+    let added = metrics.collectors().gather();
+    if format == Format::Text {
+        // A collector that breaks the rules of its own registry loses its families, and nothing else.
+        match TextEncoder::new().encode_to_string(&added) {
+            Ok(families) => text.append(&families),
+            Err(error) => {
+                tracing::warn!(%error, "the families of the added collectors are left out");
+            }
+        }
+    } else {
+        added.iter().for_each(|family| text.foreign(family));
     }
-    text.into_string()
+    text
 }
 
 /// The labels that every series of calls shares, rendered once for a scrape.
 struct Rendered {
     /// `le` of each exported bucket, the infinite one last.
-    bounds: Vec<String>,
+    bounds: Vec<(String, f64)>,
     errors: Vec<(Outcome, String)>,
+    families: Families,
 }
 
 impl Rendered {
-    fn new(bounds_seconds: &[f64]) -> Self {
+    fn new(format: Format, bounds_seconds: &[f64], families: Families) -> Self {
         let bounds = bounds_seconds.iter().copied().chain([f64::INFINITY]);
         let errors = Outcome::all().skip(1);
         Self {
-            bounds: bounds.map(bound_label).collect(),
+            bounds: bounds
+                .map(|bound| (bound_label(format, bound), bound))
+                .collect(),
             errors: errors
                 .map(|outcome| (outcome, error_labels(outcome)))
                 .collect(),
+            families,
         }
     }
 }
 
-fn write_calls(text: &mut Text, readings: &Readings, bounds_seconds: &[f64]) {
-    let rendered = Rendered::new(bounds_seconds);
+fn write_calls(text: &mut Text, readings: &Readings, bounds_seconds: &[f64], families: Families) {
+    let rendered = Rendered::new(text.format(), bounds_seconds, families);
     for side in [Side::Provider, Side::Consumer] {
         let readings = readings.iter().filter(|(series, _)| series.side == side);
         if readings.clone().next().is_none() {
             continue;
         }
-        for row in CALLS {
+        let rows = CALLS
+            .iter()
+            .filter(|row| families == Families::All || row.is_lean());
+        for row in rows {
             let Some(family) = row.family(side) else {
                 continue;
             };
             text.family(&family.name, family.kind, &family.help);
             for (series, reading) in readings.clone() {
+                text.created_seconds =
+                    (families == Families::All).then_some(series.created_seconds);
                 write_samples(text, row, &family.name, &series.labels, reading, &rendered);
             }
         }
@@ -100,25 +133,21 @@ fn write_samples(
                 text.gauge(name, labels, "", value);
             }
         }
-        CallSource::Durations => {
-            let bucket = format!("{name}_bucket");
-            let mut below = 0;
-            for (count, bound) in reading.exported.iter().zip(&rendered.bounds) {
-                below += count;
-                text.count(&bucket, labels, bound, below);
-            }
-            text.gauge(
-                &format!("{name}_sum"),
-                labels,
-                "",
-                reading.totals.sum as f64 / 1e9,
-            );
-            text.count(&format!("{name}_count"), labels, "", below);
-        }
+        CallSource::Durations => text.histogram(
+            name,
+            labels,
+            &Distribution {
+                bounds: &rendered.bounds,
+                counts: &reading.exported,
+                sum: reading.totals.sum as f64 / 1e9,
+                native: Some(&reading.native),
+            },
+        ),
         CallSource::Errors => {
+            let zeros = rendered.families == Families::All;
             for (outcome, extra) in &rendered.errors {
                 let count = reading.codes[outcome.index()];
-                if count > 0 || from_the_start(*outcome) {
+                if count > 0 || (zeros && from_the_start(*outcome)) {
                     text.count(name, labels, extra, count);
                 }
             }
@@ -156,8 +185,5 @@ fn error_labels(outcome: Outcome) -> String {
     ])
 }
 
-fn bound_label(bound: f64) -> String {
-    let mut value = String::new();
-    write_number(&mut value, bound);
-    labels([("le", value.as_str())])
-}
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! * `GET /prometheus`: every family, compressed when the client takes gzip
 //! * `GET /`: a page to watch, unless it is turned off
 
+mod accept;
 mod page;
 
 use std::io::{self, Write};
@@ -10,7 +11,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::Compression;
@@ -18,8 +19,9 @@ use flate2::write::GzEncoder;
 use guarded_http::{Guard, Server};
 use tokio::net::TcpListener;
 
-use crate::exposition::CONTENT_TYPE;
+use crate::config::Families;
 use crate::metrics::Metrics;
+use accept::Accepted;
 use page::Page;
 
 /// The path of the text.
@@ -102,27 +104,48 @@ pub(crate) async fn ticking(ticker: impl Future<Output = ()>) {
     std::future::pending().await
 }
 
-async fn text(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+/// What stands after the question mark of a scrape.
+#[derive(Debug, Default)]
+struct Asked {
+    families: Option<Families>,
+}
+
+impl Asked {
+    /// Reads `families=all` or `families=lean`; anything else asks for nothing.
+    fn parse(query: Option<&str>) -> Self {
+        let mut pairs = query.unwrap_or("").split('&');
+        let families = pairs.find_map(|pair| match pair {
+            "families=all" => Some(Families::All),
+            "families=lean" => Some(Families::Lean),
+            _ => None,
+        });
+        Self { families }
+    }
+}
+
+async fn text(State(metrics): State<Metrics>, uri: Uri, headers: HeaderMap) -> Response {
     let compress = takes_gzip(&headers);
+    let Accepted {
+        format,
+        content_type,
+    } = accept::accepted(&headers);
+    let asked = Asked::parse(uri.query());
+    let families = asked.families.unwrap_or(metrics.config().families);
     // Thousands of series take milliseconds: not on a thread that may serve calls.
     let made = tokio::task::spawn_blocking(move || -> io::Result<Vec<u8>> {
-        let text = metrics.text();
-        if compress {
-            gzip(text.as_bytes())
-        } else {
-            Ok(text.into_bytes())
-        }
+        let body = metrics.written(format, families);
+        if compress { gzip(&body) } else { Ok(body) }
     });
+    let kind = [
+        (header::CONTENT_TYPE, content_type),
+        // One address has several answers.
+        (header::VARY, "accept, accept-encoding".to_owned()),
+    ];
     match made.await {
-        Ok(Ok(body)) if compress => (
-            [
-                (header::CONTENT_TYPE, CONTENT_TYPE),
-                (header::CONTENT_ENCODING, "gzip"),
-            ],
-            body,
-        )
-            .into_response(),
-        Ok(Ok(body)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response(),
+        Ok(Ok(body)) if compress => {
+            (kind, [(header::CONTENT_ENCODING, "gzip")], body).into_response()
+        }
+        Ok(Ok(body)) => (kind, body).into_response(),
         Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

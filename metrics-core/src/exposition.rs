@@ -1,38 +1,131 @@
-//! The text format of Prometheus, version 0.0.4.
+//! The formats that Prometheus reads: its text format (0.0.4 and 1.0.0), OpenMetrics 1.0, and protobuf.
 //!
-//! <https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md>
+//! <https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md>,
+//! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
+
+mod foreign;
+pub(crate) mod protobuf;
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use prost::Message;
+
 use crate::families::Type;
+use crate::native::Native;
+use protobuf::{Bucket, Histogram, Metric, MetricFamily, Value, pairs};
 
-/// The content type of the text.
-pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// A format that figures are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Prometheus's text format.
+    #[default]
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// Families of protobuf messages, each after its length: the one with native histograms.
+    Protobuf,
+}
 
-/// Text that families and their samples are written to, in order.
+/// What families and their samples are written to, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Text(String);
+pub(crate) struct Text {
+    format: Format,
+    text: String,
+    bytes: Vec<u8>,
+    kind: Option<Type>,
+    /// The family that is being written as a message.
+    family: Option<MetricFamily>,
+    /// When what is being written began to count, in unix seconds, where OpenMetrics is to say it.
+    pub(crate) created_seconds: Option<f64>,
+}
 
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
+/// One histogram of one series.
+#[derive(Debug)]
+pub(crate) struct Distribution<'a> {
+    /// The rendered label `le` and the value of each bound, the infinite one last.
+    pub(crate) bounds: &'a [(String, f64)],
+    /// Calls per bucket, not cumulative.
+    pub(crate) counts: &'a [u64],
+    pub(crate) sum: f64,
+    pub(crate) native: Option<&'a Native>,
 }
 
 impl Text {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self(String::with_capacity(bytes))
+    /// Continues a text in the text format.
+    pub(crate) fn plain(text: String) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn new(format: Format, bytes: usize) -> Self {
+        let text = match format {
+            Format::Protobuf => String::new(),
+            Format::Text | Format::OpenMetrics => String::with_capacity(bytes),
+        };
+        Self {
+            format,
+            text,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     pub(crate) fn into_string(self) -> String {
-        self.0
+        self.text
+    }
+
+    /// Ends what is written, and returns it.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        match self.format {
+            Format::Text => self.text.into_bytes(),
+            Format::OpenMetrics => {
+                self.text.push_str("# EOF\n");
+                self.text.into_bytes()
+            }
+            Format::Protobuf => {
+                self.flush();
+                self.bytes
+            }
+        }
+    }
+
+    /// Writes the family that is open as a message.
+    fn flush(&mut self) {
+        if let Some(family) = self.family.take()
+            && !family.metric.is_empty()
+        {
+            family
+                .encode_length_delimited(&mut self.bytes)
+                .expect("a Vec takes everything");
+        }
     }
 
     /// Begins a family.
     pub(crate) fn family(&mut self, name: &str, kind: Type, help: &str) {
-        let help = escape(help, false);
-        self.0.extend([
+        self.kind = Some(kind);
+        match self.format {
+            Format::Text => self.head_lines(name, kind.name(), help, false),
+            Format::OpenMetrics => match (kind, name.strip_suffix("_total")) {
+                (Type::Counter, Some(base)) => self.head_lines(base, kind.name(), help, true),
+                (Type::Counter, None) => self.head_lines(name, "unknown", help, true),
+                _ => self.head_lines(name, kind.name(), help, true),
+            },
+            Format::Protobuf => {
+                self.flush();
+                self.family = Some(MetricFamily::new(name, kind, help));
+            }
+        }
+    }
+
+    fn head_lines(&mut self, name: &str, kind: &str, help: &str, open: bool) {
+        let help = escape(help, open);
+        self.text.extend([
             "# HELP ",
             name,
             " ",
@@ -40,28 +133,132 @@ impl Text {
             "\n# TYPE ",
             name,
             " ",
-            kind.name(),
+            kind,
             "\n",
         ]);
+        let units = ["seconds", "bytes", "milliseconds"];
+        let unit = units.iter().find(|unit| {
+            name.strip_suffix(**unit)
+                .is_some_and(|rest| rest.ends_with('_'))
+        });
+        if let (true, Some(unit)) = (open, unit) {
+            self.text.extend(["# UNIT ", name, " ", unit, "\n"]);
+        }
     }
 
     /// Writes a whole number. `labels` come as [`labels`] renders them, `extra` is one more label already rendered, or empty.
     pub(crate) fn count(&mut self, name: &str, labels: &str, extra: &str, value: u64) {
+        if self.format == Format::Protobuf {
+            return self.message(labels, extra, value as f64);
+        }
         self.head(name, labels, extra);
         // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "{value}");
+        let _ = writeln!(self.text, "{value}");
+        if self.kind == Some(Type::Counter) {
+            self.created(name.strip_suffix("_total"), labels, extra);
+        }
     }
 
     /// Writes a number.
     pub(crate) fn gauge(&mut self, name: &str, labels: &str, extra: &str, value: f64) {
+        if self.format == Format::Protobuf {
+            return self.message(labels, extra, value);
+        }
         self.head(name, labels, extra);
-        write_number(&mut self.0, value);
-        self.0.push('\n');
+        write_number(&mut self.text, value);
+        self.text.push('\n');
+        if self.kind == Some(Type::Counter) {
+            self.created(name.strip_suffix("_total"), labels, extra);
+        }
+    }
+
+    /// Writes a histogram.
+    pub(crate) fn histogram(&mut self, name: &str, labels: &str, histogram: &Distribution<'_>) {
+        let total: u64 = histogram.counts.iter().sum();
+        if self.format == Format::Protobuf {
+            return self.message_of_histogram(labels, histogram, total);
+        }
+        let bucket = format!("{name}_bucket");
+        let mut below = 0;
+        for (count, (bound, _)) in histogram.counts.iter().zip(histogram.bounds) {
+            below += count;
+            self.head(&bucket, labels, bound);
+            let _ = writeln!(self.text, "{below}");
+        }
+        self.head(&format!("{name}_sum"), labels, "");
+        write_number(&mut self.text, histogram.sum);
+        self.text.push('\n');
+        self.head(&format!("{name}_count"), labels, "");
+        let _ = writeln!(self.text, "{total}");
+        self.created(Some(name), labels, "");
+    }
+
+    /// Writes when a sample began to count, in OpenMetrics.
+    fn created(&mut self, name: Option<&str>, labels: &str, extra: &str) {
+        if let (Format::OpenMetrics, Some(name), Some(seconds)) =
+            (self.format, name, self.created_seconds)
+        {
+            self.head(&format!("{name}_created"), labels, extra);
+            write_number(&mut self.text, seconds);
+            self.text.push('\n');
+        }
     }
 
     /// Appends text that is already in the format.
     pub(crate) fn append(&mut self, text: &str) {
-        self.0.push_str(text);
+        self.text.push_str(text);
+    }
+
+    fn message(&mut self, labels: &str, extra: &str, value: f64) {
+        let value = Some(Value { value: Some(value) });
+        let metric = match self.kind {
+            Some(Type::Counter) => Metric {
+                counter: value,
+                ..Metric::default()
+            },
+            _ => Metric {
+                gauge: value,
+                ..Metric::default()
+            },
+        };
+        self.push(labels, extra, metric);
+    }
+
+    fn message_of_histogram(&mut self, labels: &str, histogram: &Distribution<'_>, total: u64) {
+        let mut below = 0;
+        let buckets = histogram.counts.iter().zip(histogram.bounds);
+        // The infinite bucket is what the count says.
+        let bucket = buckets.filter(|(_, (_, bound))| bound.is_finite());
+        let bucket = bucket.map(|(count, (_, upper_bound))| {
+            below += count;
+            Bucket {
+                cumulative_count: below,
+                upper_bound: *upper_bound,
+            }
+        });
+        let mut message = Histogram {
+            sample_count: total,
+            sample_sum: histogram.sum,
+            bucket: bucket.collect(),
+            ..Histogram::default()
+        };
+        if let Some(native) = histogram.native {
+            message = message.native(native);
+            message.sample_count = native.count();
+        }
+        let metric = Metric {
+            histogram: Some(message),
+            ..Metric::default()
+        };
+        self.push(labels, "", metric);
+    }
+
+    fn push(&mut self, labels: &str, extra: &str, mut metric: Metric) {
+        metric.label = pairs(labels);
+        metric.label.append(&mut pairs(extra));
+        if let Some(family) = &mut self.family {
+            family.metric.push(metric);
+        }
     }
 
     fn head(&mut self, name: &str, labels: &str, extra: &str) {
@@ -71,9 +268,9 @@ impl Text {
             ","
         };
         if labels.is_empty() && extra.is_empty() {
-            self.0.extend([name, " "]);
+            self.text.extend([name, " "]);
         } else {
-            self.0.extend([name, "{", labels, comma, extra, "} "]);
+            self.text.extend([name, "{", labels, comma, extra, "} "]);
         }
     }
 }
@@ -86,6 +283,16 @@ pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
         text.extend([comma, name, "=\"", &escape(value, true), "\""]);
     }
     text
+}
+
+/// Renders the label of an upper bound: OpenMetrics wants a number with a point.
+pub(crate) fn bound_label(format: Format, bound: f64) -> String {
+    let mut value = String::new();
+    write_number(&mut value, bound);
+    if format == Format::OpenMetrics && bound.is_finite() && !value.contains('.') {
+        value.push_str(".0");
+    }
+    labels([("le", value.as_str())])
 }
 
 /// Escapes backslash and line feed, and the quotation mark where the text stands between two of them.

@@ -66,6 +66,7 @@ mod key;
 mod layer;
 mod methods;
 mod metrics;
+mod native;
 mod outcome;
 mod probe;
 #[cfg(target_os = "linux")]
@@ -82,8 +83,8 @@ pub use buckets::MAX_BOUND_SECONDS;
 pub use call::{Attempts, Call, Method};
 pub use clock::{Clock, Hand};
 pub use config::{
-    Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW, PANES,
-    WINDOW_RANGE,
+    Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW,
+    Families, PANES, WINDOW_RANGE,
 };
 pub use endpoint::{Endpoint, METRICS_PATH};
 pub use families::{Family, Type, families};

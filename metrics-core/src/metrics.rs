@@ -10,8 +10,10 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::buckets::Geometry;
 use crate::call::Method;
+use crate::clock::unix_seconds;
 use crate::collector;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Families};
+use crate::exposition::Format;
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
 use crate::key::{MethodKey, Side};
 use crate::pusher::Pushes;
@@ -41,6 +43,7 @@ struct Inner {
     pools: Pools,
     pushes: Pushes,
     collectors: prometheus::Registry,
+    created_seconds: f64,
 }
 
 impl Metrics {
@@ -61,6 +64,7 @@ impl Metrics {
             pools: Pools::default(),
             pushes: Pushes::default(),
             collectors,
+            created_seconds: unix_seconds(),
             config,
         })))
     }
@@ -121,6 +125,16 @@ impl Metrics {
         collector::text(self)
     }
 
+    /// Returns everything measured in a format.
+    pub(crate) fn written(&self, format: Format, families: Families) -> Vec<u8> {
+        collector::written(self, format, families)
+    }
+
+    /// Returns when measuring began, in unix seconds.
+    pub(crate) fn created_seconds(&self) -> f64 {
+        self.0.created_seconds
+    }
+
     /// Returns the figures of every method on one side, in the order in which the methods became known, from one reading.
     pub fn figures(&self, side: Side) -> Vec<Figures> {
         let readings = self.readings();
@@ -176,7 +190,7 @@ impl Metrics {
             return Method(series);
         }
         let make = |key: MethodKey, shared| {
-            let labels = crate::exposition::labels(METHOD_LABELS.iter().map(|name| {
+            let labels = METHOD_LABELS.iter().map(|name| {
                 let value = match *name {
                     "interface" => &key.interface,
                     "method" => &key.method,
@@ -185,7 +199,15 @@ impl Metrics {
                     name => self.application_value(name),
                 };
                 (*name, value)
-            }));
+            });
+            let lean = inner.config.families == Families::Lean;
+            // What all series of a process share stands on `dubbo_application_info_total`.
+            let kept = labels.filter(|(name, value)| {
+                !lean
+                    || !(value.is_empty()
+                        || ["application_version", "hostname", "ip"].contains(name))
+            });
+            let labels = crate::exposition::labels(kept);
             Arc::new(Series::new(
                 side,
                 key.clone(),

@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use parking_lot::Mutex;
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::Instant;
 
+use crate::clock::unix_seconds;
 use crate::endpoint::ticking;
 use crate::exposition::{Text, labels};
 use crate::families::{PUSH_FINAL, PUSH_LAST_SUCCESS, PUSH_REQUESTS, PUSHED_AT};
@@ -176,7 +177,7 @@ fn with_causes(mut error: &dyn Error) -> String {
 
 /// Returns the text with the moment at which it is made, and with the mark of figures that are to stay.
 fn payload(metrics: &Metrics, last: Option<AtStop>) -> String {
-    let mut text = Text::from(metrics.text());
+    let mut text = Text::plain(metrics.text());
     PUSHED_AT.begin(&mut text);
     text.gauge(PUSHED_AT.name, "", "", unix_seconds());
     if last == Some(AtStop::Keep) {
@@ -184,13 +185,6 @@ fn payload(metrics: &Metrics, last: Option<AtStop>) -> String {
         text.count(PUSH_FINAL.name, "", "", 1);
     }
     text.into_string()
-}
-
-fn unix_seconds() -> f64 {
-    // A clock before 1970 is a clock that was never set.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |time| time.as_secs_f64())
 }
 
 /// How pushing goes; exported once there is a pusher.

@@ -1,6 +1,7 @@
 //! The figures of one series at one moment.
 
 use crate::buckets::Geometry;
+use crate::native::Native;
 use crate::outcome::CODES;
 use crate::window::Totals;
 
@@ -15,6 +16,7 @@ pub(crate) struct Reading {
     pub(crate) codes: [u64; CODES],
     /// Calls per exported bucket, not cumulative, the infinite one last.
     pub(crate) exported: Vec<u64>,
+    pub(crate) native: Native,
     pub(crate) last_nanos: Option<f64>,
     pub(crate) extremes_nanos: Option<(u64, u64)>,
     pub(crate) received: u64,

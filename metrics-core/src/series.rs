@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 
 use crate::buckets::Geometry;
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_seconds};
 use crate::counters;
 use crate::key::{MethodKey, Side};
 use crate::outcome::{CODES, Outcome, Outcomes};
@@ -24,6 +24,8 @@ pub(crate) struct Series {
     pub(crate) shared: bool,
     /// The labels as they stand in the text, without braces.
     pub(crate) labels: Box<str>,
+    /// When it was made, in unix seconds.
+    pub(crate) created_seconds: f64,
     clock: Clock,
     /// Shards are never freed: a call that counted its users would write to memory four times more, of some ten times in all.
     shards: Box<[OnceLock<&'static Shard>]>,
@@ -47,6 +49,7 @@ impl Series {
             key,
             shared,
             labels,
+            created_seconds: unix_seconds(),
             clock,
             shards,
             window: Mutex::default(),
@@ -99,6 +102,7 @@ impl Series {
         let (now, codes) = self.totals(&window);
         let mut exported = window.exported().to_vec();
         exported.resize(geometry.exported_len(), 0);
+        let mut native = window.native();
         scratch.total.fill(0);
         if window.moved(&now) || !window.idle() {
             for shard in self.shards() {
@@ -110,6 +114,7 @@ impl Series {
             }
             window.saw(&scratch.total);
             geometry.fold(&scratch.total, &mut exported);
+            native.add(&scratch.total, geometry.native_places());
             window.add_panes(scratch);
         }
         let extremes = self.shards().filter_map(|shard| shard.extremes());
@@ -128,6 +133,7 @@ impl Series {
             totals: now,
             codes,
             exported,
+            native,
             last_nanos: self
                 .shards()
                 .filter_map(|shard| shard.last(at))

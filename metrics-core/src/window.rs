@@ -11,6 +11,7 @@ use histogram::Histogram32;
 
 use crate::buckets::{CONFIG, Geometry};
 use crate::counters::Edge;
+use crate::native::Native;
 use crate::outcome::Outcomes;
 use pane::Pane;
 pub(crate) use panes::Panes;
@@ -72,6 +73,8 @@ impl Scratch {
 pub(crate) struct Window {
     /// Counts of the exported buckets up to the last edge; empty before the first call.
     exported: Vec<u64>,
+    /// Counts of the native buckets up to the last edge; none before the first call.
+    native: Option<Box<Native>>,
     /// Nanoseconds drained up to the last edge.
     sum: u128,
     /// Totals at the oldest edge of the window.
@@ -89,6 +92,7 @@ impl Default for Window {
     fn default() -> Self {
         Self {
             exported: Vec::new(),
+            native: None,
             sum: 0,
             base: Totals::default(),
             edge: Edge::new(Moved::default()),
@@ -136,6 +140,8 @@ impl Window {
         now.sum = self.sum;
         self.exported.resize(geometry.exported_len(), 0);
         geometry.fold(drained, &mut self.exported);
+        let native = self.native.get_or_insert_default();
+        native.add(drained, geometry.native_places());
         self.fine.resize(drained.len(), 0);
         add(&mut self.fine, drained);
         self.panes
@@ -174,6 +180,11 @@ impl Window {
     /// Adds the panes' buckets to the scratch total.
     pub(crate) fn add_panes(&self, scratch: &mut Scratch) {
         add(&mut scratch.total, &self.fine);
+    }
+
+    /// Returns the native buckets up to the last edge.
+    pub(crate) fn native(&self) -> Native {
+        self.native.as_deref().cloned().unwrap_or_default()
     }
 
     /// Returns the exported counts up to the last edge; shorter than the exported buckets before the first call.

@@ -76,7 +76,7 @@ fn a_method_never_called_takes_at_most_one_kib() {
 }
 
 #[test]
-fn a_series_in_use_takes_at_most_128_kib_and_an_idle_one_24() {
+fn a_series_in_use_takes_at_most_128_kib_and_an_idle_one_27() {
     let (metrics, hand) = world();
     let methods = methods(&metrics, 0..SERIES);
     let pane = metrics.config().window / PANES;
@@ -99,7 +99,7 @@ fn a_series_in_use_takes_at_most_128_kib_and_an_idle_one_24() {
     );
     let freed = measure(|| (0..2 * PANES).for_each(|_| turn(&[]))).bytes_current / SERIES as i64;
     let idle = busy + freed;
-    assert!(idle <= 24 * KIB, "idle: {idle} bytes");
+    assert!(idle <= 27 * KIB, "idle: {idle} bytes");
 }
 
 #[test]

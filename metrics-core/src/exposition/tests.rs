@@ -74,3 +74,46 @@ fn a_family_has_help_type_and_samples() {
         calls{a=\"x\\\"y\"} 1\ncalls 2\ncalls{a=\"\",le=\"1\"} NaN\n";
     assert_eq!(text.into_string(), expected);
 }
+
+#[test]
+fn openmetrics_names_counters_without_their_ending_and_says_units_beginnings_and_the_end() {
+    let mut text = Text::new(Format::OpenMetrics, 0);
+    text.created_seconds = Some(1.5);
+    text.family("calls_total", Type::Counter, "All \"calls\"");
+    text.count("calls_total", &labels([("a", "x")]), "", 1);
+    text.family("age_seconds", Type::Gauge, "Age");
+    text.gauge("age_seconds", "", "", 2.0);
+    text.family("took_seconds", Type::Histogram, "Times");
+    let bounds = [1.0, f64::INFINITY].map(|bound| (bound_label(Format::OpenMetrics, bound), bound));
+    let distribution = Distribution {
+        bounds: &bounds,
+        counts: &[2, 1],
+        sum: 4.5,
+        native: None,
+    };
+    text.histogram("took_seconds", "", &distribution);
+    let expected = "# HELP calls All \\\"calls\\\"\n# TYPE calls counter\ncalls_total{a=\"x\"} 1\ncalls_created{a=\"x\"} 1.5\n\
+        # HELP age_seconds Age\n# TYPE age_seconds gauge\n# UNIT age_seconds seconds\nage_seconds 2\n\
+        # HELP took_seconds Times\n# TYPE took_seconds histogram\n# UNIT took_seconds seconds\n\
+        took_seconds_bucket{le=\"1.0\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\ntook_seconds_sum 4.5\ntook_seconds_count 3\n\
+        took_seconds_created 1.5\n# EOF\n";
+    assert_eq!(String::from_utf8(text.finish()).unwrap(), expected);
+}
+
+proptest! {
+    #[test]
+    fn labels_survive_the_way_into_messages(values in proptest::collection::vec(".*|[\\\\\"\n,={}a]{0,8}", 1..5)) {
+        let names = ["a", "b", "c", "d", "e"];
+        let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
+        let read: Vec<_> = protobuf::pairs(&labels(pairs.clone()))
+            .into_iter()
+            .map(|pair| (pair.name, pair.value))
+            .collect();
+        let expected: Vec<_> = pairs
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        prop_assert_eq!(read, expected);
+    }
+}

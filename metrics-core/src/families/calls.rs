@@ -30,7 +30,25 @@ pub(crate) struct CallRow {
     kind: Type,
 }
 
+/// The families that a lean scrape keeps: the rest can be derived from them in PromQL, or is a figure of the window.
+const LEAN: [&str; 9] = [
+    "requests_total",
+    "requests_succeed_total",
+    "requests_failed_total",
+    "requests_processing_total",
+    "request_duration_seconds",
+    "errors_total",
+    "messages_received_total",
+    "messages_sent_total",
+    "attempts_total",
+];
+
 impl CallRow {
+    /// Tells whether a lean scrape has the family.
+    pub(crate) fn is_lean(&self) -> bool {
+        LEAN.contains(&self.suffix)
+    }
+
     pub(crate) fn name(&self, side: Side) -> String {
         format!("dubbo_{}_{}", side.name(), self.suffix)
     }

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 /// Metrics in which every family has a sample.
-fn full() -> Metrics {
+pub(crate) fn full() -> Metrics {
     let application = Application {
         name: "shop".into(),
         ..Application::default()
@@ -46,7 +46,9 @@ fn full() -> Metrics {
     metrics
 }
 
-async fn serve(metrics: &Metrics) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+pub(crate) async fn serve(
+    metrics: &Metrics,
+) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
     let (stop, stopped) = oneshot::channel();
@@ -88,7 +90,7 @@ async fn the_endpoint_serves_the_text_and_a_page_and_stops() {
 }
 
 /// Sends a request, and returns the answer's head in small letters, and its body.
-async fn ask(address: &str, request: &str) -> (String, Vec<u8>) {
+pub(crate) async fn ask(address: &str, request: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     stream
         .write_all(request.as_bytes())

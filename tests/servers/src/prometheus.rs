@@ -19,6 +19,8 @@ pub struct Prometheus {
 
 #[derive(Debug)]
 struct Configured {
+    /// What `--enable-feature` names.
+    features: String,
     yaml: String,
     files: Vec<(String, String)>,
 }
@@ -52,7 +54,20 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
     pub async fn start_with_files(config_yaml: &str, files: &[(&str, &str)]) -> Self {
+        Self::start_with(config_yaml, files, "").await
+    }
+
+    /// Starts a server with this configuration and these features, such as `native-histograms,exemplar-storage`.
+    ///
+    /// # Panics
+    /// When it is not installed, refuses the configuration, or does not answer.
+    pub async fn start_with_features(config_yaml: &str, features: &str) -> Self {
+        Self::start_with(config_yaml, &[], features).await
+    }
+
+    async fn start_with(config_yaml: &str, files: &[(&str, &str)], features: &str) -> Self {
         let configured = Configured {
+            features: features.to_owned(),
             yaml: config_yaml.to_owned(),
             files: files
                 .iter()
@@ -205,6 +220,7 @@ impl Launch for Configured {
                 folder.join("data").display()
             ))
             .arg("--web.enable-lifecycle")
+            .arg(format!("--enable-feature={}", self.features))
             .current_dir(folder);
         command
     }

@@ -1,0 +1,187 @@
+//! The protobuf format of Prometheus, by the published numbers of its fields.
+//!
+//! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>
+
+use prost::Message;
+
+use crate::families::Type;
+use crate::native::Native;
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct MetricFamily {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(string, tag = "2")]
+    pub(crate) help: String,
+    #[prost(int32, tag = "3")]
+    pub(crate) kind: i32,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) metric: Vec<Metric>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Metric {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) label: Vec<LabelPair>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) gauge: Option<Value>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) counter: Option<Value>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) summary: Option<Summary>,
+    #[prost(message, optional, tag = "5")]
+    pub(crate) untyped: Option<Value>,
+    #[prost(message, optional, tag = "7")]
+    pub(crate) histogram: Option<Histogram>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct LabelPair {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(string, tag = "2")]
+    pub(crate) value: String,
+}
+
+/// The message of a counter, a gauge, or a value without a type: all three are alike in what is used here.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Value {
+    #[prost(double, optional, tag = "1")]
+    pub(crate) value: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Summary {
+    #[prost(uint64, tag = "1")]
+    pub(crate) sample_count: u64,
+    #[prost(double, tag = "2")]
+    pub(crate) sample_sum: f64,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) quantile: Vec<Quantile>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Quantile {
+    #[prost(double, tag = "1")]
+    pub(crate) quantile: f64,
+    #[prost(double, tag = "2")]
+    pub(crate) value: f64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Histogram {
+    #[prost(uint64, tag = "1")]
+    pub(crate) sample_count: u64,
+    #[prost(double, tag = "2")]
+    pub(crate) sample_sum: f64,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) bucket: Vec<Bucket>,
+    #[prost(sint32, tag = "5")]
+    pub(crate) schema: i32,
+    #[prost(double, tag = "6")]
+    pub(crate) zero_threshold: f64,
+    #[prost(uint64, tag = "7")]
+    pub(crate) zero_count: u64,
+    #[prost(message, repeated, tag = "12")]
+    pub(crate) positive_span: Vec<BucketSpan>,
+    #[prost(sint64, repeated, tag = "13")]
+    pub(crate) positive_delta: Vec<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Bucket {
+    #[prost(uint64, tag = "1")]
+    pub(crate) cumulative_count: u64,
+    #[prost(double, tag = "2")]
+    pub(crate) upper_bound: f64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct BucketSpan {
+    #[prost(sint32, tag = "1")]
+    pub(crate) offset: i32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) length: u32,
+}
+
+/// What is at most this is 0 for a native histogram: the value that Prometheus's own libraries use.
+const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
+
+/// So many empty buckets are written as such: a new span takes more room.
+const BRIDGED: i32 = 3;
+
+impl Histogram {
+    /// Adds the native buckets.
+    pub(crate) fn native(mut self, native: &Native) -> Self {
+        self.schema = native.schema().into();
+        self.zero_threshold = ZERO_THRESHOLD;
+        self.zero_count = native.zero();
+        let (mut next, mut before) = (0, 0);
+        for (place, count) in native.buckets() {
+            let (place, count) = (i32::from(place), count as i64);
+            let gap = place - next;
+            match self.positive_span.last_mut() {
+                Some(span) if gap <= BRIDGED => {
+                    span.length += gap as u32 + 1;
+                    for _ in 0..gap {
+                        self.positive_delta.push(-before);
+                        before = 0;
+                    }
+                }
+                _ => self.positive_span.push(BucketSpan {
+                    offset: gap,
+                    length: 1,
+                }),
+            }
+            self.positive_delta.push(count - before);
+            (next, before) = (place + 1, count);
+        }
+        self
+    }
+}
+
+impl MetricFamily {
+    /// Begins a family.
+    pub(crate) fn new(name: &str, kind: Type, help: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            kind: match kind {
+                Type::Counter => 0,
+                Type::Gauge => 1,
+                Type::Histogram => 4,
+            },
+            metric: Vec::new(),
+        }
+    }
+}
+
+/// Reads rendered labels back into pairs; an empty value is no label.
+pub(crate) fn pairs(labels: &str) -> Vec<LabelPair> {
+    let mut pairs = Vec::with_capacity(8);
+    let mut rest = labels;
+    while let Some((name, text)) = rest.split_once("=\"") {
+        let mut value = String::new();
+        let mut chars = text.char_indices();
+        let end = loop {
+            match chars.next() {
+                Some((_, '\\')) => match chars.next() {
+                    Some((_, 'n')) => value.push('\n'),
+                    Some((_, c)) => value.push(c),
+                    None => break text.len(),
+                },
+                Some((at, '"')) => break at + 1,
+                Some((_, c)) => value.push(c),
+                None => break text.len(),
+            }
+        };
+        if !value.is_empty() {
+            pairs.push(LabelPair {
+                name: name.to_owned(),
+                value,
+            });
+        }
+        rest = text[end..].trim_start_matches(',');
+    }
+    pairs
+}
