@@ -199,6 +199,13 @@ fn kubernetes_gets_the_same_rules_and_the_same_dashboard() {
     let rule = yaml("kubernetes/monitoring/dubboPrometheusRule.yaml");
     let mut groups = list(&yaml("prometheus_grafana/rules/recording.yml")["groups"]).to_vec();
     groups.extend_from_slice(list(&yaml("prometheus_grafana/rules/alerts.yml")["groups"]));
+    let names: std::collections::BTreeSet<_> =
+        groups.iter().map(|group| string(&group["name"])).collect();
+    assert_eq!(
+        names.len(),
+        groups.len(),
+        "the API server refuses two groups with one name: {names:?}"
+    );
     assert_eq!(rule["spec"]["groups"], Value::Array(groups));
 
     let map = yaml("kubernetes/monitoring/dubboDashboard.yaml");
