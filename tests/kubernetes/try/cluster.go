@@ -124,6 +124,8 @@ func (c *Cluster) nodes() {
 		_, err = c.client.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{})
 		fatal(err)
 	}
+	// A new node is tainted until the controller that is left out finds it ready.
+	c.kubectl("taint", "nodes", "--all", "node.kubernetes.io/not-ready-")
 	volumes := "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata:\n  name: local\n  annotations: {storageclass.kubernetes.io/is-default-class: 'true'}\nprovisioner: kubernetes.io/no-provisioner\n"
 	for n := 1; n <= 12; n++ {
 		volumes += fmt.Sprintf("---\napiVersion: v1\nkind: PersistentVolume\nmetadata: {name: volume-%d}\nspec:\n  storageClassName: local\n  accessModes: [ReadWriteOnce]\n  capacity: {storage: 1Gi}\n  hostPath: {path: %s}\n",
