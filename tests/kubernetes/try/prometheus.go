@@ -29,7 +29,7 @@ var networks = 0
 
 func (c *Cluster) prometheus(resource, account string) *Prometheus {
 	networks++
-	p := &Prometheus{cluster: c, resource: resource, folder: c.file("prometheus/" + resource), address: fmt.Sprintf("10.244.0.%d", 10+networks)}
+	p := &Prometheus{cluster: c, resource: resource, folder: c.file(fmt.Sprintf("prometheus/%d-%s", networks, resource)), address: fmt.Sprintf("10.244.0.%d", 10+networks)}
 	for _, folder := range []string{"etc/config_out", "etc/rules", "account", "data"} {
 		fatal(os.MkdirAll(filepath.Join(p.folder, folder), 0o755))
 	}
