@@ -50,6 +50,11 @@ pub struct Args {
     #[arg(long, env, value_name = "MODE", default_value = "all", value_parser = value::register_mode())]
     register_mode: RegisterMode,
 
+    /// The age at which a connection is told to go away, so that callers behind one address spread over all servers [default:
+    /// never]
+    #[arg(long, env, value_name = "DURATION", value_parser = value::positive_duration)]
+    max_connection_age: Option<Duration>,
+
     #[command(flatten)]
     process: ProcessArgs,
 }
@@ -71,6 +76,8 @@ pub struct Config {
     pub weight: u32,
     /// Which of Dubbo's two registrations are made.
     pub register_mode: RegisterMode,
+    /// The age at which a connection is told to go away; never without it.
+    pub max_connection_age: Option<Duration>,
     /// What every process of the sample needs.
     pub process: ProcessConfig,
 }
@@ -94,6 +101,7 @@ impl CommandLine for Args {
             stop_wait,
             weight,
             register_mode,
+            max_connection_age,
             process,
         } = self;
         let mut process = process.into_config()?;
@@ -106,6 +114,7 @@ impl CommandLine for Args {
             stop_wait,
             weight,
             register_mode,
+            max_connection_age,
             process,
         })
     }

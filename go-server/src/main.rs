@@ -22,6 +22,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         stop_wait,
         weight,
         register_mode,
+        max_connection_age,
         process,
     } = config;
     let listener = app::listen(address, "--listen or --port")?;
@@ -32,10 +33,14 @@ fn run(config: Config) -> anyhow::Result<()> {
     };
     app::run(process, Discovery::ZooKeeper, async |process: &Process| {
         let service = GreetServiceServer::new(greeter);
-        let mut serving = process
+        let mut provider = process
             .provider()
             .weight(weight)
-            .register_mode(register_mode)
+            .register_mode(register_mode);
+        if let Some(age) = max_connection_age {
+            provider = provider.max_connection_age(age);
+        }
+        let mut serving = provider
             .service(service, greet::FILE_DESCRIPTOR_SET)?
             .serve(TcpListener::from_std(listener)?, process.workers())
             .await?;

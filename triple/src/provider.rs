@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dubbo_registry::{DEFAULT_WEIGHT, Reference, RegisterMode, ServiceInfo};
@@ -58,6 +59,7 @@ pub struct Provider {
     metrics: Option<Metrics>,
     weight: u32,
     register_mode: RegisterMode,
+    most_age: Option<Duration>,
 }
 
 impl Provider {
@@ -78,6 +80,7 @@ impl Provider {
             metrics: None,
             weight: DEFAULT_WEIGHT,
             register_mode: RegisterMode::default(),
+            most_age: None,
         }
     }
 
@@ -188,6 +191,14 @@ impl Provider {
         self
     }
 
+    /// Tells each connection to go away when it reaches this age, give or take a tenth, so that consumers behind one address spread
+    /// over providers that come later; without this connections live as long as their consumers want. Calls under way may end.
+    #[must_use]
+    pub fn max_connection_age(mut self, age: Duration) -> Self {
+        self.most_age = Some(age);
+        self
+    }
+
     /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
     /// workers.
     ///
@@ -211,11 +222,11 @@ impl Provider {
             Some(metrics) => {
                 let layer = ProviderLayer::new(metrics, &measured(&self.services));
                 let service = Protocols::new(layer.layer(service), methods, limit);
-                Connections::accept(listener, workers, service)
+                Connections::accept(listener, workers, service, self.most_age)
             }
             None => {
                 let service = Protocols::new(service, methods, limit);
-                Connections::accept(listener, workers, service)
+                Connections::accept(listener, workers, service, self.most_age)
             }
         };
         Ok(Serving {

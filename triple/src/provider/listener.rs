@@ -1,4 +1,4 @@
-//! Accepts connections on one listener and deals them to the workers in turn.
+//! Accepts connections on one listener and deals each to the worker that has the fewest.
 //!
 //! One listener, not one for each core with `SO_REUSEPORT`: the kernel would hash few connections unevenly, and a port
 //! that is in use would go unnoticed.
@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::server::{Connected, TcpConnectInfo};
@@ -28,9 +28,11 @@ use crate::sys;
 
 mod admission;
 mod opening;
+mod shares;
 pub(super) mod streams;
 
 use admission::Admission;
+use shares::Shares;
 use streams::Streams;
 
 /// How long a peer may take to say which protocol it speaks, and an HTTP/1.1 peer to send the headers of each request.
@@ -62,7 +64,14 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Starts to accept; `service` answers each request, on the worker that its connection was dealt to.
-    pub(super) fn accept<S, B>(listener: TcpListener, workers: Workers, service: S) -> Self
+    ///
+    /// A connection that reaches `most_age` is told to go away; the calls that it has may go on.
+    pub(super) fn accept<S, B>(
+        listener: TcpListener,
+        workers: Workers,
+        service: S,
+        most_age: Option<Duration>,
+    ) -> Self
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
         S: ForConnection + Clone + Send + 'static,
@@ -76,6 +85,7 @@ impl Connections {
             listener,
             workers,
             service,
+            most_age,
             stop.clone(),
             tasks.clone(),
         ));
@@ -90,10 +100,18 @@ impl Connections {
     }
 }
 
+/// A provider that is dropped without leaving takes no more connections and calls; those under way may end.
+impl Drop for Connections {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 async fn accept<S, B>(
     listener: TcpListener,
     workers: Workers,
     service: S,
+    most_age: Option<Duration>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) where
@@ -104,6 +122,7 @@ async fn accept<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut admission = Admission::new();
+    let shares = Shares::new(workers.len());
     loop {
         let accepted = tokio::select! {
             stream = guarded_http::accept(&listener) => stream,
@@ -113,8 +132,14 @@ async fn accept<S, B>(
         match accepted.into_std() {
             Ok(stream) if admission.admits(&tasks) => {
                 // A token of its own: connections that share one also share its lock, on each of their polls.
-                let connection = serve(stream, service.clone(), stop.child_token());
-                tasks.spawn_on(connection, workers.next());
+                let connection = serve(stream, service.clone(), most_age, stop.child_token());
+                let share = shares.least();
+                let handle = workers.handles().nth(share.worker());
+                let connection = async move {
+                    connection.await;
+                    drop(share);
+                };
+                tasks.spawn_on(connection, handle.expect("each share is a worker's"));
             }
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "a connection was gone before it was served"),
@@ -122,8 +147,12 @@ async fn accept<S, B>(
     }
 }
 
-async fn serve<S, B>(stream: std::net::TcpStream, service: S, stop: CancellationToken)
-where
+async fn serve<S, B>(
+    stream: std::net::TcpStream,
+    service: S,
+    most_age: Option<Duration>,
+    stop: CancellationToken,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -167,9 +196,21 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = aged(most_age) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(error, "a connection ended with an error");
+    }
+}
+
+/// Completes when a connection has reached the age, give or take a tenth, so that those that came together do not go together.
+async fn aged(most: Option<Duration>) {
+    match most {
+        Some(age) => sleep(age.mul_f64(0.9 + fastrand::f64() / 5.0)).await,
+        None => std::future::pending().await,
     }
 }
 
