@@ -147,13 +147,13 @@ supply_chain() {
   $deny --all-features check -D unmatched-skip -D unnecessary-skip -D license-not-encountered bans licenses sources
 }
 
-# The Go programs of the tests in tests/interop: one on dubbo-go, one on grpc-go.
+# The Go programs of the tests: one on dubbo-go, one on grpc-go, and what the suites of others need.
 peers() {
-  peer peer && peer grpc
+  peer interop/peer && peer interop/grpc && peer conformance/tools
 }
 
 peer() (
-  cd "tests/interop/$1" || exit 1
+  cd "tests/$1" || exit 1
   unformatted=$(gofmt -l .)
   [ -z "$unformatted" ] || { echo "not formatted by gofmt: $unformatted"; exit 1; }
   go vet ./...
@@ -181,6 +181,11 @@ for tool in go javac mvn; do
     break
   fi
 done
+
+if [ -f tests/conformance/Cargo.toml ] && ! command -v go >/dev/null; then
+  exclude+=(--exclude conformance)
+  leave_out conformance "the suites and clients of others (grpc-go, Connect's conformance suite, h2spec, grpcurl) need a Go toolchain (https://go.dev/dl)"
+fi
 
 if ! has_browser; then
   exclude+=(--exclude page)
