@@ -50,7 +50,9 @@
       {
         name: 'dubbo-calls',
         rules: [
-          alert('DubboBusinessErrors', 'warning', '5m',
+          alert('DubboBusinessErrors',
+                'warning',
+                '5m',
                 |||
                   (
                     %(business)s
@@ -69,11 +71,15 @@
                 },
                 'A handler answers with business errors.',
                 '{{ $labels.interface }}/{{ $labels.method }} of {{ $labels.application_name }}: {{ $value | humanizePercentage }} of the calls end in a business error.'),
-          alert('DubboInFlightSaturation', 'warning', '5m',
+          alert('DubboInFlightSaturation',
+                'warning',
+                '5m',
                 '%s > %d' % [promql.sum(promql.instanceLabels + ['application_name'], promql.short('dubbo:requests_in_flight', '{side="provider"}')), config.inFlightLimit],
                 'Calls pile up in a provider.',
                 '{{ $labels.instance }} of {{ $labels.application_name }} works on {{ $value }} calls at once.'),
-          alert('DubboRetryStorm', 'warning', '5m',
+          alert('DubboRetryStorm',
+                'warning',
+                '5m',
                 |||
                   (
                     %(attempts)s

@@ -96,7 +96,9 @@
     local bucket = 'dubbo:request_duration_seconds_bucket:rate5m';
     local histogram = promql.sum(labels, promql.rate(promql.calls(side, 'request_duration_seconds')));
     [
-      record('request_duration_seconds_bucket:rate5m', promql.sum(labels + ['le'], promql.rate(promql.calls(side, 'request_duration_seconds_bucket')))),
+      record('request_duration_seconds_bucket:rate5m', promql.or(labels + ['le'], [
+        promql.sum(labels + ['le'], promql.rate(promql.calls(side, 'request_duration_seconds_bucket'))),
+      ] + if java then [promql.sum(labels + ['le'], promql.rate(promql.calls(side, 'rt_milliseconds_histogram_seconds_bucket')))] else [])),
     ] + [
       record('request_duration_seconds:p' + percent, promql.or(labels, [
         'histogram_quantile(0.%s, %s{side="%s"}) >= 0' % [percent, bucket, side],

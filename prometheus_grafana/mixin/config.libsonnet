@@ -9,8 +9,9 @@
     dubboSelector: '',
     // Whose families are read: rust (this project), go (dubbo-go 3.3), java (Dubbo 3.3, with the names of both Prometheus clients).
     languages: ['rust', 'go', 'java'],
-    // Interfaces of the frameworks themselves, which are no traffic. dubbo-go counts its own health checks.
-    ignoredInterfaces: 'grpc\\\\.health\\\\..+|grpc\\\\.reflection\\\\..+|org\\\\.apache\\\\.dubbo\\\\.metadata\\\\..+',
+    // Interfaces of the frameworks themselves, which are no traffic. dubbo-go counts its own health checks, Dubbo Java its
+    // metadata and metrics services.
+    ignoredInterfaces: 'grpc\\\\.health\\\\..+|grpc\\\\.reflection\\\\..+|org\\\\.apache\\\\.dubbo\\\\.(metadata|metrics)\\\\..+',
 
     // What Prometheus scrapes: the jobs of prometheus_pull.yml, or those that the operator makes of monitors and the Helm chart of its services.
     processes: 'job=~"(.+/)?dubbo(-.+)?"',

@@ -18,6 +18,8 @@ mkdir -p "$top/prometheus_grafana/rules" "$top/kubernetes/monitoring" "$top/docs
 yaml "(import 'mixin.libsonnet').prometheusRules" >"$top/prometheus_grafana/rules/recording.yml"
 yaml "(import 'mixin.libsonnet').prometheusAlerts" >"$top/prometheus_grafana/rules/alerts.yml"
 jsonnet -e "(import 'mixin.libsonnet').grafanaDashboards['dubbo.json']" >"$top/grafana.json"
+mkdir -p "$top/prometheus_grafana/grafana"
+jsonnet -e "(import 'mixin.libsonnet').grafanaDashboards['dubbo-runbook.json']" >"$top/prometheus_grafana/grafana/runbook.json"
 jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
 {
   yaml "(import 'kubernetes.libsonnet').rule"
@@ -32,4 +34,6 @@ jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
   echo 'data:'
   echo '  dubbo.json: |'
   sed 's/^/    /' "$top/grafana.json"
+  echo '  dubbo-runbook.json: |'
+  sed 's/^/    /' "$top/prometheus_grafana/grafana/runbook.json"
 } >"$top/kubernetes/monitoring/dubboDashboard.yaml"

@@ -1,5 +1,7 @@
 // A picture of the dashboard: its panels at their places on the grid, as an SVG file.
 local dashboard = (import 'mixin.libsonnet').grafanaDashboards['dubbo.json'];
+// The panels of folded rows are drawn as if they were open.
+local panels = std.flatMap(function(panel) [panel] + if panel.type == 'row' then panel.panels else [], dashboard.panels);
 local width = 36;
 local height = 11;
 local escape(text) = std.strReplace(std.strReplace(text, '&', '&amp;'), '<', '&lt;');
@@ -27,8 +29,8 @@ local draw(panel) =
     <text x="%(tx)d" y="%(ky)d" fill="#8a8f9c" font-size="10">%(kind)s</text>
   ||| % box;
 
-local last = dashboard.panels[std.length(dashboard.panels) - 1].gridPos;
+local last = panels[std.length(panels) - 1].gridPos;
 |||
   <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12" fill="#22252b">
   <rect width="100%%" height="100%%" fill="white"/>
-||| % [24 * width, (last.y + last.h) * height] + std.join('', [draw(panel) for panel in dashboard.panels]) + '</svg>'
+||| % [24 * width, (last.y + last.h) * height] + std.join('', [draw(panel) for panel in panels]) + '</svg>'

@@ -62,8 +62,9 @@
       },
     },
 
-  // Each column is [expression, name, unit]; rows are joined by their labels.
-  table(title, description, columns, w=12)::
+  // Each column is [expression, name, unit]; rows are joined by their labels. `sort` is a column, largest first; `links` are labels whose values
+  // choose the variable of that name.
+  table(title, description, columns, w=12, sort=null, links={})::
     base('table', title, description, columns[0][2], [
       target(column[0], column[1], { instant: true, range: false, format: 'table' })
       for column in columns
@@ -74,8 +75,15 @@
           properties: [{ id: 'unit', value: column[2] }],
         }
         for column in columns
+      ] + [
+        {
+          matcher: { id: 'byName', options: label },
+          properties: [{ id: 'links', value: [{ title: 'Only ${__value.text}', url: '/d/dubbo?${__url_time_range}&' + std.join('&', ['${%s:queryparam}' % one for one in std.objectValues(links) + ['datasource'] if one != links[label]]) + '&var-%s=${__value.raw}' % links[label] }] }],
+        }
+        for label in std.objectFields(links)
       ] },
-      options: { showHeader: true, cellHeight: 'sm', footer: { show: false, reducer: ['sum'], countRows: false, fields: '' } },
+      options: { showHeader: true, cellHeight: 'sm', footer: { show: false, reducer: ['sum'], countRows: false, fields: '' } } +
+               if sort == null then {} else { sortBy: [{ displayName: sort, desc: true }] },
       transformations: [
         { id: 'merge', options: {} },
         { id: 'organize', options: {
@@ -89,7 +97,7 @@
       ],
     },
 
-  // place(ROWS): each row is [title, panels]; panels fill lines of 24 columns from left to right.
+  // place(ROWS): each row is [title, panels] or [title, panels, true], which is folded; panels fill lines of 24 columns from left to right.
   place(rows)::
     local flow(state, one) =
       local fits = state.x + one.gridPos.w <= 24;
@@ -104,6 +112,13 @@
     local add(state, row) =
       local title = { type: 'row', title: row[0], collapsed: false, panels: [], gridPos: { x: 0, y: state.y, w: 24, h: 1 } };
       local done = std.foldl(flow, row[1], { x: 0, y: state.y + 1, h: 0, panels: [] });
-      { y: done.y + done.h, panels: state.panels + [title] + done.panels };
-    std.mapWithIndex(function(i, one) one { id: i + 1 }, std.foldl(add, rows, { y: 0, panels: [] }).panels),
+      local numbered(first) = std.mapWithIndex(function(i, one) one { id: first + i }, done.panels);
+      local folded = std.length(row) > 2 && row[2];
+      {
+        y: done.y + done.h,
+        next: state.next + 1 + std.length(done.panels),
+        panels: state.panels + [title { id: state.next } + (if folded then { collapsed: true, panels: numbered(state.next + 1) } else {})] +
+                if folded then [] else numbered(state.next + 1),
+      };
+    std.foldl(add, rows, { y: 0, next: 1, panels: [] }).panels,
 }

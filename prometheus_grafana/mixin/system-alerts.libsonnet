@@ -22,7 +22,9 @@
         name: 'dubbo-registry',
         rules: [
           // A consumer that calls nothing misses nothing; a provider may be in another cluster.
-          alert('DubboNoProvider', 'critical', '1m',
+          alert('DubboNoProvider',
+                'critical',
+                '1m',
                 |||
                   %s > 0
                   unless on (interface)
@@ -30,24 +32,34 @@
                 ||| % promql.sum(promql.serviceLabels, 'dubbo:requests:rate5m{side="consumer",interface!="other"}'),
                 'An interface that is called has no provider.',
                 '{{ $labels.application_name }} calls {{ $labels.interface }} {{ $value | humanize }} times a second, and no provider of it reports metrics.'),
-          alert('DubboDirectoryEmpty', 'critical', '1m',
+          alert('DubboDirectoryEmpty',
+                'critical',
+                '1m',
                 'dubbo:directory_valid_providers == 0',
                 'A consumer knows no provider to call.',
                 process + ' has no valid provider{{ with $labels.interface }} of {{ . }}{{ end }} in its directory.'),
-          alert('DubboRegistryDisconnected', 'warning', '1m',
+          alert('DubboRegistryDisconnected',
+                'warning',
+                '1m',
                 'dubbo:registry_connected == 0',
                 'A process has lost ZooKeeper.',
                 process + ' has no session with ZooKeeper; it works on with what it knows.'),
-          alert('DubboRegistrationFailing', 'warning', '1m',
+          alert('DubboRegistrationFailing',
+                'warning',
+                '1m',
                 promql.by('max', promql.instanceLabels + ['application_name'], growing(promql.family('dubbo_registry_register_service_failed_total'), 2)),
                 'A provider can not register.',
-                process + ' failed to register again and again, {{ $value | humanize }} times in 5 minutes.'),
-          alert('DubboZooKeeperDown', 'warning', '1m',
+                process + ' fails to register again and again.'),
+          alert('DubboZooKeeperDown',
+                'warning',
+                '1m',
                 'up{%s} == 0' % config.zookeeper,
                 'A ZooKeeper server does not answer.',
                 '{{ $labels.instance }} of job {{ $labels.job }} does not answer on its metrics port.',
                 ours=false),
-          alert('DubboZooKeeperNoQuorum', 'critical', '1m',
+          alert('DubboZooKeeperNoQuorum',
+                'critical',
+                '1m',
                 |||
                   sum by (%(labels)s) (up{%(zookeeper)s}) * 2
                   <=
@@ -61,7 +73,9 @@
       {
         name: 'dubbo-process-alerts',
         rules: [
-          alert('DubboApplicationGone', 'critical', '2m',
+          alert('DubboApplicationGone',
+                'critical',
+                '2m',
                 |||
                   max_over_time(%(running)s{application_name!~"%(batch)s"}[%(within)s])
                   unless on (%(labels)s)
@@ -71,16 +85,22 @@
                 ||| % { running: running, batch: config.batchApplications, within: config.goneWithin, labels: application },
                 'An application is gone.',
                 '{{ $labels.application_name }} had {{ $value }} processes within the last %s, and none reports metrics now.' % config.goneWithin),
-          alert('DubboWorkersSaturated', 'warning', '10m',
+          alert('DubboWorkersSaturated',
+                'warning',
+                '10m',
                 'dubbo:workers_busy / dubbo:workers >= %s' % promql.number(config.saturationRatio),
                 'The worker threads of a process are busy all the time.',
                 '{{ $labels.instance }} of job {{ $labels.job }}: {{ $value | humanizePercentage }} of the worker threads are busy.'),
-          alert('DubboDescriptorsExhausted', 'warning', '5m',
+          alert('DubboDescriptorsExhausted',
+                'warning',
+                '5m',
                 'dubbo:process_open_fds / dubbo:process_max_fds > %s' % promql.number(config.descriptorsRatio),
                 'A process runs out of file descriptors.',
                 '{{ $labels.instance }} of job {{ $labels.job }} has {{ $value | humanizePercentage }} of its file descriptors open.'),
           // A start is seen as another start time of an instance, or, where each start is an instance of its own, as one more instance.
-          alert('DubboRestartLoop', 'warning', '0m',
+          alert('DubboRestartLoop',
+                'warning',
+                '0m',
                 |||
                   (
                     (
@@ -98,7 +118,9 @@
                 ||| % { labels: application, instance: instance, running: running, limit: promql.number(config.restartsLimit) },
                 'The processes of an application start again and again.',
                 '{{ $labels.application_name }} had {{ $value }} starts in 15 minutes.'),
-          alert('DubboSeriesFolded', 'info', '15m',
+          alert('DubboSeriesFolded',
+                'info',
+                '15m',
                 'dubbo:requests_folded:rate5m > 0',
                 'Calls are counted on series that methods share.',
                 '{{ $labels.instance }} of job {{ $labels.job }} counts {{ $value | humanize }} calls a second without their own method.'),
@@ -107,7 +129,9 @@
       {
         name: 'dubbo-collection',
         rules: [
-          alert('DubboPushStale', 'warning', '1m',
+          alert('DubboPushStale',
+                'warning',
+                '1m',
                 |||
                   dubbo:figures_age_seconds
                   and on (%(instance)s)
@@ -117,7 +141,9 @@
                 ||| % { instance: instance },
                 'A group in the Pushgateway is no longer pushed to.',
                 'Job {{ $labels.job }}, instance {{ $labels.instance }}, has not pushed for {{ $value | humanizeDuration }}: its process was killed, or can not reach the gateway.'),
-          alert('DubboPushFailing', 'warning', '1m',
+          alert('DubboPushFailing',
+                'warning',
+                '1m',
                 promql.by('max', promql.instanceLabels, '\n' + growing(promql.family('dubbo_push_requests_total', 'result="failure"'), 3) + |||
                   or
                   %(ours)s
@@ -128,16 +154,22 @@
                 ||| % { ours: promql.ours('push_failure_time_seconds'), stale: config.staleSeconds }),
                 'Pushes fail.',
                 'Pushes of job {{ $labels.job }}, instance {{ $labels.instance }}, fail or are refused.'),
-          alert('DubboPushgatewayDown', 'critical', '1m',
+          alert('DubboPushgatewayDown',
+                'critical',
+                '1m',
                 'up{%s} == 0' % config.pushgateway,
                 'Prometheus can not scrape the Pushgateway.',
                 '{{ $labels.instance }} does not answer: nothing of the processes in push mode is seen.',
                 ours=false),
-          alert('DubboTargetDown', 'warning', '1m',
+          alert('DubboTargetDown',
+                'warning',
+                '1m',
                 'up{%s} == 0' % config.processes,
                 'Prometheus can not scrape a process.',
                 '{{ $labels.instance }} of job {{ $labels.job }} is known, by ZooKeeper or by Kubernetes, and does not answer.'),
-          alert('DubboCleanerNotRunning', 'warning', '5m',
+          alert('DubboCleanerNotRunning',
+                'warning',
+                '5m',
                 |||
                   count by (%(cluster)s) (dubbo:push_stale and dubbo:push_stale offset %(within)s)
                   or
@@ -148,12 +180,16 @@
                 'Stale groups stay in the Pushgateway.',
                 'The cleaner does not run, or does not succeed: groups without pushes are there for longer than %s.' % config.cleanedWithin,
                 ours=false),
-          alert('DubboAlertmanagerDown', 'warning', '1m',
+          alert('DubboAlertmanagerDown',
+                'warning',
+                '1m',
                 'up{%s} == 0' % config.alertmanager,
                 'An Alertmanager does not answer.',
                 '{{ $labels.instance }} does not answer: alerts may not be sent.',
                 ours=false),
-          alert('DubboRulesFailing', 'warning', '5m',
+          alert('DubboRulesFailing',
+                'warning',
+                '5m',
                 |||
                   increase(prometheus_rule_evaluation_failures_total{rule_group=~".*;dubbo-.+"}[5m]) > 0
                   or
@@ -163,7 +199,9 @@
                 'Prometheus {{ $labels.instance }} fails or is too slow at {{ $labels.rule_group }}: dashboards and alerts are incomplete.',
                 ours=false),
           // Fires always: what receives it can tell that alerts arrive.
-          alert('DubboWatchdog', 'none', '0m',
+          alert('DubboWatchdog',
+                'none',
+                '0m',
                 'vector(1)',
                 'Alerts are evaluated and sent.',
                 'This alert fires always. When it stops, Prometheus or the Alertmanager does not work.',

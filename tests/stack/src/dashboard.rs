@@ -2,15 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use test_servers::{Prometheus, Sample};
 
 use crate::{json, list, string};
+
+/// Returns every panel of a dashboard, those of folded rows too, and the rows themselves.
+pub fn all_panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    list(&dashboard["panels"])
+        .iter()
+        .flat_map(|panel| std::iter::once(panel).chain(list(&panel["panels"])))
+}
 
 /// Returns every query of `grafana.json`, each with where it stands: `panel … A`, `variable …` or `annotation …`.
 pub fn expressions() -> Vec<(String, String)> {
     let dashboard = json("grafana.json");
     let mut expressions = Vec::new();
-    for panel in list(&dashboard["panels"]) {
+    for panel in all_panels(&dashboard) {
         for target in list(&panel["targets"]) {
             let place = format!(
                 "panel {} {}",
@@ -58,6 +66,8 @@ impl Dashboard {
                     .replace("$__rate_interval", rate_interval)
                     .replace("$__range", range)
                     .replace("$instance", instance)
+                    .replace("$cluster", ".*")
+                    .replace("$namespace", ".*")
                     .replace("$job", ".*")
                     .replace("$application", ".*")
                     .replace("$interface", ".*")

@@ -7,9 +7,9 @@ mod native;
 mod rules;
 mod value;
 
-pub use dashboard::{Dashboard, expressions};
+pub use dashboard::{Dashboard, all_panels, expressions};
 pub use files::{all_yaml, json, path, text, tool, yaml};
 pub use manifests::{manifests, objects, template};
-pub use native::Native;
+pub use native::{Native, short_rules};
 pub use rules::{own_selectors, rule_selectors};
 pub use value::{list, string};

@@ -28,6 +28,32 @@ pub struct Native {
     _will: LastWill,
 }
 
+/// Returns the files of rules, by name, for a test that can't wait for minutes: alerts fire after a second, rates look back for 30 s, groups
+/// are stale after 20 s, and everything is evaluated each second.
+///
+/// # Panics
+/// When the rules have nothing to shorten.
+pub fn short_rules() -> Vec<(String, String)> {
+    ["recording.yml", "alerts.yml"]
+        .into_iter()
+        .map(|file| {
+            let original = text(&format!("prometheus_grafana/rules/{file}"));
+            let waiting = ["1m", "2m", "5m", "15m"]
+                .iter()
+                .fold(original.clone(), |rules, time| {
+                    rules.replace(&format!("for: \"{time}\""), "for: \"1s\"")
+                });
+            let short = waiting
+                .replace("[5m]", "[30s]")
+                .replace("offset 120s", "offset 20s")
+                .replace("interval: \"15s\"", "interval: \"1s\"")
+                .replace("interval: \"1m\"", "interval: \"1s\"");
+            assert_ne!(short, original, "{file} should have changed");
+            (file.to_owned(), short)
+        })
+        .collect()
+}
+
 /// What `Native` does when it is dropped: the script, then its folder.
 const TAKE_DOWN: &str = "STACK_DIR=\"$1/stack\" \"$0\" down; rm -rf -- \"$1\"";
 
@@ -67,20 +93,7 @@ impl Native {
     pub fn shorten_rules(&mut self) {
         let rules = self.folder.path().join("rules");
         std::fs::create_dir(&rules).expect("the folder is ours");
-        for file in ["recording.yml", "alerts.yml"] {
-            let original = text(&format!("prometheus_grafana/rules/{file}"));
-            let waiting = ["1m", "2m", "5m", "15m"]
-                .iter()
-                .fold(original.clone(), |rules, time| {
-                    rules.replace(&format!("for: \"{time}\""), "for: \"1s\"")
-                });
-            // What is stale after two minutes, and evaluated every 15 s or each minute, is so much sooner.
-            let short = waiting
-                .replace("[5m]", "[30s]")
-                .replace("offset 120s", "offset 10s")
-                .replace("interval: \"15s\"", "interval: \"1s\"")
-                .replace("interval: \"1m\"", "interval: \"1s\"");
-            assert_ne!(short, original, "{file} should have changed");
+        for (file, short) in short_rules() {
             std::fs::write(rules.join(file), short).expect("the folder is ours");
         }
         self.rules = rules;

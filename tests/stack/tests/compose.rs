@@ -90,6 +90,44 @@ fn every_image_is_pinned_and_can_be_replaced() {
     }
 }
 
+/// One version of each, in the compose file, in the manifests and in the table that says why.
+#[test]
+fn versions_are_the_same_everywhere_and_have_a_date_and_a_reason() {
+    let file = yaml("prometheus_grafana/docker-compose.yml");
+    let readme = text("prometheus_grafana/README.md");
+    let mut manifests = String::new();
+    for name in ["base/zookeeper.yaml", "push/gateway/pushgateway.yaml"] {
+        manifests += &text(&format!("kubernetes/{name}"));
+    }
+    let mut outside = 0;
+    for (name, service) in services(&file) {
+        let image = string(&service["image"]);
+        let (_, image) = image.split_once(":-").expect("it has a default");
+        let image = image.trim_end_matches('}');
+        let (repository, version) = image.rsplit_once(':').expect("it has a version");
+        if repository.starts_with("dubbo-rust") {
+            continue;
+        }
+        outside += 1;
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{image}` |")));
+        let row = row.unwrap_or_else(|| panic!("{name}: the table of versions has no {image}"));
+        assert!(
+            row.contains("2026-") && row.len() > 60,
+            "{row} should have a date and a reason"
+        );
+        for (at, _) in manifests.match_indices(&format!("image: {repository}:")) {
+            let line = manifests[at..].lines().next().unwrap_or_default();
+            assert!(
+                line.ends_with(version),
+                "{line} should be the {version} of the compose file"
+            );
+        }
+    }
+    assert_eq!(outside, 5);
+}
+
 #[test]
 fn every_service_is_watched_and_bounded() {
     let config = config(".");
@@ -150,7 +188,7 @@ fn what_is_mounted_is_there_and_can_not_be_written_to() {
     let all: Vec<_> = services(&config)
         .flat_map(|(_, service)| mounts(service))
         .collect();
-    assert_eq!(all.len(), 6, "{all:?}");
+    assert_eq!(all.len(), 7, "{all:?}");
     for (host, _) in all {
         assert!(
             std::path::Path::new(host).exists(),

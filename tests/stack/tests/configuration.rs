@@ -85,6 +85,10 @@ fn the_renderer_replaces_the_names_of_the_compose_network_and_nothing_else() {
                 "- targets: ['127.0.0.1:1090']"
             ),
             (
+                "- targets: ['alertmanager:9093']",
+                "- targets: ['127.0.0.1:1093']"
+            ),
+            (
                 "- targets: ['pushgateway:9091']",
                 "- targets: ['127.0.0.1:1091']"
             ),

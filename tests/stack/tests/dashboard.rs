@@ -5,18 +5,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stack::{expressions, json, list, string};
+use stack::{all_panels, expressions, json, list, string};
 
 fn rows(dashboard: &Value) -> impl Iterator<Item = &Value> {
-    list(&dashboard["panels"])
-        .iter()
-        .filter(|panel| panel["type"] == "row")
+    all_panels(dashboard).filter(|panel| panel["type"] == "row")
 }
 
 fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
-    list(&dashboard["panels"])
-        .iter()
-        .filter(|panel| panel["type"] != "row")
+    all_panels(dashboard).filter(|panel| panel["type"] != "row")
 }
 
 fn variable<'a>(dashboard: &'a Value, name: &str) -> &'a Value {
@@ -61,7 +57,15 @@ fn the_data_source_is_a_variable_everywhere_and_nothing_is_asked_for_at_import()
 #[test]
 fn variables_take_all_by_default_and_follow_the_time_range() {
     let dashboard = json("grafana.json");
-    for name in ["job", "application", "instance", "interface", "method"] {
+    for name in [
+        "cluster",
+        "namespace",
+        "job",
+        "application",
+        "instance",
+        "interface",
+        "method",
+    ] {
         let variable = variable(&dashboard, name);
         assert!(
             !string(&variable["label"]).is_empty(),
@@ -108,14 +112,16 @@ fn every_panel_has_a_title_a_description_a_unit_and_queries() {
         );
     }
     assert!(titles.len() > 30, "{} panels", titles.len());
-    assert_eq!(rows(&dashboard).count(), 7);
+    assert_eq!(rows(&dashboard).count(), 9);
+    let folded = rows(&dashboard).filter(|row| row["collapsed"] == true);
+    assert_eq!(folded.count(), 6, "details are folded");
     assert_eq!(dashboard["editable"], false);
 }
 
 #[test]
 fn ids_are_unique_and_nothing_overlaps() {
     let dashboard = json("grafana.json");
-    let all = list(&dashboard["panels"]);
+    let all: Vec<_> = all_panels(&dashboard).collect();
     let ids: BTreeSet<_> = all.iter().map(|panel| panel["id"].as_u64()).collect();
     assert_eq!(ids.len(), all.len());
     let mut taken = BTreeSet::new();
@@ -149,7 +155,16 @@ fn every_query_is_filtered_by_job_and_instance() {
             continue;
         }
         assert!(
-            query.contains("job=~\"$job\"") && query.contains("instance=~\"$instance\""),
+            query.contains("cluster=~\"$cluster\",namespace=~\"$namespace\""),
+            "{place}: {query}"
+        );
+        // Series of all instances together have no instance.
+        let together = ["_budget{", "_processes{", ":p99{", "ALERTS{"]
+            .iter()
+            .any(|name| query.contains(name));
+        assert!(
+            together
+                || (query.contains("job=~\"$job\"") && query.contains("instance=~\"$instance\"")),
             "{place}: {query}"
         );
         if ["dubbo_provider_", "dubbo_consumer_"]

@@ -180,6 +180,7 @@ fn the_generated_files_are_those_of_the_mixin() {
     for file in [
         "grafana.json",
         "docs/dashboard.svg",
+        "prometheus_grafana/grafana/runbook.json",
         "prometheus_grafana/rules/recording.yml",
         "prometheus_grafana/rules/alerts.yml",
         "kubernetes/monitoring/dubboPrometheusRule.yaml",

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use e2e::Program;
-use stack::Dashboard;
+use stack::{Dashboard, short_rules};
 use test_servers::{LONG, Prometheus, Pushgateway, ZooKeeper, eventually, prometheus_pull};
 
 /// How the figures leave the processes.
@@ -26,7 +26,15 @@ impl Stack {
     pub(crate) async fn start(mode: Mode) -> Self {
         let (zookeeper, pushgateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
         let config = prometheus_pull(&zookeeper.address(), &pushgateway.address());
-        let prometheus = Prometheus::start(&config).await;
+        let rules: Vec<_> = short_rules()
+            .into_iter()
+            .map(|(file, text)| (format!("rules/{file}"), text))
+            .collect();
+        let files: Vec<_> = rules
+            .iter()
+            .map(|(file, text)| (file.as_str(), text.as_str()))
+            .collect();
+        let prometheus = Prometheus::start_with_files(&config, &files).await;
         Self {
             mode,
             zookeeper,
