@@ -1,6 +1,7 @@
 //! The IP address under which others reach this host.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Once;
 
 mod interface;
 
@@ -45,10 +46,14 @@ impl Advertised {
     /// `option`.
     pub(crate) fn check(&self, listening: SocketAddr, option: &str) {
         let ip = self.ip;
+        // Once, whatever is registered: a provider, a scrape target, or both.
+        static TOLD: Once = Once::new();
         if let Some(doubt) = &self.doubt {
-            tracing::warn!(
-                "{ip} is registered, {doubt}: name another address with --advertise-ip (DUBBO_IP_TO_REGISTRY)"
-            );
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    "{ip} is registered, {doubt}: name another address with --advertise-ip (DUBBO_IP_TO_REGISTRY)"
+                );
+            });
         }
         if !covers(listening.ip(), ip) {
             tracing::warn!(

@@ -1,6 +1,6 @@
 //! Which of a host's addresses others are told, by the rules of dubbo-go (gost `net/net.go`).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Advertised;
 
@@ -40,7 +40,8 @@ impl Interface {
 
     /// Says whether dubbo-go looks at it at all.
     fn is_candidate(&self) -> bool {
-        self.up && !self.name.to_lowercase().contains("docker")
+        let is_loopback = self.addresses.iter().any(IpAddr::is_loopback);
+        self.up && !is_loopback && !self.name.to_lowercase().contains("docker")
     }
 
     fn is_bridge(&self) -> bool {
@@ -83,7 +84,7 @@ pub(super) fn chosen(interfaces: &[Interface]) -> Advertised {
             candidates()
                 .find_map(|interface| interface.first_ipv6().map(|ip| (Some(interface), ip)))
         })
-        .unwrap_or((None, Ipv4Addr::LOCALHOST.into()));
+        .unwrap_or_else(|| (None, loopback(interfaces)));
     let doubt = match (ip, interface) {
         (IpAddr::V4(ip), _) if ip.is_link_local() => {
             Some("which is good on one link only".to_owned())
@@ -102,6 +103,17 @@ pub(super) fn chosen(interfaces: &[Interface]) -> Advertised {
         told: false,
         doubt,
     }
+}
+
+/// Returns the loopback address, of IPv6 where there is no other.
+fn loopback(interfaces: &[Interface]) -> IpAddr {
+    let has = |ip: IpAddr| {
+        interfaces
+            .iter()
+            .any(|interface| interface.addresses.contains(&ip))
+    };
+    let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
+    if has(ipv6) && !has(ipv4) { ipv6 } else { ipv4 }
 }
 
 #[cfg(test)]
@@ -186,6 +198,18 @@ mod tests {
             "2001:db8::9",
         );
         assert_chosen(&[LO, ("eth0", true, &["fd00::1"])], "fd00::1");
+    }
+
+    #[test]
+    fn addresses_of_the_loopback_interface_are_left_out() {
+        let with_service_addresses: (&str, bool, &[&str]) =
+            ("lo", true, &["127.0.0.1", "10.96.0.1", "::1", "fd00::96"]);
+        assert_chosen(
+            &[with_service_addresses, ("eth0", true, &["100.64.0.7"])],
+            "100.64.0.7",
+        );
+        assert_doubted(&[with_service_addresses], "127.0.0.1", "on this host");
+        assert_doubted(&[("lo", true, &["::1"])], "::1", "on this host");
     }
 
     #[test]
