@@ -1,5 +1,7 @@
 //! `docs/metrics.md` is made from the table of families: `UPDATE_DOCS=1 cargo test -p metrics-core documents` writes it.
 
+mod java;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
@@ -62,7 +64,7 @@ const TAIL: &str = "\
 
 | family | why |
 |---|---|
-| `dubbo_registry_register_requests_*`, `dubbo_register_rt_milliseconds_*` | registrations by interface: these processes register the application |
+| `dubbo_registry_register_requests_*`, `dubbo_register_rt_milliseconds_*` | registrations by interface: a registration here is one, whatever nodes it has |
 | `dubbo_registry_subscribe_num_*` | dubbo-go counts unregistrations by interface in it; nothing here does that |
 | `dubbo_configcenter_total` | there is no configuration centre |
 | `go_*`, `promhttp_*` | they belong to Go's runtime and to its HTTP handler |
@@ -120,7 +122,7 @@ fn page() -> String {
         row(&mut page, &family.name, family, application);
     }
     page.push('\n');
-    page + TAIL
+    page + TAIL + &java::section()
 }
 
 fn is_call(family: &Family) -> bool {
