@@ -130,6 +130,7 @@ impl Process {
         mut options: ConsumerOptions,
     ) -> anyhow::Result<Consumer> {
         let reference = Reference::new(interface)?;
+        options.application = Some(self.application.clone());
         options.metrics = self.metrics.clone().map(|metrics| ConsumerMetrics {
             metrics,
             methods: methods.iter().map(ToString::to_string).collect(),

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dubbo_registry::{Reference, Registry};
+use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response};
 use metrics_core::{AnyError, ConsumerLayer, Measure, Metrics};
 use tokio::sync::Notify;
@@ -66,6 +67,8 @@ pub struct ConsumerOptions {
     pub keepalive_timeout: Duration,
     /// What is known of single methods, and asked for them.
     pub methods: MethodTable,
+    /// The application that calls, which each call tells its provider; untold by default.
+    pub application: Option<String>,
     /// Where calls are measured; nowhere by default.
     pub metrics: Option<ConsumerMetrics>,
 }
@@ -115,6 +118,7 @@ impl Default for ConsumerOptions {
             keepalive_interval: Self::DEFAULT_KEEPALIVE_INTERVAL,
             keepalive_timeout: Self::DEFAULT_KEEPALIVE_TIMEOUT,
             methods: MethodTable::default(),
+            application: None,
             metrics: None,
         }
     }
@@ -129,6 +133,7 @@ pub struct Consumer {
     directory: Arc<Directory>,
     group: Option<HeaderValue>,
     version: Option<HeaderValue>,
+    application: Option<HeaderValue>,
 }
 
 /// The way of a call: the metrics layer belongs outside failover, so that one call counts once.
@@ -198,6 +203,9 @@ impl Consumer {
             directory::report(&directory, registry, reference.interface());
             ConsumerLayer::new(&measured.metrics, &[measured.service(reference)])
         });
+        // A name that is no header value matches no provider, whatever is sent.
+        let header = |text: &str| HeaderValue::from_str(text).ok().filter(|t| !t.is_empty());
+        let application = options.application.as_deref().and_then(header);
         let registry = options
             .metrics
             .as_ref()
@@ -211,8 +219,6 @@ impl Consumer {
             directory: Arc::clone(&directory),
             methods: layer.as_ref().map(|layer| layer.methods().clone()),
         });
-        // A name that is no header value matches no provider, whatever is sent.
-        let header = |text: &str| HeaderValue::from_str(text).ok().filter(|t| !t.is_empty());
         Self {
             calls: match layer {
                 None => Calls::Plain(failover),
@@ -221,6 +227,7 @@ impl Consumer {
             directory,
             group: header(reference.service_group()),
             version: header(reference.service_version()),
+            application,
         }
     }
 
@@ -246,6 +253,12 @@ impl Service<Request<Body>> for Consumer {
         }
         if let Some(version) = &self.version {
             headers.insert(header::VERSION, version.clone());
+        }
+        if let Some(application) = &self.application {
+            headers.insert(header::APPLICATION, application.clone());
+            headers
+                .entry(USER_AGENT)
+                .or_insert(HeaderValue::from_static(header::USER_AGENT));
         }
         match &mut self.calls {
             Calls::Plain(failover) => ConsumerFuture::plain(failover.call(request)),

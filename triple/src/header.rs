@@ -1,4 +1,4 @@
-//! The headers in which a Dubbo consumer says which provider of an interface it wants.
+//! The headers in which a Dubbo consumer says who it is, and which provider of an interface it wants.
 
 use http::HeaderName;
 
@@ -10,3 +10,10 @@ pub(crate) const GROUP: HeaderName = HeaderName::from_static("tri-service-group"
 
 /// The header in which a consumer names the service's version; absent when there is none.
 pub(crate) const VERSION: HeaderName = HeaderName::from_static("tri-service-version");
+
+/// The header in which a consumer names its application.
+pub(crate) const APPLICATION: HeaderName = HeaderName::from_static("tri-consumer-appname");
+
+/// What a consumer that names its application sends besides as its `user-agent`. Java sends none: without it a provider would
+/// take the consumer for one.
+pub(crate) const USER_AGENT: &str = concat!("dubbo-rust/", env!("CARGO_PKG_VERSION"));
