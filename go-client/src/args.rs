@@ -106,6 +106,7 @@ impl CommandLine for Args {
                 keepalive_interval,
                 keepalive_timeout,
                 methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?,
+                application: None,
                 metrics: None,
             },
             direct,
