@@ -55,8 +55,7 @@ async fn heard(options: ConsumerOptions) -> HashMap<String, String> {
         .metadata_mut()
         .insert("x-order", "17".parse().unwrap());
     client(&registry, options).greet(request).await.unwrap();
-    let heard = listener.0.lock().clone();
-    heard
+    listener.0.lock().clone()
 }
 
 #[tokio::test]
