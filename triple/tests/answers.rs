@@ -10,6 +10,7 @@ use greet::greet_service_client::GreetServiceClient;
 use greet::{GreetRequest, GreetResponse};
 use support::peer::{self, Answer, Field, GREET, Peer};
 use support::{Behaviour, Client, announced, client, greet, reference};
+use tonic::codec::CompressionEncoding;
 use tonic::{Code, Request, Response, Status};
 use triple::{BUSINESS_CODE, Consumer, ConsumerOptions, RpcMetadata, Workers, wire_code};
 
@@ -215,4 +216,20 @@ async fn interceptors_work_on_a_consumer() {
     let status = refusing.greet(GreetRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(peer.greetings(), 1, "a refused call is not sent");
+}
+
+#[tokio::test]
+async fn a_consumer_asks_for_gzip_and_gets_it() {
+    let registry = MemoryRegistry::new();
+    let _serving = announced(&registry, &Behaviour::default()).await;
+    let mut client = client(&registry, ConsumerOptions::default())
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let name = "a".repeat(50_000);
+    let answer = client
+        .greet(GreetRequest { name: name.clone() })
+        .await
+        .unwrap();
+    assert_eq!(answer.metadata().get("grpc-encoding").unwrap(), "gzip");
+    assert_eq!(answer.into_inner().greeting, format!("hello {name}"));
 }
