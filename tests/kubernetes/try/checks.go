@@ -246,7 +246,7 @@ func checkPush(c *Cluster, r *Report) {
 	c.kubectl("apply", "--server-side", "--force-conflicts", "-k", "kubernetes/push/gateway")
 	c.kubectl("apply", "--server-side", "--force-conflicts", "-k", "kubernetes/push/daemon")
 	up := within(3*time.Minute, func() bool {
-		return ours.up()["monitoring/pushgateway"] == 0 && ours.up()["dubbo-system/pgw-cleaner"] == 1
+		return ours.up()["monitoring/pushgateway"] == 1 && ours.up()["dubbo-system/pgw-cleaner"] == 1
 	})
 	r.check(up, "the cleaner as a daemon is scraped", ours.up())
 	address := c.one("app=pushgateway", "{.status.podIP}")

@@ -14,7 +14,9 @@ fn default(help: &str, option: &str) -> String {
     let (_, after) = after
         .split_once("[default: ")
         .unwrap_or_else(|| panic!("{option} has no default"));
-    after.split(']').next().unwrap_or_default().to_owned()
+    // An address of IPv6 has brackets of its own, so the bracket that ends the line counts.
+    let line = after.lines().next().unwrap_or_default();
+    line.trim_end().trim_end_matches(']').to_owned()
 }
 
 /// Returns whether the program reads this variable; a password's is named in a text, since no option carries it.

@@ -9,8 +9,10 @@ use regex::Regex;
 use stack::{path, text};
 
 /// Programs of others, whose options are their own.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 11] = [
     "cargo",
+    "git",
+    "helm",
     "docker",
     "docker-compose",
     "kubectl",
