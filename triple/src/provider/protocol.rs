@@ -33,7 +33,7 @@ pub(super) use methods::Methods;
 
 use super::compression::{self, Encoding, Packer, Unpacked};
 use super::listener::ForConnection;
-use super::received::{Received, Unfinished};
+use super::received::{self, Received, Unfinished};
 use answer::{GrpcAnswer, GrpcBody, Writing};
 use kind::Kind;
 
@@ -178,7 +178,14 @@ where
             }
             Kind::Refused(status) => {
                 let answer = kind::refused(status).map(EitherBody::Right);
-                Either::Right(Either::Right(ready(Ok(answer))))
+                let body = request.into_body();
+                if body.is_end_stream() {
+                    return Either::Right(Either::Right(ready(Ok(answer))));
+                }
+                Either::Right(Either::Left(Box::pin(async move {
+                    received::discard(body).await;
+                    Ok(answer)
+                })))
             }
         }
     }
