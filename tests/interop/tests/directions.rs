@@ -79,6 +79,29 @@ async fn both_consumers_use_every_provider_of_a_mixed_cluster() {
     }
 }
 
+#[tokio::test]
+async fn a_dubbo_go_consumers_deadline_ends_its_calls_on_our_provider() {
+    const LATE: u64 = 12;
+    let zookeeper = ZooKeeper::start().await;
+    let provider = Provider::registered(Language::Rust, &zookeeper, &["--delay=60s"]).await;
+    let load = Load {
+        count: Some(LATE),
+        ..LOAD
+    };
+    let impatient = ["--timeout=100ms", "--retries=0"];
+    let consumer = Consumer::start_with(Language::Go, &zookeeper.address(), load, &impatient).await;
+
+    let (report, _) = consumer.end().await;
+    assert_eq!(report.failed, BTreeMap::from([("4".to_owned(), LATE)]));
+    let all_failed = Counts {
+        total: LATE,
+        succeeded: 0,
+        failed: LATE,
+        business: 0,
+    };
+    agree(&[provider], all_failed).await;
+}
+
 async fn counts(providers: &[Provider]) -> BTreeMap<String, Counts> {
     let mut counts = BTreeMap::new();
     for provider in providers {
