@@ -1,11 +1,13 @@
 //! Pushes the text to a Pushgateway, for as long as the process lives.
 
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::Instant;
@@ -125,10 +127,20 @@ impl Pusher {
         // Thousands of series take milliseconds: not on a thread that may serve calls.
         let text = tokio::task::spawn_blocking(move || payload(&metrics, last)).await;
         let result = match text {
-            Ok(text) => self.gateway.put(&self.key, text).await.map_err(|error| {
-                state.unanswered |= error.may_have_arrived();
-                with_causes(&error)
-            }),
+            Ok(text) => match AssertUnwindSafe(self.gateway.put(&self.key, text))
+                .catch_unwind()
+                .await
+            {
+                Ok(result) => result.map_err(|error| {
+                    state.unanswered |= error.may_have_arrived();
+                    with_causes(&error)
+                }),
+                // Whatever a gateway answers, the pusher goes on; the gateway may have the push.
+                Err(_) => {
+                    state.unanswered = true;
+                    Err("the request panicked".to_owned())
+                }
+            },
             Err(error) => Err(error.to_string()),
         };
         self.metrics.pushes().count(result.is_ok());
