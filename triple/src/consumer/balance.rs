@@ -13,7 +13,7 @@ use super::endpoint::Endpoint;
 pub enum LoadBalance {
     /// Two at random by weight, of which the one with the lower load: as good as the least loaded, at constant cost, and
     /// with no herd when many consumers see the same figures. The load is the calls in flight and the failures of the last seconds,
-    /// times the response time where that of one is at least twice the other's.
+    /// times the response time where that of one is at least twice the other's: then the odds follow, and the slower one is still called.
     #[default]
     P2c,
     /// At random by weight, as Dubbo's `random`.
@@ -249,20 +249,30 @@ impl<'e, E: Fn(&Endpoint) -> bool> Candidates<'e, E> {
         let (a, b) = (a.standing(), b.standing());
         let (weight_a, weight_b) = (u64::from(a.weight(self.now)), u64::from(b.weight(self.now)));
         let (load_a, load_b) = (a.load(self.now), b.load(self.now));
+        let (time_a, time_b) = (a.latency(self.now), b.latency(self.now));
+        let known = time_a > 0 && time_b > 0;
         let (time_a, time_b) = (
-            u64::from(a.latency(self.now)),
-            u64::from(b.latency(self.now)),
+            u64::from(time_a) + NOISE_MICROS,
+            u64::from(time_b) + NOISE_MICROS,
         );
-        if time_a > 0 && time_b > 0 && time_a.max(time_b) >= 2 * time_a.min(time_b) {
+        if known && time_a.max(time_b) >= 2 * time_a.min(time_b) {
             let cost = |load: u64, time: u64, weight: u64| {
-                u128::from(load + 1) * u128::from(time) * u128::from(weight)
+                ((load + 1) as f64) * (time as f64) * (weight as f64)
             };
-            return cost(load_a, time_a, weight_b) < cost(load_b, time_b, weight_a);
+            let (cost_a, cost_b) = (
+                cost(load_a, time_a, weight_b),
+                cost(load_b, time_b, weight_a),
+            );
+            // By odds, so that the slower one goes on showing how slow it is: one answer late for once must not keep calls away.
+            return fastrand::f64() * (cost_a + cost_b) < cost_b;
         }
         // Less than one call of the heavier one apart is as good as even: then the draw decides, which followed the weights.
         load_a * weight_b + weight_a.max(weight_b) <= load_b * weight_a
     }
 }
+
+/// What is added to each response time before two are compared: differences below it come from threads that waited for a processor.
+const NOISE_MICROS: u64 = 1000;
 
 /// 2^64 divided by the golden ratio.
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;

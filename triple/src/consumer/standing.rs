@@ -109,7 +109,7 @@ impl Standing {
         let after = match before {
             0 => took,
             _ if took > before => before + (took - before).div_ceil(2),
-            _ => before - (before - took) / 8,
+            _ => before - (before - took) / 4,
         };
         let age = millis(now).wrapping_sub((self.latency.load(Relaxed) >> 32) as u32);
         let settled = after.abs_diff(before) <= before / 8;

@@ -173,7 +173,11 @@ fn p2c_prefers_the_faster_one_where_both_are_idle() {
     let two = endpoints(2);
     two[0].standing().succeeded(NOW, Duration::from_millis(100));
     two[1].standing().succeeded(NOW, Duration::from_millis(10));
-    assert_eq!(counts(LoadBalance::P2c, &two, 100), [0, 100]);
+    let slow = counts(LoadBalance::P2c, &two, 10_000)[0];
+    assert!(
+        (500..1500).contains(&slow),
+        "{slow} of 10,000 calls to one that takes ten times as long"
+    );
     let close = endpoints(2);
     close[0]
         .standing()
@@ -191,4 +195,23 @@ fn p2c_prefers_the_faster_one_where_both_are_idle() {
 fn an_unknown_policy_is_refused_with_the_choices() {
     let error = "best".parse::<LoadBalance>().unwrap_err().to_string();
     assert!(error.contains("leastactive"), "{error}");
+}
+
+#[test]
+fn one_late_answer_keeps_calls_away_for_a_moment_only() {
+    fastrand::seed(5);
+    let four = endpoints(4);
+    let quick = Duration::from_micros(300);
+    for (index, endpoint) in four.iter().enumerate() {
+        let first = if index == 0 { 100 * quick } else { quick };
+        endpoint.standing().succeeded(NOW, first);
+    }
+    let balancer = Balancer::new(LoadBalance::P2c);
+    let mut late = 0;
+    for _ in 0..1000 {
+        let picked = balancer.pick(&four, &[], NOW).unwrap();
+        picked.standing().succeeded(NOW, quick);
+        late += usize::from(Arc::ptr_eq(&picked, &four[0]));
+    }
+    assert!(late > 50, "{late} of 1,000 calls, one of four");
 }
