@@ -1,0 +1,163 @@
+//! Hostile peers, by the thousand: no bytes of theirs make a task panic, keep a good peer out, or leave a task behind.
+//!
+//! Each side runs for 30 s, or for `FUZZ_SECONDS`; `FUZZ_SEED` chooses what is sent, and a failure names it. For an hour:
+//! `FUZZ_SECONDS=3600 cargo test --release -p triple --test fuzz -- --nocapture`.
+#![allow(clippy::unwrap_used)]
+#![expect(clippy::print_stdout, reason = "says what was tried")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "real time, and a hook that panics call"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod frames;
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use futures_util::future::join_all;
+use greet::greet_service_client::GreetServiceClient;
+use support::{Behaviour, greet, reference, serve};
+use test_servers::{LONG, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use triple::{Consumer, ConsumerOptions, Workers};
+
+/// Connections at the same time.
+const BATCH: u64 = 32;
+
+/// How long a hostile peer waits for an answer before it hangs up.
+const PATIENCE: Duration = Duration::from_millis(30);
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts panics from now on, wherever they are caught.
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.fetch_add(1, Ordering::Relaxed);
+            usual(panic);
+        }));
+    });
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Runs batches of cases until the time is over, each followed by `check`, and says how many there were.
+async fn fuzz(side: &str, case: impl AsyncFn(Rng), check: impl AsyncFn()) {
+    count_panics();
+    let seed = number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let limit = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(30));
+    let (start, mut cases) = (Instant::now(), 0);
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    while start.elapsed() < limit {
+        let batch = cases..cases + BATCH;
+        let from = format!("FUZZ_SEED={} {side}, the first {BATCH} cases", seed + cases);
+        let run = join_all(batch.map(|number| case(Rng::with_seed(seed + number))));
+        assert!(timeout(LONG, run).await.is_ok(), "{from}: a case hangs");
+        assert!(
+            timeout(LONG, check()).await.is_ok(),
+            "{from}: a good call hangs"
+        );
+        assert_eq!(PANICS.load(Ordering::Relaxed), 0, "{from}: panics");
+        cases += BATCH;
+    }
+    // A connection that says nothing more may stay for as long as the limits of the provider allow.
+    eventually(LONG * 2, "an end of all tasks", async || {
+        let now = Handle::current().metrics().num_alive_tasks();
+        if now <= tasks {
+            Ok(())
+        } else {
+            Err(format!("{now} tasks, {tasks} before"))
+        }
+    })
+    .await;
+    println!("{side}: {cases} connections, FUZZ_SEED={seed}");
+}
+
+#[tokio::test]
+async fn hostile_clients_harm_no_provider() {
+    let serving = serve(&Behaviour::default()).await;
+    let address = serving.address();
+    let options = ConsumerOptions::default();
+    let reference = reference();
+    let good =
+        Consumer::direct(&address.to_string(), &reference, &Workers::here(), options).unwrap();
+    let good = GreetServiceClient::new(good);
+    let case = async |mut rng: Rng| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for piece in frames::client(&mut rng).chunks(rng.usize(1..2000)) {
+            if stream.write_all(piece).await.is_err() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        if rng.bool() {
+            let _ = stream.shutdown().await;
+        }
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+    };
+    let check = async || {
+        assert_eq!(greet(&good).await.unwrap(), "hello world");
+    };
+    greet(&good).await.unwrap();
+    fuzz("hostile clients", case, check).await;
+}
+
+#[tokio::test]
+async fn hostile_providers_harm_no_consumer() {
+    let serving = serve(&Behaviour::default()).await;
+    let good = serving.address().to_string();
+    let case = async |mut rng: Rng| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let answers: Vec<_> = (0..4).map(|_| frames::provider(&mut rng)).collect();
+        let hostile = async {
+            for answer in answers.into_iter().cycle() {
+                let Ok((mut stream, _)) = listener.accept().await else {
+                    return;
+                };
+                for piece in answer {
+                    let mut request = [0; 4096];
+                    let _ = timeout(PATIENCE, stream.read(&mut request)).await;
+                    let _ = stream.write_all(&piece).await;
+                }
+                let _ = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+            }
+        };
+        let calls = async {
+            let client = GreetServiceClient::new(consumer(&address, PATIENCE * 4));
+            for _ in 0..2 {
+                // Whatever it says: the call ends.
+                let _ = greet(&client).await;
+            }
+        };
+        tokio::select! {
+            () = hostile => {}
+            () = calls => {}
+        }
+    };
+    let check = async || {
+        let client = GreetServiceClient::new(consumer(&good, ConsumerOptions::DEFAULT_TIMEOUT));
+        assert_eq!(greet(&client).await.unwrap(), "hello world");
+    };
+    fuzz("hostile providers", case, check).await;
+}
+
+fn consumer(address: &str, timeout: Duration) -> Consumer {
+    let options = ConsumerOptions {
+        timeout,
+        ..ConsumerOptions::default()
+    };
+    Consumer::direct(address, &reference(), &Workers::here(), options).unwrap()
+}
