@@ -49,6 +49,10 @@ const TAKE_LIMIT: Duration = Duration::from_secs(20);
 /// Calls in flight on one connection; more of them wait in the consumer.
 const STREAMS: u32 = 1024;
 
+/// Calls that a peer may have given up before they are looked at; more of them end its connection. As many as may be in flight can meet
+/// their deadline at the same time, on a machine that is too busy to have begun them: with h2's own 20 that would take healthy calls along.
+const GIVEN_UP: usize = STREAMS as usize;
+
 /// A service of which each connection has its own.
 pub(super) trait ForConnection {
     /// Returns the service for a connection between these addresses.
@@ -184,7 +188,8 @@ async fn serve<S, B>(
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_LIMIT)
-        .max_concurrent_streams(STREAMS);
+        .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(GIVEN_UP);
     // The connection's own copy serves each of its calls: to copy it for a call is to move counts that all cores share.
     let service = RefCell::new(service.for_connection(stream.connect_info()));
     let service = service_fn(move |request| service.borrow_mut().call(request));

@@ -100,6 +100,36 @@ pub(crate) fn provider(rng: &mut Rng) -> Vec<Vec<u8>> {
     pieces
 }
 
+/// Returns what a client sends that gives up so many calls as soon as it has made them, and then makes one more, and that one's stream.
+pub(crate) fn given_up(calls: u32) -> (Vec<u8>, u32) {
+    let mut bytes = PREFACE.to_vec();
+    frame(&mut bytes, 4, 0, 0, &[]);
+    let head = CALL.map(right).concat();
+    for call in 0..calls {
+        frame(&mut bytes, 1, 4, 2 * call + 1, &head);
+        const CANCEL: [u8; 4] = [0, 0, 0, 8];
+        frame(&mut bytes, 3, 0, 2 * call + 1, &CANCEL);
+    }
+    let last = 2 * calls + 1;
+    frame(&mut bytes, 1, 4, last, &head);
+    frame(&mut bytes, 0, 1, last, MESSAGE);
+    (bytes, last)
+}
+
+/// Returns the kind and the stream of each whole frame.
+pub(crate) fn read(mut bytes: &[u8]) -> Vec<(u8, u32)> {
+    let mut frames = Vec::new();
+    while let [a, b, c, kind, _flags, d, e, f, g, rest @ ..] = bytes {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let Some(rest) = rest.get(length..) else {
+            break;
+        };
+        frames.push((*kind, u32::from_be_bytes([*d, *e, *f, *g])));
+        bytes = rest;
+    }
+    frames
+}
+
 /// Adds the frames of one stream, mostly in their order, with others among them.
 fn exchange(rng: &mut Rng, bytes: &mut Vec<u8>, stream: u32, begin: &[usize]) {
     let block = block(rng, begin);

@@ -115,6 +115,27 @@ async fn hostile_clients_harm_no_provider() {
 }
 
 #[tokio::test]
+async fn calls_that_are_given_up_at_once_do_not_end_their_connection() {
+    const HEADERS: u8 = 1;
+    let serving = serve(&Behaviour::default()).await;
+    let mut stream = TcpStream::connect(serving.address()).await.unwrap();
+    let (bytes, last) = frames::given_up(1000);
+    stream.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let answered = async {
+        while !frames::read(&answer).contains(&(HEADERS, last)) {
+            let read = stream.read_buf(&mut answer).await;
+            let frames = frames::read(&answer);
+            assert!(
+                read.is_ok_and(|bytes| bytes > 0),
+                "the connection ends: {frames:?}"
+            );
+        }
+    };
+    assert!(timeout(LONG, answered).await.is_ok(), "no answer");
+}
+
+#[tokio::test]
 async fn hostile_providers_harm_no_consumer() {
     let serving = serve(&Behaviour::default()).await;
     let good = serving.address().to_string();
