@@ -13,7 +13,7 @@ use super::status;
 /// The flag of the message that carries the trailers.
 const TRAILERS: u8 = 0x80;
 
-/// The longest trailers that are read; nobody needs longer ones to say how a call ended.
+/// The longest trailers that are read; no status needs longer ones.
 const LONGEST: usize = 64 * 1024;
 
 /// Follows the body of a gRPC-Web answer up to its trailers.

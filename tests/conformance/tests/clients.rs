@@ -15,7 +15,7 @@ use triple::{Provider, Serving, Workers, business_error};
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// Greets; the name `error` fails, and `late` takes longer than anybody waits.
+/// Greets; the name `error` fails, and `late` takes longer than any client waits.
 struct Greeter;
 
 #[tonic::async_trait]

@@ -1,7 +1,7 @@
 //! Compression of messages, for every service of a provider: requests are unpacked before the service sees them, and answers packed
 //! in the first way that the caller accepts.
 //!
-//! Generated services compress too, where they are told to; here nobody has to tell each of them. Calls that name no compression are
+//! Generated services compress too, where they are told to; here they need not be told. Calls that name no compression are
 //! not touched.
 
 mod encoding;

@@ -23,7 +23,7 @@ pub(super) enum Goal {
     },
     /// A service is in its interface's list of providers, in our session.
     Url(UrlNode),
-    /// There is a node that belongs to nobody.
+    /// There is a node that belongs to no session.
     Folder { path: String },
     /// There is one member with our data in our session.
     Member { data: Vec<u8>, member: Member },

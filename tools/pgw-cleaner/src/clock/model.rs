@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::*;
 
-/// All by a clock that nobody sets, in seconds.
+/// All by a clock that is never set, in seconds.
 const ROUNDS: u64 = 200;
 const TTL: u64 = 60;
 const PUSH_INTERVAL: u64 = 10;

@@ -1,4 +1,4 @@
-//! A gateway that was down heard nobody: that is not the silence of its groups.
+//! The time while a gateway was down is no silence of its groups.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Runs the calls of a connection, and ends one whose answer is stuck past its deadline.
 //!
 //! hyper asks a body for its next frame only when the peer takes bytes. A peer that takes none keeps the body from ending at its
-//! deadline, and with it the handler, its stream and its memory. So whoever hands out a frame says until when it may be stuck, and the
+//! deadline, and with it the handler, its stream and its memory. So the body that hands out a frame says until when it may be stuck, and the
 //! task of the stream watches that.
 
 use std::cell::Cell;
