@@ -46,6 +46,10 @@ pub struct Args {
     #[arg(long, env, value_name = "NUMBER", default_value = "100", value_parser = value::weight)]
     weight: u32,
 
+    /// How long after its start consumers call the server less than its weight says; 0s for its whole weight at once.
+    #[arg(long, env, value_name = "DURATION", default_value = "10m", value_parser = value::duration)]
+    warmup: Duration,
+
     /// Where consumers find the server: by its instance (Dubbo 3), by each interface (Dubbo 2), or both.
     #[arg(long, env, value_name = "MODE", default_value = "all", value_parser = value::register_mode())]
     register_mode: RegisterMode,
@@ -74,6 +78,8 @@ pub struct Config {
     pub stop_wait: Duration,
     /// The share of the calls beside other providers' weights.
     pub weight: u32,
+    /// How long consumers call it less than that.
+    pub warmup: Duration,
     /// Which of Dubbo's two registrations are made.
     pub register_mode: RegisterMode,
     /// The age at which a connection is told to go away; never without it.
@@ -100,6 +106,7 @@ impl CommandLine for Args {
             error_rate,
             stop_wait,
             weight,
+            warmup,
             register_mode,
             max_connection_age,
             process,
@@ -113,6 +120,7 @@ impl CommandLine for Args {
             error_rate,
             stop_wait,
             weight,
+            warmup,
             register_mode,
             max_connection_age,
             process,

@@ -21,6 +21,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         error_rate,
         stop_wait,
         weight,
+        warmup,
         register_mode,
         max_connection_age,
         process,
@@ -36,6 +37,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         let mut provider = process
             .provider()
             .weight(weight)
+            .warmup(warmup)
             .register_mode(register_mode);
         if let Some(age) = max_connection_age {
             provider = provider.max_connection_age(age);

@@ -10,7 +10,7 @@ use std::{
 pub const DEFAULT_WEIGHT: u32 = 100;
 
 /// How long a provider warms up that does not say how long, as Dubbo has it.
-const DEFAULT_WARMUP: Duration = Duration::from_secs(600);
+pub const DEFAULT_WARMUP: Duration = Duration::from_secs(600);
 
 /// How the parameter `release` of a dubbo-go provider begins.
 const DUBBO_GO: &str = "dubbo-golang";

@@ -3,11 +3,11 @@
 use std::{
     collections::BTreeMap,
     hash::Hasher,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
-    DEFAULT_WEIGHT, Error, MetadataInfo, RegisterMode, ServiceMetadata, instance,
+    DEFAULT_WARMUP, DEFAULT_WEIGHT, Error, MetadataInfo, RegisterMode, ServiceMetadata, instance,
     instance::{TRIPLE, json},
     name, provider,
     reference::service_key,
@@ -39,6 +39,7 @@ pub struct Registration {
     port: u16,
     services: Vec<ServiceInfo>,
     weight: u32,
+    warmup: Duration,
     register_mode: RegisterMode,
     /// Of the start, since 1970.
     timestamp_milliseconds: u128,
@@ -67,6 +68,7 @@ impl Registration {
             port,
             services,
             weight: DEFAULT_WEIGHT,
+            warmup: DEFAULT_WARMUP,
             register_mode: RegisterMode::default(),
             timestamp_milliseconds: started.as_millis(),
         })
@@ -77,6 +79,14 @@ impl Registration {
     #[must_use]
     pub fn weight(mut self, weight: u32) -> Self {
         self.weight = weight;
+        self
+    }
+
+    /// Sets how long after its start the provider is given fewer calls than its weight says, [`DEFAULT_WARMUP`] without this; none for
+    /// its whole weight at once. The parameter `warmup` of a service, in milliseconds, goes first.
+    #[must_use]
+    pub fn warmup(mut self, warmup: Duration) -> Self {
+        self.warmup = warmup;
         self
     }
 
@@ -186,6 +196,10 @@ impl Registration {
             if self.weight != DEFAULT_WEIGHT {
                 let weight = || self.weight.to_string();
                 params.entry("weight".into()).or_insert_with(weight);
+            }
+            if self.warmup != DEFAULT_WARMUP {
+                let warmup = || self.warmup.as_millis().to_string();
+                params.entry("warmup".into()).or_insert_with(warmup);
             }
             let metadata = ServiceMetadata {
                 name: service.interface.clone(),
@@ -306,6 +320,17 @@ mod tests {
         assert_eq!(service.params["weight"], "50", "its own goes first");
         assert!(!service.params.contains_key("timestamp"));
         assert!(registration.timestamp().parse::<u64>().unwrap() > 1_600_000_000_000);
+    }
+
+    #[test]
+    fn a_warm_up_other_than_the_default_is_a_parameter_of_each_service() {
+        let warmup = |warmup| {
+            let metadata = registration(vec![service("a.A")]).warmup(warmup).metadata();
+            metadata.services["a.A:tri"].params.get("warmup").cloned()
+        };
+        assert_eq!(warmup(Duration::from_secs(7)).as_deref(), Some("7000"));
+        assert_eq!(warmup(Duration::ZERO).as_deref(), Some("0"));
+        assert_eq!(warmup(DEFAULT_WARMUP), None);
     }
 
     #[test]

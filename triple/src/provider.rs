@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dubbo_registry::{DEFAULT_WEIGHT, Reference, RegisterMode, ServiceInfo};
+use dubbo_registry::{DEFAULT_WARMUP, DEFAULT_WEIGHT, Reference, RegisterMode, ServiceInfo};
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use metrics_core::{Metrics, ProviderLayer};
@@ -58,6 +58,7 @@ pub struct Provider {
     unpacked_limit: usize,
     metrics: Option<Metrics>,
     weight: u32,
+    warmup: Duration,
     register_mode: RegisterMode,
     most_age: Option<Duration>,
 }
@@ -79,6 +80,7 @@ impl Provider {
             unpacked_limit: Self::DEFAULT_UNPACKED_LIMIT,
             metrics: None,
             weight: DEFAULT_WEIGHT,
+            warmup: DEFAULT_WARMUP,
             register_mode: RegisterMode::default(),
             most_age: None,
         }
@@ -184,6 +186,14 @@ impl Provider {
         self
     }
 
+    /// Sets how long after its start consumers call it less than its weight says, Dubbo's ten minutes without this; none for its whole
+    /// weight at once.
+    #[must_use]
+    pub fn warmup(mut self, warmup: Duration) -> Self {
+        self.warmup = warmup;
+        self
+    }
+
     /// Sets which of Dubbo's two registrations are made, both without this.
     #[must_use]
     pub fn register_mode(mut self, mode: RegisterMode) -> Self {
@@ -233,6 +243,7 @@ impl Provider {
             application: self.application,
             services: self.services,
             weight: self.weight,
+            warmup: self.warmup,
             register_mode: self.register_mode,
             address,
             connections,

@@ -26,6 +26,7 @@ pub struct Serving {
     pub(super) application: String,
     pub(super) services: Vec<ServiceInfo>,
     pub(super) weight: u32,
+    pub(super) warmup: Duration,
     pub(super) register_mode: RegisterMode,
     pub(super) address: SocketAddr,
     pub(super) connections: Connections,
@@ -67,6 +68,7 @@ impl Serving {
     ) -> Result<Announcement, dubbo_registry::Error> {
         let registration = Registration::new(&self.application, host, port, self.services.clone())?
             .weight(self.weight)
+            .warmup(self.warmup)
             .register_mode(self.register_mode);
         // Consumers ask for the metadata as soon as they see the node.
         self.metadata.set(registration.metadata());
