@@ -39,10 +39,15 @@ const FIELDS: [(&str, &str); 25] = [
 
 /// The fields that a call and an answer begin with.
 const CALL: [usize; 6] = [0, 1, 2, 4, 6, 10];
-const ANSWER: [usize; 2] = [5, 6];
+pub(crate) const ANSWER: [usize; 2] = [5, 6];
+
+/// Flags of frames.
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const ACK: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// Values that are wrong nearly everywhere.
-const WRONG: [&str; 12] = [
+pub(crate) const WRONG: [&str; 12] = [
     "",
     "!!",
     "-1",
@@ -58,7 +63,7 @@ const WRONG: [&str; 12] = [
 ];
 
 /// A gRPC message with the greeting's request, which is read as its answer, too.
-const MESSAGE: &[u8] = b"\x00\x00\x00\x00\x07\x0a\x05Dubbo";
+pub(crate) const MESSAGE: &[u8] = b"\x00\x00\x00\x00\x07\x0a\x05Dubbo";
 
 /// Returns what a hostile client sends on one connection.
 pub(crate) fn client(rng: &mut Rng) -> Vec<u8> {
@@ -84,8 +89,7 @@ pub(crate) fn provider(rng: &mut Rng) -> Vec<Vec<u8>> {
     let mut first = Vec::new();
     frame(&mut first, 4, 0, 0, &[]);
     // No such service: the provider is called all the same.
-    let unimplemented: Vec<u8> = [5, 6, 24].map(right).concat();
-    frame(&mut first, 1, 0x5, 1, &unimplemented);
+    frame(&mut first, 1, 0x5, 1, &unimplemented());
     // Most connections get as far as a call.
     if rng.u8(..8) == 0 {
         damage(rng, &mut first);
@@ -130,8 +134,45 @@ pub(crate) fn read(mut bytes: &[u8]) -> Vec<(u8, u32)> {
     frames
 }
 
+/// A frame as a peer has sent it.
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Takes the whole frames from what a client has sent.
+pub(crate) fn take(bytes: &mut Vec<u8>) -> Vec<Frame> {
+    if bytes.starts_with(PREFACE) {
+        bytes.drain(..PREFACE.len());
+    } else if PREFACE.starts_with(bytes) {
+        return Vec::new();
+    }
+    let mut frames = Vec::new();
+    while let [a, b, c, kind, flags, d, e, f, g, rest @ ..] = &bytes[..] {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let Some(payload) = rest.get(..length) else {
+            break;
+        };
+        frames.push(Frame {
+            kind: *kind,
+            flags: *flags,
+            stream: u32::from_be_bytes([*d, *e, *f, *g]),
+            payload: payload.to_vec(),
+        });
+        bytes.drain(..9 + length);
+    }
+    frames
+}
+
+/// The head of an answer that ends with it: no such service.
+pub(crate) fn unimplemented() -> Vec<u8> {
+    [5, 6, 24].map(right).concat()
+}
+
 /// Adds the frames of one stream, mostly in their order, with others among them.
-fn exchange(rng: &mut Rng, bytes: &mut Vec<u8>, stream: u32, begin: &[usize]) {
+pub(crate) fn exchange(rng: &mut Rng, bytes: &mut Vec<u8>, stream: u32, begin: &[usize]) {
     let block = block(rng, begin);
     if rng.u8(..6) == 0 {
         let at = rng.usize(..=block.len());
@@ -194,7 +235,7 @@ fn right(index: usize) -> Vec<u8> {
 }
 
 /// A literal field without indexing: RFC 7541, section 6.2.2.
-fn field(name: &str, value: &[u8]) -> Vec<u8> {
+pub(crate) fn field(name: &str, value: &[u8]) -> Vec<u8> {
     let mut field = vec![0];
     for text in [name.as_bytes(), value] {
         let mut length = text.len();
@@ -215,7 +256,7 @@ fn field(name: &str, value: &[u8]) -> Vec<u8> {
 }
 
 /// A frame: RFC 9113, section 4.1.
-fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+pub(crate) fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     bytes.extend(&(payload.len() as u32).to_be_bytes()[1..]);
     bytes.extend([kind, flags]);
     bytes.extend(stream.to_be_bytes());
@@ -267,7 +308,7 @@ fn http1(rng: &mut Rng) -> Vec<u8> {
 }
 
 /// Damages one connection in two: bits turned, bytes left out, repeated or put in.
-fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) {
+pub(crate) fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) {
     if rng.bool() {
         return;
     }
@@ -293,6 +334,6 @@ fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) {
     }
 }
 
-fn random(rng: &mut Rng, most: usize) -> Vec<u8> {
+pub(crate) fn random(rng: &mut Rng, most: usize) -> Vec<u8> {
     (0..rng.usize(..=most)).map(|_| rng.u8(..)).collect()
 }

@@ -12,12 +12,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod frames;
+mod peer;
 
+use std::net::SocketAddr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use dubbo_registry::{MetadataRequest, MetadataSource};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use greet::greet_service_client::GreetServiceClient;
@@ -26,14 +30,18 @@ use test_servers::{LONG, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
-use triple::{Consumer, ConsumerOptions, Workers};
+use triple::{Consumer, ConsumerOptions, MethodTable, RpcMetadata, Workers};
 
 /// Connections at the same time.
 const BATCH: u64 = 32;
 
 /// How long a hostile peer waits for an answer before it hangs up.
 const PATIENCE: Duration = Duration::from_millis(30);
+
+/// The most memory that this process may ever have had, in KiB: ten times what it takes.
+const MOST_MEMORY: u64 = 512 << 10;
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
@@ -58,6 +66,8 @@ async fn fuzz(side: &str, case: impl AsyncFn(Rng), check: impl AsyncFn()) {
     count_panics();
     let seed = number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
     let limit = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(30));
+    // Before anything is sent: a call that panics ends this test at once.
+    println!("{side}: FUZZ_SEED={seed}");
     let (start, mut cases) = (Instant::now(), 0);
     let tasks = Handle::current().metrics().num_alive_tasks();
     while start.elapsed() < limit {
@@ -82,7 +92,19 @@ async fn fuzz(side: &str, case: impl AsyncFn(Rng), check: impl AsyncFn()) {
         }
     })
     .await;
+    let memory = most_memory();
+    assert!(
+        memory.is_none_or(|most| most < MOST_MEMORY),
+        "{memory:?} KiB"
+    );
     println!("{side}: {cases} connections, FUZZ_SEED={seed}");
+}
+
+/// Returns the most memory that this process has had, in KiB, where the system tells it.
+fn most_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[tokio::test]
@@ -175,9 +197,66 @@ async fn hostile_providers_harm_no_consumer() {
     fuzz("hostile providers", case, check).await;
 }
 
+#[tokio::test]
+async fn hostile_answers_harm_no_consumer() {
+    let serving = serve(&Behaviour::default()).await;
+    let good = serving.address().to_string();
+    // One that lives on while others meet hostile providers.
+    let steady = GreetServiceClient::new(consumer(&good, ConsumerOptions::DEFAULT_TIMEOUT));
+    let answered = AtomicUsize::new(0);
+    let case = async |mut rng: Rng| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut hostile = JoinSet::new();
+        let accept = async {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                hostile.spawn(peer::serve(stream, rng.fork()));
+            }
+        };
+        let calls = async {
+            let client = GreetServiceClient::new(consumer(&address.to_string(), PATIENCE * 4));
+            for _ in 0..4 {
+                let call = timeout(LONG / 2, greet(&client)).await;
+                assert!(call.is_ok(), "a call does not end by its own deadline");
+            }
+            // Ended by the registry in its own time.
+            let _ = timeout(PATIENCE, RpcMetadata.fetch(question(address))).await;
+        };
+        tokio::select! {
+            () = accept => {}
+            () = calls => {}
+        }
+        // Each ends when the consumer has closed its connection.
+        while let Some(calls) = hostile.join_next().await {
+            answered.fetch_add(calls.unwrap(), Ordering::Relaxed);
+        }
+    };
+    let check = async || {
+        assert_eq!(greet(&steady).await.unwrap(), "hello world");
+    };
+    check().await;
+    fuzz("hostile answers", case, check).await;
+    let answered = answered.into_inner();
+    assert!(answered > 0, "no call reached a hostile provider");
+    println!("hostile answers: {answered} calls were answered");
+}
+
+fn question(address: SocketAddr) -> MetadataRequest {
+    MetadataRequest {
+        host: address.ip().to_string(),
+        port: address.port(),
+        application: "greeter".to_owned(),
+        version: "2.0.0".to_owned(),
+        revision: "1".to_owned(),
+    }
+}
+
 fn consumer(address: &str, timeout: Duration) -> Consumer {
     let options = ConsumerOptions {
         timeout,
+        // Of a method that nothing is known of, the time ends with the answer's head.
+        methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap(),
         ..ConsumerOptions::default()
     };
     Consumer::direct(address, &reference(), &Workers::here(), options).unwrap()
