@@ -11,12 +11,11 @@ use flate2::write::GzEncoder;
 use greet::greet_service_client::GreetServiceClient;
 use greet::{GreetRequest, GreetResponse};
 use http::{Request, Response, Version};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::Full;
 use metrics_core::{Config, Kind, Metrics, Side};
 use prost::Message;
 use support::{Behaviour, channel, provider, serve};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 use triple::{Serving, Workers, business_error};
@@ -37,22 +36,7 @@ async fn send(
     let host = serving.address().to_string();
     let request = request.version(version).header("host", host);
     let request = request.body(Full::<bytes::Bytes>::from(body)).unwrap();
-    let stream = TokioIo::new(TcpStream::connect(serving.address()).await.unwrap());
-    let answer = if version == Version::HTTP_2 {
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
-                .await
-                .unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
-    } else {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
-    };
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.unwrap().to_bytes().into();
-    Response::from_parts(head, body)
+    support::exchange(serving, request).await
 }
 
 fn message(name: &str) -> Vec<u8> {

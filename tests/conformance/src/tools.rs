@@ -1,9 +1,11 @@
 //! The programs of the Go module in `tools/`, built when they are first asked for.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
+
+use test_servers::{go_build, target_folder};
 
 /// What the module pins, and builds.
 const PACKAGES: [&str; 6] = [
@@ -24,23 +26,8 @@ pub fn tool(name: &str) -> PathBuf {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = target_folder().join("conformance-tools");
         std::fs::create_dir_all(&folder).expect("cargo's target folder can be written");
-        // Test programs may run side by side: one of them builds, the others wait and find it done.
-        let mut build = Command::new("flock");
-        build
-            .arg(folder.join("lock"))
-            .args(["go", "build", "-o"])
-            .arg(&folder)
-            .args(PACKAGES)
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tools"));
-        let output = build
-            .output()
-            .unwrap_or_else(|err| panic!("{build:?}: {err}"));
-        assert!(
-            output.status.success(),
-            "{build:?} failed ({}); the suites need Go 1.26 or later\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let module = concat!(env!("CARGO_MANIFEST_DIR"), "/tools");
+        go_build(module, &PACKAGES, &folder);
         folder
     });
     FOLDER.join(name)
@@ -60,13 +47,4 @@ pub async fn output(program: &Path, args: &[&str], limit: Duration) -> (bool, St
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
     (output.status.success(), text)
-}
-
-fn target_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    test.ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
-        .and_then(|deps| deps.parent()?.parent())
-        .unwrap_or_else(|| panic!("{} should be in cargo's folder deps", test.display()))
-        .to_owned()
 }

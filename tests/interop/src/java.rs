@@ -5,9 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use test_servers::Folder;
-
-use crate::peer::target_folder;
+use test_servers::{Folder, target_folder};
 
 /// Returns the command of a provider or a consumer that keeps its files in `folder`.
 ///

@@ -1,8 +1,9 @@
 //! The Go peers, each built when it is first asked for.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
+
+use test_servers::{go_build, target_folder};
 
 /// Returns where the dubbo-go peer is, built from the sources as they are now.
 ///
@@ -24,34 +25,8 @@ pub fn grpc_peer() -> &'static Path {
     &BUILT
 }
 
-fn build(name: &str, sources: &str) -> PathBuf {
+fn build(name: &str, module: &str) -> PathBuf {
     let program = target_folder().join(name);
-    let mut build = Command::new("flock");
-    // Test programs may run side by side: one of them builds, the others wait and find it done.
-    build
-        .arg(program.with_extension("lock"))
-        .args(["go", "build", "-o"])
-        .arg(&program)
-        .arg(".")
-        .current_dir(sources);
-    let output = build
-        .output()
-        .unwrap_or_else(|err| panic!("{build:?}: {err}"));
-    assert!(
-        output.status.success(),
-        "{build:?} failed ({}); the peers need Go 1.25 or later\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    go_build(module, &["."], &program);
     program
-}
-
-/// Returns cargo's target folder.
-pub(crate) fn target_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    test.ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
-        .and_then(|deps| deps.parent()?.parent())
-        .unwrap_or_else(|| panic!("{} should be in cargo's folder deps", test.display()))
-        .to_owned()
 }

@@ -134,6 +134,19 @@ pub(crate) async fn http(
     serving: &Serving,
     request: http::Request<String>,
 ) -> http::Response<String> {
+    let answer = exchange(serving, request).await;
+    answer.map(|body| String::from_utf8(body).unwrap())
+}
+
+/// Does what [`http`] does with a body of any kind, and an answer of any bytes.
+pub(crate) async fn exchange<B>(
+    serving: &Serving,
+    request: http::Request<B>,
+) -> http::Response<Vec<u8>>
+where
+    B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    B: Send + Unpin + 'static,
+{
     let stream = TcpStream::connect(serving.address()).await.unwrap();
     let stream = TokioIo::new(stream);
     let answer = if request.version() == http::Version::HTTP_2 {
@@ -150,7 +163,7 @@ pub(crate) async fn http(
     };
     let (head, body) = answer.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    http::Response::from_parts(head, String::from_utf8(body.into()).unwrap())
+    http::Response::from_parts(head, body.into())
 }
 
 /// Begins a request to the greeting method, with JSON inside.
