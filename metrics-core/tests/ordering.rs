@@ -78,7 +78,7 @@ impl<const SHARDS: usize, const WAYS: usize> Series<SHARDS, WAYS> {
     }
 
     fn read(&self) -> Reading {
-        let mut window = self.window.lock().expect("nobody panics");
+        let mut window = self.window.lock().expect("no holder of the lock panics");
         let now = read(self.counters());
         let mut buckets = window.drained;
         if window.edge.moved(&now) || window.holds {
@@ -100,7 +100,7 @@ impl<const SHARDS: usize, const WAYS: usize> Series<SHARDS, WAYS> {
     /// Turns a pane: folds the 32-bit buckets into the 64-bit ones. `expire` is whether the window holds nothing afterwards, as when a whole
     /// window has passed.
     fn turn(&self, expire: bool) {
-        let mut window = self.window.lock().expect("nobody panics");
+        let mut window = self.window.lock().expect("no holder of the lock panics");
         let now = read(self.counters());
         if window.edge.moved(&now) {
             for bucket in self.shards.iter().flat_map(|shard| &shard.buckets) {

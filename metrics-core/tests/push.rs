@@ -157,7 +157,7 @@ impl Hanging {
         let (pushed, removed) = (self.clone(), self);
         let put = async move |_: Bytes| {
             if pushed.hangs.load(SeqCst) {
-                // The answer reaches nobody, as a task of its own: its caller has gone away.
+                // A task of its own takes the push in late: the caller has gone away by then.
                 let late = pushed.clone();
                 tokio::spawn(async move {
                     late.deleted.notified().await;

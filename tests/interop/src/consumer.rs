@@ -109,7 +109,7 @@ impl Consumer {
     /// Returns how many attempts have failed, of which a call may make several; only ours counts them.
     ///
     /// # Panics
-    /// For another consumer than ours, or when nobody answers.
+    /// For another consumer than ours, or when its gateway does not answer.
     pub async fn failed_attempts(&self) -> u64 {
         let Figures::Pushed(gateway) = &self.figures else {
             panic!("only ours counts attempts");
