@@ -44,11 +44,21 @@ pub enum Error {
     Runtime,
     /// ZooKeeper does not accept the credentials.
     #[error(
-        "ZooKeeper refuses the credentials of scheme {scheme:?}: check them and the server's authentication providers"
+        "ZooKeeper refuses the credentials of scheme {scheme:?}: check them, and the server's authentication providers and \
+         enforce.auth.schemes; SASL is not supported"
     )]
     Credentials {
-        /// The scheme, or `none`.
+        /// The scheme.
         scheme: String,
+    },
+    /// ZooKeeper gives sessions only to clients that authenticate themselves.
+    #[error(
+        "ZooKeeper at {hosts} wants its clients authenticated: give this process credentials (zk-auth) of a scheme in its \
+         enforce.auth.schemes; SASL is not supported"
+    )]
+    CredentialsWanted {
+        /// The hosts.
+        hosts: String,
     },
     /// ZooKeeper's access control list does not allow it.
     #[error(

@@ -3,8 +3,10 @@
 mod announcer;
 mod backoff;
 mod config;
+mod connector;
 mod discovery;
 mod goals;
+mod hosts;
 mod mapping;
 mod metadata_cache;
 mod node;
@@ -13,6 +15,7 @@ mod reachability;
 mod session;
 mod url;
 mod view;
+mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -38,7 +41,8 @@ use crate::{
 /// Dubbo's registry on ZooKeeper: application-level registration as dubbo-go 3 and Dubbo 3 read and write it, with
 /// interface-level providers read as well.
 ///
-/// It needs ZooKeeper 3.5 or later; 3.6 lets it find a member of its own whose creation was not confirmed.
+/// It works with ZooKeeper 3.4 and later. Before 3.6 a member of its own whose creation was not confirmed takes more reads to find, and a
+/// killed process's node is deleted before the one in its place is made, not in one transaction.
 ///
 /// All the work is done by tasks on the runtime on which it was connected. Clones share one session; when the last one is
 /// dropped, it closes as by [`close`](Registry::close), only that nobody waits for it.

@@ -8,13 +8,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use zookeeper_client::OneshotWatcher;
 
 use super::{
     backoff::Backoff,
     goals::{Goals, Step},
     node::{Nodes, Operation},
     session::Connection,
+    watch::Watch,
 };
 use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Progress, supervise};
 
@@ -212,7 +212,7 @@ struct Watches {
 }
 
 impl Watches {
-    fn set(&mut self, goal: usize, watcher: OneshotWatcher) {
+    fn set(&mut self, goal: usize, watcher: Watch) {
         let handle = self.tasks.spawn(async move {
             watcher.changed().await;
             goal

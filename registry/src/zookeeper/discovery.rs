@@ -11,7 +11,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use zookeeper_client::OneshotWatcher;
 
 use super::{
     metadata_cache::MetadataCache,
@@ -19,6 +18,7 @@ use super::{
     path,
     session::Connection,
     view::{Found, Published, Read, View},
+    watch::Watch,
 };
 use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage, supervise};
 
@@ -40,7 +40,7 @@ pub(super) struct Discovery {
 struct Outcome {
     read: Read,
     found: Result<Option<Found>, Error>,
-    watcher: Option<OneshotWatcher>,
+    watcher: Option<Watch>,
     malformed: Option<(String, i64, Malformed)>,
 }
 
@@ -281,7 +281,7 @@ async fn data(
     nodes: &Nodes,
     path: &str,
     watch: bool,
-    watcher: &mut Option<OneshotWatcher>,
+    watcher: &mut Option<Watch>,
 ) -> Result<Option<Found>, Error> {
     let node = if watch {
         let (node, set) = nodes.read(path).await?;
@@ -305,7 +305,7 @@ async fn children(
     nodes: &Nodes,
     path: &str,
     watch: bool,
-    watcher: &mut Option<OneshotWatcher>,
+    watcher: &mut Option<Watch>,
 ) -> Result<Option<Found>, Error> {
     let children = if watch {
         let (children, set) = nodes.list(path).await?;

@@ -4,7 +4,7 @@ use zookeeper_client::{
     Acl, Acls, Client, CreateMode, Error as ZkError, OneshotWatcher, Permission, Stat,
 };
 
-use super::path;
+use super::{path, watch::Watch};
 use crate::Error;
 
 /// What an announcement wants done next.
@@ -75,11 +75,14 @@ static CREATOR_AND_READERS: [Acl; 2] = [
     Acl::new_const(Permission::READ, "world", "anyone"),
 ];
 
-/// A client, and whether it has authenticated itself.
+/// A client, and what it has learnt about its session.
 #[derive(Clone, Debug)]
 pub(super) struct Nodes {
     pub(super) client: Client,
+    /// Whether it has authenticated itself.
     pub(super) authenticated: bool,
+    /// Whether the server is older than 3.6, and may be 3.4. To a request that it doesn't know it says so, and closes the connection.
+    pub(super) old: bool,
 }
 
 impl Nodes {
@@ -87,7 +90,7 @@ impl Nodes {
     pub(super) async fn perform(
         &self,
         operation: &Operation,
-    ) -> Result<(Answer, Option<OneshotWatcher>), Error> {
+    ) -> Result<(Answer, Option<Watch>), Error> {
         let done = |path: &str| Answer::Done {
             path: path.to_owned(),
         };
@@ -133,10 +136,8 @@ impl Nodes {
                     Err(error) => return Err(failed("delete", path, error)),
                 }
             }
-            Operation::Owned { prefix } => match self.client.list_ephemerals(prefix).await {
+            Operation::Owned { prefix } => match self.owned(prefix).await {
                 Ok(paths) => Answer::Owned(paths),
-                // Servers before 3.6 don't know; the worst that follows is a second member until the session ends.
-                Err(ZkError::Unimplemented) => Answer::Owned(Vec::new()),
                 Err(error) => return Err(failed("list", prefix, error)),
             },
             Operation::List { path } => {
@@ -148,13 +149,10 @@ impl Nodes {
     }
 
     /// Reads a node and watches it; where it is absent, watches for it to come.
-    pub(super) async fn read(
-        &self,
-        path: &str,
-    ) -> Result<(Option<(Vec<u8>, Stat)>, OneshotWatcher), Error> {
+    pub(super) async fn read(&self, path: &str) -> Result<(Option<(Vec<u8>, Stat)>, Watch), Error> {
         loop {
             match self.client.get_and_watch_data(path).await {
-                Ok((data, stat, watcher)) => return Ok((Some((data, stat)), watcher)),
+                Ok((data, stat, watcher)) => return Ok((Some((data, stat)), self.watch(watcher))),
                 Err(ZkError::NoNode) => {}
                 Err(error) => return Err(failed("read", path, error)),
             }
@@ -165,13 +163,10 @@ impl Nodes {
     }
 
     /// Lists a node's children and watches them; where it is absent, watches for it to come.
-    pub(super) async fn list(
-        &self,
-        path: &str,
-    ) -> Result<(Option<Vec<String>>, OneshotWatcher), Error> {
+    pub(super) async fn list(&self, path: &str) -> Result<(Option<Vec<String>>, Watch), Error> {
         loop {
             match self.client.list_and_watch_children(path).await {
-                Ok((children, watcher)) => return Ok((Some(children), watcher)),
+                Ok((children, watcher)) => return Ok((Some(children), self.watch(watcher))),
                 Err(ZkError::NoNode) => {}
                 Err(error) => return Err(failed("list", path, error)),
             }
@@ -186,12 +181,12 @@ impl Nodes {
         &self,
         path: &str,
         watch: bool,
-    ) -> Result<Option<(Vec<u8>, Stat, Option<OneshotWatcher>)>, Error> {
+    ) -> Result<Option<(Vec<u8>, Stat, Option<Watch>)>, Error> {
         let result = if watch {
             self.client
                 .get_and_watch_data(path)
                 .await
-                .map(|(data, stat, watcher)| (data, stat, Some(watcher)))
+                .map(|(data, stat, watcher)| (data, stat, Some(self.watch(watcher))))
         } else {
             self.client
                 .get_data(path)
@@ -215,10 +210,12 @@ impl Nodes {
     }
 
     /// Returns the watch for an absent node, or nothing when the node has just come.
-    async fn await_node(&self, path: &str) -> Result<Option<OneshotWatcher>, Error> {
+    async fn await_node(&self, path: &str) -> Result<Option<Watch>, Error> {
         match self.client.check_and_watch_stat(path).await {
-            Ok((None, watcher)) => Ok(Some(watcher)),
-            Ok((Some(_), _)) => Ok(None),
+            Ok((found, watcher)) => {
+                let watch = self.watch(watcher);
+                Ok(found.is_none().then_some(watch))
+            }
             Err(error) => Err(failed("read", path, error)),
         }
     }
@@ -247,14 +244,49 @@ impl Nodes {
         })
     }
 
+    fn watch(&self, watcher: OneshotWatcher) -> Watch {
+        if self.old {
+            Watch::kept(watcher)
+        } else {
+            Watch::removable(watcher)
+        }
+    }
+
+    /// Returns the ephemeral nodes of this session whose paths begin so.
+    async fn owned(&self, prefix: &str) -> Result<Vec<String>, ZkError> {
+        if !self.old {
+            return self.client.list_ephemerals(prefix).await;
+        }
+        let folder = path::parent(prefix);
+        let session = self.client.session_id().0;
+        let children = match self.client.list_children(folder).await {
+            Err(ZkError::NoNode) => Vec::new(),
+            children => children?,
+        };
+        let mut owned = Vec::new();
+        for child in children {
+            let path = format!("{folder}/{child}");
+            if path.starts_with(prefix)
+                && let Some(stat) = self.client.check_stat(&path).await?
+                && stat.ephemeral_owner == session
+            {
+                owned.push(path);
+            }
+        }
+        Ok(owned)
+    }
+
     async fn replace(&self, path: &str, version: i32, data: &[u8]) -> Result<(), ZkError> {
+        let options = CreateMode::Ephemeral.with_acls(self.acls(Kind::Ephemeral));
+        if self.old {
+            // The client writes transactions as servers since 3.5 read them. In between the place is empty for a moment.
+            self.client.delete(path, Some(version)).await?;
+            self.client.create(path, data, &options).await?;
+            return Ok(());
+        }
         let mut writer = self.client.new_multi_writer();
         writer.add_delete(path, Some(version))?;
-        writer.add_create(
-            path,
-            data,
-            &CreateMode::Ephemeral.with_acls(self.acls(Kind::Ephemeral)),
-        )?;
+        writer.add_create(path, data, &options)?;
         writer.commit().await?;
         Ok(())
     }

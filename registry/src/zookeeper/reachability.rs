@@ -3,29 +3,34 @@
 use std::time::Duration;
 
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
     time::timeout,
 };
 
+use super::hosts;
 use crate::Error;
 
-/// How long each host is tried. Longer delays the first line in the log; shorter calls a slow network silent.
+/// How long each server is tried. Longer delays the first line in the log; shorter calls a slow network silent.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Names what is wrong with each host, if it was none of them that could be had.
+/// More than ZooKeeper says of itself.
+const ANSWER_BYTES: u64 = 8192;
+
+/// Names what is wrong with each server, if it was none of them that could be had.
 pub(super) async fn explain(error: Error) -> Error {
     match error {
         Error::Unreachable { hosts, cause, .. } => {
-            let mut reasons: Vec<String> = Vec::new();
-            for host in hosts.split(',') {
-                reasons.push(reason(host).await);
+            let servers = hosts::resolved(&hosts).await.each;
+            let mut reasons = Vec::new();
+            for server in servers.split(',') {
+                reasons.push((server, reason(server).await));
             }
             let reason = match reasons.as_slice() {
-                [one] => one.clone(),
-                many => hosts
-                    .split(',')
-                    .zip(many)
-                    .map(|(host, reason)| format!("{host}: {reason}"))
+                [(server, reason)] if *server == hosts => reason.clone(),
+                many => many
+                    .iter()
+                    .map(|(server, reason)| format!("{server}: {reason}"))
                     .collect::<Vec<_>>()
                     .join("; "),
             };
@@ -39,13 +44,8 @@ pub(super) async fn explain(error: Error) -> Error {
     }
 }
 
-async fn reason(host: &str) -> String {
-    // Without a port, as an address may be written, it is ZooKeeper's own.
-    let with_port = match host.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => host.to_owned(),
-        _ => format!("{host}:2181"),
-    };
-    let addresses: Vec<_> = match timeout(LIMIT, lookup_host(&with_port)).await {
+async fn reason(server: &str) -> String {
+    let addresses: Vec<_> = match timeout(LIMIT, lookup_host(hosts::with_port(server))).await {
         Err(_) => return format!("the name was not resolved within {LIMIT:?}"),
         Ok(Err(error)) => return format!("the name cannot be resolved: {error}"),
         Ok(Ok(addresses)) => addresses.collect(),
@@ -53,7 +53,33 @@ async fn reason(host: &str) -> String {
     match timeout(LIMIT, TcpStream::connect(addresses.as_slice())).await {
         Err(_) => format!("no connection within {LIMIT:?}"),
         Ok(Err(error)) => error.to_string(),
-        Ok(Ok(_)) => "it takes connections, and does not answer as ZooKeeper does".to_owned(),
+        Ok(Ok(stream)) => state(stream).await.to_owned(),
+    }
+}
+
+/// Asks a server that takes connections but gives no session what it is.
+async fn state(mut stream: TcpStream) -> &'static str {
+    let mut answer = Vec::new();
+    let question = async {
+        stream.write_all(b"srvr").await?;
+        stream.take(ANSWER_BYTES).read_to_end(&mut answer).await
+    };
+    let ended = timeout(LIMIT, question).await.is_ok();
+    let text = String::from_utf8_lossy(&answer);
+    let says = |words| text.contains(words);
+    if says("Mode: read-only") {
+        "it is read-only, because it does not reach the majority of its ensemble: look at the other servers"
+    } else if says("not currently serving requests") {
+        "it serves no requests, because its ensemble has no majority: look at the other servers"
+    } else if text.starts_with("Zookeeper version:") || says("whitelist") {
+        "it is a ZooKeeper, but gives no session; its log says why"
+    } else if text.starts_with("HTTP/") {
+        "an HTTP server answers, not ZooKeeper"
+    } else if answer.is_empty() && ended {
+        "it closes connections without an answer, as a port for TLS does, or a ZooKeeper with as many connections as its \
+         maxClientCnxns allows"
+    } else {
+        "it takes connections, and does not answer as ZooKeeper does"
     }
 }
 
@@ -96,5 +122,49 @@ mod tests {
             text.contains(&format!("{refused}: Connection refused")),
             "{text}"
         );
+    }
+
+    /// Serves connections with one answer each, once something was said.
+    async fn answering(answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4]).await;
+                let _ = stream.write_all(answer).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_server_that_gives_no_session_is_asked_what_it_is() {
+        let cases: [(&[u8], &str); 6] = [
+            (
+                b"Zookeeper version: 3.8.0\nLatency min/avg/max: 0/0/0\nMode: read-only\nNode count: 5\n",
+                "read-only",
+            ),
+            (
+                b"This ZooKeeper instance is not currently serving requests\n",
+                "no majority",
+            ),
+            (b"Zookeeper version: 3.4.14\nMode: standalone\n", "its log"),
+            (
+                b"srvr is not executed because it is not in the whitelist.\n",
+                "its log",
+            ),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP server"),
+            (b"", "maxClientCnxns"),
+        ];
+        for (answer, expected) in cases {
+            let server = answering(answer).await;
+            let text = text(&server).await;
+            let prefix = format!("no ZooKeeper answers at {server}: ");
+            let reason = text.strip_prefix(&prefix).expect(&text);
+            assert!(
+                reason.contains(expected) && !reason.contains('\n'),
+                "{reason}"
+            );
+        }
     }
 }

@@ -8,16 +8,17 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
-use zookeeper_client::{Client, CreateMode, Error as ZkError, SessionState};
+use zookeeper_client::{Error as ZkError, SessionState};
 
 use super::{
     backoff::Backoff,
     config::{Address, Auth},
-    node::{Kind, Nodes, failed},
+    connector::Connector,
+    node::Nodes,
     reachability,
 };
 use crate::{Error, Observer, SessionEvent, supervise};
@@ -28,9 +29,11 @@ use crate::{Error, Observer, SessionEvent, supervise};
 /// outages that the old ones survive.
 const PATIENCE: (f64, f64) = (0.85, 0.95);
 
-/// How often each host is named to the client. Its pauses double with each round through its hosts, up to half the time that a session
-/// lives; within a round they are short. So many hosts make one round as long as a session.
-const ROUND: usize = 12;
+/// A connection that lasted no longer ended by what was asked on it, if that is so several times in a row.
+const SHORT: Duration = Duration::from_millis(500);
+
+/// So many short connections in a row are told.
+const MANY_SHORT: u32 = 3;
 
 /// How long announcements may take to be withdrawn when the registry is closed, and the session to be closed after them.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -114,9 +117,7 @@ impl Connection {
 /// Keeps the session; runs as one task until the registry is closed.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    address: Address,
-    auth: Option<Auth>,
-    session_timeout: Duration,
+    connector: Connector,
     observer: Arc<dyn Observer>,
     /// The tasks that use the session.
     pub(super) tasks: TaskTracker,
@@ -141,9 +142,11 @@ impl Supervisor {
             broken: breaks,
         };
         let supervisor = Self {
-            address,
-            auth,
-            session_timeout,
+            connector: Connector {
+                address,
+                auth,
+                session_timeout,
+            },
             observer,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -200,21 +203,21 @@ impl Supervisor {
     async fn keep(&self) {
         let mut next = None;
         loop {
-            let client = match next.take() {
-                Some(client) => client,
+            let nodes = match next.take() {
+                Some(nodes) => nodes,
                 None => self.establish().await,
             };
-            next = self.follow(client).await;
+            next = self.follow(nodes).await;
         }
     }
 
     /// Connects until it succeeds.
-    async fn establish(&self) -> Client {
+    async fn establish(&self) -> Nodes {
         let mut backoff = Backoff::new();
         let mut known = String::new();
         loop {
-            match self.connect().await {
-                Ok(client) => return client,
+            match self.connector.connect().await {
+                Ok(nodes) => return nodes,
                 Err(error) => {
                     let error = reachability::explain(error).await;
                     let text = error.to_string();
@@ -230,31 +233,53 @@ impl Supervisor {
     }
 
     /// Follows a session to its end. Returns the one that takes its place, if there is one already.
-    async fn follow(&self, client: Client) -> Option<Client> {
+    async fn follow(&self, nodes: Nodes) -> Option<Nodes> {
+        let client = &nodes.client;
         let session = client.session_id();
         let mut states = client.state_watcher();
         let mut state = client.state();
         let patience = patience(client.session_timeout());
         let mut broken = self.broken.clone();
-        let authenticated = self.auth.is_some();
-        let nodes = Nodes {
-            client,
-            authenticated,
-        };
-        info!(%session, hosts = %self.address.hosts, "session with ZooKeeper established");
+        info!(%session, hosts = %self.connector.address.hosts, "session with ZooKeeper established");
         self.observer.session(SessionEvent::Established);
         self.publish(Some(nodes.clone()), session.0);
         let mut connected = true;
+        let (mut since, mut short, mut pauses) = (Instant::now(), 0, Backoff::new());
         loop {
             match state {
                 SessionState::SyncConnected | SessionState::ConnectedReadOnly if !connected => {
-                    info!(%session, "connection to ZooKeeper is back");
+                    if short > 0 {
+                        // What was asked is asked again now: not without a pause, if it costs each connection.
+                        sleep(pauses.next()).await;
+                        state = states.state();
+                        if state != SessionState::SyncConnected {
+                            continue;
+                        }
+                    }
+                    since = Instant::now();
+                    if short < MANY_SHORT {
+                        info!(%session, "connection to ZooKeeper is back");
+                    }
                     self.observer.session(SessionEvent::Reconnected);
                     self.publish(Some(nodes.clone()), session.0);
                     connected = true;
                 }
                 SessionState::Disconnected if connected => {
-                    warn!(%session, "connection to ZooKeeper lost; the last known providers stay in use");
+                    if since.elapsed() > SHORT {
+                        short = 0;
+                        pauses.reset();
+                    } else {
+                        short += 1;
+                    }
+                    if short < MANY_SHORT {
+                        warn!(%session, "connection to ZooKeeper lost; the last known providers stay in use");
+                    } else if short == MANY_SHORT {
+                        warn!(
+                            %session,
+                            "ZooKeeper closes the connection whenever this process asks something; its log says why, such as a request \
+                             larger than its jute.maxbuffer"
+                        );
+                    }
                     self.observer.session(SessionEvent::Disconnected);
                     self.publish(None, session.0);
                     connected = false;
@@ -268,9 +293,9 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 next = states.changed() => state = next,
-                client = self.replacement(patience), if !connected => {
+                nodes = self.replacement(patience), if !connected => {
                     warn!(%session, "ZooKeeper answers, but not to this session; beginning another one");
-                    return self.ended(Some(client));
+                    return self.ended(Some(nodes));
                 }
                 // The tasks may still complain of the session before, which is over.
                 Ok(_) = broken.wait_for(|broken| *broken == session.0) => {
@@ -281,7 +306,7 @@ impl Supervisor {
         }
     }
 
-    fn ended(&self, replacement: Option<Client>) -> Option<Client> {
+    fn ended(&self, replacement: Option<Nodes>) -> Option<Nodes> {
         self.observer.session(SessionEvent::Expired);
         self.link.send_modify(|link| link.nodes = None);
         replacement
@@ -296,92 +321,15 @@ impl Supervisor {
     }
 
     /// Waits until a server gives a new session.
-    async fn replacement(&self, patience: Duration) -> Client {
+    async fn replacement(&self, patience: Duration) -> Nodes {
         let mut backoff = Backoff::new();
         sleep(patience).await;
         loop {
-            match self.connect().await {
-                Ok(client) => return client,
+            match self.connector.connect().await {
+                Ok(nodes) => return nodes,
                 Err(error) => debug!("{error}"),
             }
             sleep(backoff.next()).await;
-        }
-    }
-
-    async fn connect(&self) -> Result<Client, Error> {
-        let mut connector = Client::connector()
-            .with_session_timeout(self.session_timeout)
-            .with_fail_eagerly();
-        if let Some(auth) = &self.auth {
-            connector = connector.with_auth(auth.scheme(), auth.credentials());
-        }
-        let client = connector
-            .with_detached()
-            .connect(&self.address.hosts)
-            .await
-            .map_err(|cause| self.refused(cause))?;
-        let client = self
-            .persistent(client)
-            .await
-            .map_err(|cause| self.refused(cause))?;
-        match &self.address.chroot {
-            None => Ok(client),
-            Some(chroot) => match timeout(self.session_timeout, self.enter(client, chroot)).await {
-                Ok(entered) => entered,
-                Err(_) => Err(failed("create", chroot, ZkError::Timeout)),
-            },
-        }
-    }
-
-    /// Hands a session over to a client that looks for its server often enough: see [`ROUND`].
-    async fn persistent(&self, client: Client) -> Result<Client, ZkError> {
-        let mut connector = Client::connector()
-            .with_session_timeout(client.session_timeout())
-            .with_session(client.into_session());
-        if let Some(auth) = &self.auth {
-            connector = connector.with_auth(auth.scheme(), auth.credentials());
-        }
-        let hosts = [self.address.hosts.as_str(); ROUND].join(",");
-        connector.connect(&hosts).await
-    }
-
-    /// Makes the chroot where it is missing, since ZooKeeper does not, and goes there.
-    async fn enter(&self, client: Client, chroot: &str) -> Result<Client, Error> {
-        let nodes = Nodes {
-            client,
-            authenticated: self.auth.is_some(),
-        };
-        let exists = nodes
-            .client
-            .check_stat(chroot)
-            .await
-            .map_err(|error| failed("read", chroot, error))?
-            .is_some();
-        if !exists {
-            let options = CreateMode::Persistent.with_acls(nodes.acls(Kind::Member));
-            nodes
-                .client
-                .mkdir(chroot, &options)
-                .await
-                .map_err(|error| failed("create", chroot, error))?;
-        }
-        nodes
-            .client
-            .chroot(chroot)
-            .map_err(|_| failed("read", chroot, ZkError::BadArguments(&"bad chroot")))
-    }
-
-    fn refused(&self, cause: ZkError) -> Error {
-        match cause {
-            ZkError::AuthFailed => {
-                let scheme = self.auth.as_ref().map_or("none", Auth::scheme).to_owned();
-                Error::Credentials { scheme }
-            }
-            cause => Error::Unreachable {
-                hosts: self.address.hosts.clone(),
-                reason: cause.to_string(),
-                cause,
-            },
         }
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod crowd;
 mod discovery;
 mod metadata;
+mod odd;
 mod outages;
 mod panics;
 mod prometheus;

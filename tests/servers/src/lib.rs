@@ -47,4 +47,4 @@ pub use regression::Regression;
 pub use sample::Sample;
 pub use usage::Usage;
 pub use wrapped::wrapped;
-pub use zookeeper::ZooKeeper;
+pub use zookeeper::{Settings as ZooKeeperSettings, ZooKeeper};

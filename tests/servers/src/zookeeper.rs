@@ -1,6 +1,6 @@
 //! ZooKeeper, one standalone server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,8 +20,23 @@ pub struct ZooKeeper {
     daemon: Daemon<Standalone>,
 }
 
+/// What makes a server unlike the others.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The ZooKeeper of another release: its jar in place of Debian's.
+    pub jar: Option<PathBuf>,
+    /// Java's system properties, such as `zookeeper.enforce.auth.enabled=true`.
+    pub properties: Vec<&'static str>,
+    /// Lines of the configuration file, such as those of an ensemble, in which this server is the first.
+    pub lines: Vec<String>,
+    /// What `srvr` says once the server has come as far as it can; `Mode: standalone` when empty.
+    pub ready: &'static str,
+}
+
 #[derive(Debug)]
-struct Standalone;
+struct Standalone {
+    settings: Settings,
+}
 
 // === impl ZooKeeper ===
 
@@ -31,12 +46,20 @@ impl ZooKeeper {
     /// # Panics
     /// When it is not installed, or does not answer.
     pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// Starts a server of this kind with no data.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not answer.
+    pub async fn start_with(settings: Settings) -> Self {
         assert!(
             Path::new("/usr/share/java/zookeeper.jar").exists(),
             "this test needs ZooKeeper: apt-get install --no-install-recommends zookeeper"
         );
         Self {
-            daemon: Daemon::start(Standalone).await,
+            daemon: Daemon::start(Standalone { settings }).await,
         }
     }
 
@@ -113,11 +136,22 @@ impl Launch for Standalone {
                  clientPort={port}\n\
                  maxClientCnxns=0\n\
                  admin.enableServer=false\n\
-                 4lw.commands.whitelist=*\n",
-                data.display()
+                 4lw.commands.whitelist=*\n\
+                 {}\n",
+                data.display(),
+                self.settings.lines.join("\n")
             ),
         )
         .expect("the folder is ours");
+        std::fs::write(data.join("myid"), "1").expect("the folder is ours");
+        let classpath = match &self.settings.jar {
+            Some(jar) => format!(
+                "{}:/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-simple.jar",
+                jar.display()
+            ),
+            None => "/etc/zookeeper/conf:/usr/share/java/*".to_owned(),
+        };
+        let properties = self.settings.properties.iter();
         let mut command = Command::new("java");
         command
             // A small heap, one collector thread and no optimising compiler: a start takes half the time.
@@ -132,8 +166,11 @@ impl Launch for Standalone {
             .args([
                 "-Dzookeeper.admin.enableServer=false",
                 "-Dzookeeper.root.logger=INFO,CONSOLE",
+                // Of releases that come without log4j.
+                "-Dzookeeper.jmx.log4j.disable=true",
             ])
-            .args(["-cp", "/etc/zookeeper/conf:/usr/share/java/*"])
+            .args(properties.map(|property| format!("-D{property}")))
+            .args(["-cp", &classpath])
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(configuration)
             .current_dir(folder);
@@ -141,9 +178,13 @@ impl Launch for Standalone {
     }
 
     async fn answers(&self, port: u16) -> bool {
+        let ready = match self.settings.ready {
+            "" => "Mode: standalone",
+            ready => ready,
+        };
         ask(port, "srvr")
             .await
-            .is_ok_and(|answer| answer.contains("Mode: standalone"))
+            .is_ok_and(|answer| answer.contains(ready))
     }
 }
 

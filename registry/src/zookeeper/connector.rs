@@ -1,0 +1,152 @@
+//! Makes sessions: finds a server, learns what it can do, makes the chroot where it is missing.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::info;
+use zookeeper_client::{Client, CreateMode, Error as ZkError};
+
+use super::{
+    config::{Address, Auth},
+    hosts,
+    node::{Kind, Nodes, failed},
+};
+use crate::Error;
+
+/// How often each host is named to the client. Its pauses double with each round through its hosts, up to half the time that a session
+/// lives; within a round they are short. So many hosts make one round as long as a session.
+const ROUND: usize = 12;
+
+/// How long a client is waited for that has been given up.
+const END_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Where sessions are made, and how.
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) address: Address,
+    pub(super) auth: Option<Auth>,
+    pub(super) session_timeout: Duration,
+}
+
+impl Connector {
+    /// Tries each server once, and returns a new session with the first that gives one.
+    pub(super) async fn connect(&self) -> Result<Nodes, Error> {
+        let hosts = hosts::resolved(&self.address.hosts).await;
+        let first = self
+            .client()
+            .with_session_timeout(self.session_timeout)
+            .with_fail_eagerly()
+            .with_detached()
+            .connect(&hosts.each)
+            .await
+            .map_err(|cause| self.refused(cause))?;
+        let old = self.is_old(&first).await;
+        let client = self
+            .persistent(first, &hosts.all, old)
+            .await
+            .map_err(|cause| self.refused(cause))?;
+        let nodes = Nodes {
+            client,
+            authenticated: self.auth.is_some(),
+            old,
+        };
+        match &self.address.chroot {
+            None => Ok(nodes),
+            Some(chroot) => match timeout(self.session_timeout, self.enter(nodes, chroot)).await {
+                Ok(entered) => entered,
+                Err(_) => Err(failed("create", chroot, ZkError::Timeout)),
+            },
+        }
+    }
+
+    fn client(&self) -> zookeeper_client::Connector {
+        let connector = Client::connector();
+        match &self.auth {
+            Some(auth) => connector.with_auth(auth.scheme(), auth.credentials()),
+            None => connector,
+        }
+    }
+
+    /// Asks for the nodes of a session that has none, which servers since 3.6 answer. Older ones don't know the question, and close
+    /// the connection after saying so.
+    async fn is_old(&self, client: &Client) -> bool {
+        let question = timeout(self.session_timeout, client.list_ephemerals("/")).await;
+        let old = matches!(question, Ok(Err(ZkError::Unimplemented)));
+        if old {
+            info!(
+                hosts = %self.address.hosts,
+                "ZooKeeper is older than 3.6: making do with the requests that 3.4 knows"
+            );
+        }
+        old
+    }
+
+    /// Hands a session over to a client that looks for its server often enough: see [`ROUND`].
+    async fn persistent(&self, client: Client, hosts: &str, old: bool) -> Result<Client, ZkError> {
+        let mut connector = self.client().with_session_timeout(client.session_timeout());
+        let mut states = client.state_watcher();
+        let mut state = client.state();
+        connector = connector.with_session(client.into_session());
+        if old {
+            connector = connector.with_server_version(3, 4, 0);
+            // The client before is connecting again, and would take the session away from the one to come.
+            let ended = async {
+                while !state.is_terminated() {
+                    state = states.changed().await;
+                }
+            };
+            let _ = timeout(END_DEADLINE, ended).await;
+        }
+        let hosts = [hosts; ROUND].join(",");
+        connector.connect(&hosts).await
+    }
+
+    /// Makes the chroot where it is missing, since ZooKeeper does not, and goes there.
+    async fn enter(&self, nodes: Nodes, chroot: &str) -> Result<Nodes, Error> {
+        let exists = nodes
+            .client
+            .check_stat(chroot)
+            .await
+            .map_err(|error| failed("read", chroot, error))?
+            .is_some();
+        if !exists {
+            let options = CreateMode::Persistent.with_acls(nodes.acls(Kind::Member));
+            nodes
+                .client
+                .mkdir(chroot, &options)
+                .await
+                .map_err(|error| failed("create", chroot, error))?;
+        }
+        let Nodes {
+            client,
+            authenticated,
+            old,
+        } = nodes;
+        let client = client
+            .chroot(chroot)
+            .map_err(|_| failed("read", chroot, ZkError::BadArguments(&"bad chroot")))?;
+        Ok(Nodes {
+            client,
+            authenticated,
+            old,
+        })
+    }
+
+    fn refused(&self, cause: ZkError) -> Error {
+        match cause {
+            ZkError::AuthFailed => match &self.auth {
+                Some(auth) => Error::Credentials {
+                    scheme: auth.scheme().to_owned(),
+                },
+                None => Error::CredentialsWanted {
+                    hosts: self.address.hosts.clone(),
+                },
+            },
+            cause => Error::Unreachable {
+                hosts: self.address.hosts.clone(),
+                reason: cause.to_string(),
+                cause,
+            },
+        }
+    }
+}
