@@ -159,6 +159,13 @@ peer() (
   go vet ./...
 )
 
+# A current Prometheus, beside the one of the distribution: rules, scrapes and discovery are tested on both. Some minutes, once.
+prometheus_3() {
+  local folder=$PWD/target/tools/prometheus-3 source=github.com/prometheus/prometheus/cmd
+  mkdir -p "$folder"
+  (cd tests/kubernetes/servers/prometheus && timeout 20m nice -n 19 go build -trimpath -ldflags '-s -w' -o "$folder/" $source/prometheus $source/promtool)
+}
+
 tests() {
   # The binaries first: end-to-end tests start those of other packages.
   cargo build --workspace --all-features --bins &&
@@ -193,7 +200,12 @@ if ! has_browser; then
 fi
 
 step fmt cargo fmt --all --check
-if command -v go >/dev/null; then step peers peers; fi
+if command -v go >/dev/null; then
+  step peers peers
+  step prometheus3 prometheus_3
+else
+  leave_out prometheus3 "tests on a current Prometheus beside the distribution's need a Go toolchain (https://go.dev/dl)"
+fi
 step shell shell_scripts
 if command -v go >/dev/null; then
   step schemas schemas

@@ -80,7 +80,7 @@
         'histogram_count(%(h)s) * (1 - histogram_fraction(0, %(limit)s, %(h)s))' % { h: sum(histogram), limit: config.latencySeconds },
       ] + if java then ['clamp_min(%s - %s, 0)' % [
         sum(rate('rt_milliseconds_histogram_seconds_count')),
-        sum(rate('rt_milliseconds_histogram_seconds_bucket', promql.bound(config.latencySeconds))),
+        sum(rate('rt_milliseconds_histogram_seconds_bucket', promql.bound(config.javaLatencySeconds))),
       ]] else [])),
       record('requests_in_flight', sum(promql.live(promql.callsGauge(side, 'requests_processing')))),
       record('messages_received:rate5m', sum(rate('messages_received_total'))),

@@ -27,6 +27,8 @@
     // Of 30 days: the share of calls that take at most latencySeconds, which must be a bound of the histogram.
     latencyObjective: 0.99,
     latencySeconds: '0.25',
+    // Dubbo Java's histogram has other bounds (0.1, 0.3, 0.5, 1.0, 3.0, 5.0, 10.0): its calls may take at most this.
+    javaLatencySeconds: '0.3',
     // Objectives of single interfaces or methods:
     //   { interface: 'shop.Orders', availability: 0.9995 }, { interface: 'shop.Orders', method: 'Export', latency: 0.9 }
     // They become series dubbo_objective, which a rule file of your own may record just as well.

@@ -39,7 +39,7 @@ pub use http::{Response, get, post};
 pub use last_will::LastWill;
 pub use port::free_port;
 pub use process::Process;
-pub use prometheus::{Prometheus, Target, prometheus_pull};
+pub use prometheus::{Prometheus, PrometheusVersion, Target, prometheus_pull};
 pub use proxy::TcpProxy;
 pub use pushgateway::Pushgateway;
 pub use refusing::refusing;

@@ -1,13 +1,15 @@
 //! Prometheus.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::child::find;
 use crate::daemon::{Daemon, Launch};
+use crate::go::{go_build, target_folder};
 use crate::http::{get, post};
 use crate::sample::Sample;
 
@@ -17,8 +19,18 @@ pub struct Prometheus {
     daemon: Daemon<Configured>,
 }
 
+/// Which Prometheus a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrometheusVersion {
+    /// That of the distribution: 2.42 in Debian 12.
+    Installed,
+    /// A current one, as `tests/kubernetes/servers/prometheus/go.mod` names it.
+    Current,
+}
+
 #[derive(Debug)]
 struct Configured {
+    version: PrometheusVersion,
     /// What `--enable-feature` names.
     features: String,
     yaml: String,
@@ -54,7 +66,19 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
     pub async fn start_with_files(config_yaml: &str, files: &[(&str, &str)]) -> Self {
-        Self::start_with(config_yaml, files, "").await
+        Self::start_version(PrometheusVersion::Installed, config_yaml, files).await
+    }
+
+    /// Starts a server of this version with this configuration beside these files.
+    ///
+    /// # Panics
+    /// When it is not installed and can't be built, refuses the configuration, or does not answer.
+    pub async fn start_version(
+        version: PrometheusVersion,
+        config_yaml: &str,
+        files: &[(&str, &str)],
+    ) -> Self {
+        Self::start_with(version, config_yaml, files, "").await
     }
 
     /// Starts a server with this configuration and these features, such as `native-histograms,exemplar-storage`.
@@ -62,11 +86,17 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
     pub async fn start_with_features(config_yaml: &str, features: &str) -> Self {
-        Self::start_with(config_yaml, &[], features).await
+        Self::start_with(PrometheusVersion::Installed, config_yaml, &[], features).await
     }
 
-    async fn start_with(config_yaml: &str, files: &[(&str, &str)], features: &str) -> Self {
+    async fn start_with(
+        version: PrometheusVersion,
+        config_yaml: &str,
+        files: &[(&str, &str)],
+        features: &str,
+    ) -> Self {
         let configured = Configured {
+            version,
             features: features.to_owned(),
             yaml: config_yaml.to_owned(),
             files: files
@@ -194,6 +224,50 @@ pub fn prometheus_pull(zookeeper: &str, pushgateway: &str) -> String {
     frequent
 }
 
+// === impl PrometheusVersion ===
+
+impl PrometheusVersion {
+    /// Returns all that this machine can have: the current one is built, which takes a Go toolchain.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::Installed];
+        if find("go").is_some() {
+            all.push(Self::Current);
+        }
+        all
+    }
+
+    /// Returns where `prometheus` or `promtool` of this version is.
+    ///
+    /// # Panics
+    /// When it has to be built, and can't be.
+    #[must_use]
+    pub fn program(self, name: &str) -> PathBuf {
+        match self {
+            Self::Installed => name.into(),
+            Self::Current => built(name),
+        }
+    }
+}
+
+/// Returns where a program of the current version is, built once for as long as its module stays the same.
+fn built(name: &str) -> PathBuf {
+    let module = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/kubernetes/servers/prometheus"
+    );
+    let folder = target_folder().join("../tools/prometheus-3");
+    std::fs::create_dir_all(&folder).expect("cargo's target folder is ours");
+    let program = folder.join(name);
+    let modified = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let wanted = modified(&Path::new(module).join("go.sum"));
+    if modified(&program).is_none_or(|built| Some(built) < wanted) {
+        let package = format!("github.com/prometheus/prometheus/cmd/{name}");
+        go_build(module, &["-trimpath", "-ldflags=-s -w", &package], &program);
+    }
+    program
+}
+
 // === impl Configured ===
 
 impl Launch for Configured {
@@ -211,7 +285,7 @@ impl Launch for Configured {
                 .expect("the folder is ours");
             std::fs::write(file, text).expect("the folder is ours");
         }
-        let mut command = Command::new(Self::PROGRAM.0);
+        let mut command = Command::new(self.version.program("prometheus"));
         command
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg(format!("--config.file={}", configuration.display()))

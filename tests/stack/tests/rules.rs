@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use stack::{json, list, path, string, text, tool, yaml};
+use test_servers::PrometheusVersion;
 
 /// The alert that fires always, so that its absence is noticed.
 const WATCHDOG: &str = "DubboWatchdog";
@@ -30,25 +31,29 @@ fn tests() -> Vec<String> {
     files
 }
 
+/// Runs `promtool` with these arguments, of each version that this machine has.
+fn promtool(arguments: &[String]) {
+    for version in PrometheusVersion::all() {
+        let program = version.program("promtool").display().to_string();
+        tool(&program, "prometheus", arguments);
+    }
+}
+
 #[test]
 fn promtool_accepts_the_rules() {
     for file in ["recording", "alerts"] {
-        tool(
-            "promtool",
-            "prometheus",
-            [
-                "check",
-                "rules",
-                &format!("prometheus_grafana/rules/{file}.yml"),
-            ],
-        );
+        let file = format!("prometheus_grafana/rules/{file}.yml");
+        promtool(&["check".into(), "rules".into(), file]);
     }
 }
 
 #[test]
 fn promtool_sees_each_rule_fire_and_stay_silent() {
-    let arguments = ["test".into(), "rules".into()].into_iter().chain(tests());
-    tool("promtool", "prometheus", arguments);
+    let arguments: Vec<_> = ["test".into(), "rules".into()]
+        .into_iter()
+        .chain(tests())
+        .collect();
+    promtool(&arguments);
 }
 
 /// What a test file expects of alerts: their names, and whether they fire.

@@ -4,7 +4,9 @@ use std::process::Command;
 
 use e2e::Program;
 use stack::{Dashboard, short_rules};
-use test_servers::{LONG, Prometheus, Pushgateway, ZooKeeper, eventually, prometheus_pull};
+use test_servers::{
+    LONG, Prometheus, PrometheusVersion, Pushgateway, ZooKeeper, eventually, prometheus_pull,
+};
 
 /// How the figures leave the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,11 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start(mode: Mode) -> Self {
+        Self::start_on(PrometheusVersion::Installed, mode).await
+    }
+
+    /// Starts the servers with this version of Prometheus.
+    pub(crate) async fn start_on(version: PrometheusVersion, mode: Mode) -> Self {
         let (zookeeper, pushgateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
         let config = prometheus_pull(&zookeeper.address(), &pushgateway.address());
         let rules: Vec<_> = short_rules()
@@ -34,7 +41,7 @@ impl Stack {
             .iter()
             .map(|(file, text)| (file.as_str(), text.as_str()))
             .collect();
-        let prometheus = Prometheus::start_with_files(&config, &files).await;
+        let prometheus = Prometheus::start_version(version, &config, &files).await;
         Self {
             mode,
             zookeeper,

@@ -1,22 +1,50 @@
 //! Shares and totals, exact before the first call, before the first failure, and after it.
 
 use stack::Dashboard;
-use test_servers::{LONG, eventually};
+use test_servers::{LONG, PrometheusVersion, eventually};
 
 use crate::stack::{Mode, Stack};
 
 #[tokio::test]
 async fn totals_are_exact_by_push() {
-    totals_are_exact(Mode::Push).await;
+    totals_are_exact(PrometheusVersion::Installed, Mode::Push).await;
 }
 
 #[tokio::test]
 async fn totals_are_exact_by_pull() {
-    totals_are_exact(Mode::Pull).await;
+    totals_are_exact(PrometheusVersion::Installed, Mode::Pull).await;
 }
 
-async fn totals_are_exact(mode: Mode) {
-    let stack = Stack::start(mode).await;
+#[tokio::test]
+async fn totals_are_exact_on_each_other_version_of_prometheus() {
+    for version in PrometheusVersion::all().into_iter().skip(1) {
+        totals_are_exact(version, Mode::Pull).await;
+        totals_are_exact(version, Mode::Push).await;
+    }
+}
+
+/// Checks that every rule can be evaluated.
+async fn every_rule_is_healthy(stack: &Stack) {
+    eventually(LONG, "evaluated rules", async || {
+        let answer = stack.prometheus.api("rules").await;
+        let groups = answer["groups"].as_array().cloned().unwrap_or_default();
+        let rules: Vec<_> = groups
+            .iter()
+            .flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default())
+            .filter(|rule| rule["health"] != "ok")
+            .map(|rule| format!("{}: {} {}", rule["name"], rule["health"], rule["lastError"]))
+            .collect();
+        if rules.is_empty() && groups.len() > 5 {
+            Ok(())
+        } else {
+            Err(rules)
+        }
+    })
+    .await;
+}
+
+async fn totals_are_exact(version: PrometheusVersion, mode: Mode) {
+    let stack = Stack::start_on(version, mode).await;
     // Nothing ages out of the window while the test runs.
     let window = "30m";
     let dashboard = Dashboard::new("5m", "15m");
@@ -116,6 +144,8 @@ async fn totals_are_exact(mode: Mode) {
             .unwrap_or_default();
     }
     assert_eq!(sum, made);
+
+    every_rule_is_healthy(&stack).await;
 
     for server in &mut servers {
         server.stop().await;
