@@ -1,11 +1,13 @@
 //! The table of all faults.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
 use crate::report::Report;
-use crate::{collection, gateway, machine, network, peers, process, refusing, registry};
+use crate::watch::{self, Watch};
+use crate::{collection, costly, gateway, machine, network, peers, process, refusing, registry};
 
 /// How long a fault lasts, and how much it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,8 @@ impl Length {
 
     /// Returns the one or the other number of seconds.
     pub(crate) fn seconds(self, short: u64, full: u64) -> Duration {
-        Duration::from_secs(self.of(short, full))
+        let held = watch::current().and_then(|watch| watch.hold());
+        held.unwrap_or_else(|| Duration::from_secs(self.of(short, full)))
     }
 }
 
@@ -47,14 +50,27 @@ impl Fault {
     /// Returns the fault of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        FAULTS.iter().find(|fault| fault.name == name)
+        FAULTS.iter().chain(COSTLY).find(|fault| fault.name == name)
     }
 
     /// Makes it happen, in a thread of its own: what panics in there is a broken promise.
     #[must_use]
     pub fn happen(&self, length: Length) -> Report {
+        self.happen_under(length, || None)
+    }
+
+    /// Makes it happen while the watch that `watch` returns looks on.
+    #[must_use]
+    pub fn happen_under(
+        &self,
+        length: Length,
+        watch: impl FnOnce() -> Option<Rc<dyn Watch>> + Send + 'static,
+    ) -> Report {
         let run = self.run;
         let running = thread::spawn(move || {
+            if let Some(watch) = watch() {
+                watch::begin(watch);
+            }
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -70,15 +86,17 @@ impl Fault {
 }
 
 macro_rules! faults {
-    ($($name:literal, $function:path, $promise:literal;)*) => {
-        /// All faults, in the order in which they are run.
-        pub const FAULTS: &[Fault] = &[
+    ($(#[$doc:meta])* $list:ident: $($name:literal, $function:path, $promise:literal;)*) => {
+        $(#[$doc])*
+        pub const $list: &[Fault] = &[
             $(Fault { name: $name, promise: $promise, run: |length| Box::pin($function(length)) },)*
         ];
     };
 }
 
 faults! {
+    /// All faults that cost no call, in the order in which they are run.
+    FAULTS:
     "zookeeper-killed", registry::killed, "no call fails; everybody registers again when it is back";
     "zookeeper-emptied", registry::emptied, "no call fails; everything is written again, and newcomers find it";
     "zookeeper-stopped", registry::stopped, "no call fails while it hangs; everybody is registered afterwards";
@@ -108,4 +126,17 @@ faults! {
     "oversized-requests", peers::oversized, "what is too large is refused; memory stays; no call fails";
     "http2-abuse", peers::abuse, "floods of resets and of headers end their own connection; no call fails";
     "garbage", peers::garbage, "no port minds what is sent to it; no call fails";
+}
+
+faults! {
+    /// Faults that cost calls, since nothing is left that could answer them: for the measure of alerts.
+    COSTLY:
+    "providers-killed", costly::killed, "calls succeed again once a provider is back";
+    "providers-stopped", costly::stopped, "calls succeed again once the providers go on";
+    "providers-terminated", costly::terminated, "calls succeed again once a provider is back";
+    "providers-cut-off", costly::cut_off, "calls succeed again once the way is there";
+    "provider-faulty", costly::faulty, "calls succeed again once the faulty provider is gone";
+    "provider-rejecting", costly::rejecting, "calls succeed again once the rejecting provider is gone";
+    "provider-slow", costly::slow, "calls are fast again once the slow provider is gone";
+    "provider-crashing", costly::crashing, "calls succeed again once providers stay";
 }

@@ -12,9 +12,11 @@
 //! | `network` | the way between a consumer and a provider |
 //! | `machine` | the clock, file descriptors |
 //! | `peers` | whoever connects and means no good |
+//! | `costly` | more than can be made good: calls fail |
 //! | [`Soak`] | nothing for long: what grows? |
 
 mod collection;
+mod costly;
 mod fault;
 mod gateway;
 mod http2;
@@ -29,7 +31,9 @@ mod registry;
 mod report;
 mod soak;
 mod stage;
+mod watch;
 
-pub use fault::{FAULTS, Fault, Length};
+pub use fault::{COSTLY, FAULTS, Fault, Length};
 pub use report::Report;
 pub use soak::{Growth, Soak, SoakReport};
+pub use watch::{Looking, Watch};

@@ -24,11 +24,10 @@ pub(crate) async fn stopped(length: Length) -> Report {
     let client = surroundings.impatient_client();
     let mut stage = surroundings.with(&servers, &client).await;
     let outage = length.seconds(4, 20);
+    let mut report = Report::new(format!("SIGSTOP of one of two for {outage:?}"));
     stage.servers[0].stop_process();
     let gap = stage.longest_gap(outage).await;
-    let mut report = Report::new(format!(
-        "SIGSTOP of one of two for {outage:?}; at most {gap:.1?} without an answer"
-    ));
+    report.note(&format!("; at most {gap:.1?} without an answer"));
     stage.calls_go_on().await;
     stage.servers[0].continue_process();
     report.recovers(is_called(&stage.servers[0])).await;

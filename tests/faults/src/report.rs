@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::watch;
+
 /// What a fault did.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -27,6 +29,9 @@ pub struct Report {
 impl Report {
     /// Begins a report with what is made to happen.
     pub(crate) fn new(happened: impl Into<String>) -> Self {
+        if let Some(watch) = watch::current() {
+            watch.begins();
+        }
         Self {
             happened: happened.into(),
             ..Self::default()
@@ -36,7 +41,10 @@ impl Report {
     /// Makes the report of a fault that ended with a panic.
     #[must_use]
     pub fn panicked(message: &str) -> Self {
-        let mut report = Self::new("it could not be carried through");
+        let mut report = Self {
+            happened: "it could not be carried through".to_owned(),
+            ..Self::default()
+        };
         report.promise(false, message);
         report
     }
@@ -50,6 +58,9 @@ impl Report {
 
     /// Waits until what a fault had disturbed is as before, and notes how long that took: the longest of several times.
     pub(crate) async fn recovers<T>(&mut self, recovery: impl Future<Output = T>) -> T {
+        if let Some(watch) = watch::current() {
+            watch.ends();
+        }
         let over = Instant::now();
         let recovered = recovery.await;
         self.recovered = self.recovered.max(over.elapsed());

@@ -8,6 +8,7 @@ use test_servers::{Ephemerals, LONG, Pushgateway, ZooKeeper, eventually};
 use tokio::time::{Instant, sleep};
 
 use crate::report::Report;
+use crate::watch;
 
 /// The session timeout of all our processes: an outage that is longer costs every session.
 pub(crate) const SESSION: Duration = Duration::from_secs(2);
@@ -68,6 +69,12 @@ impl Surroundings {
             whole: true,
         };
         stage.everybody_is_called().await;
+        if let Some(watch) = watch::current() {
+            let zookeeper = stage.zookeeper.address();
+            watch
+                .everything_runs(&zookeeper, &stage.gateway.address())
+                .await;
+        }
         stage
     }
 }
@@ -76,16 +83,23 @@ impl Surroundings {
 pub(crate) fn server(zookeeper: &str) -> Command {
     let mut command = Program::server(zookeeper);
     command.args(["--push=false", "--quiet", "--probe-addr", "127.0.0.1:0"]);
-    command.args(["--zk-session-timeout", &format!("{}s", SESSION.as_secs())]);
+    if watch::current().is_none() {
+        command.args(["--zk-session-timeout", &format!("{}s", SESSION.as_secs())]);
+    }
     command
 }
 
 /// Returns the command of a client that calls some hundred times a second, and finds ZooKeeper at this address.
 pub(crate) fn client(zookeeper: &str) -> Command {
     let mut command = Program::client(zookeeper);
-    command.args(["--concurrency", "4", "--interval", "10ms"]);
-    command.args(["--push-interval", "200ms", "--delete-on-exit=false"]);
-    command.args(["--zk-session-timeout", &format!("{}s", SESSION.as_secs())]);
+    command.args(["--concurrency", "4", "--delete-on-exit=false"]);
+    if watch::current().is_none() {
+        command.args(["--interval", "10ms", "--push-interval", "200ms"]);
+        command.args(["--zk-session-timeout", &format!("{}s", SESSION.as_secs())]);
+    } else {
+        // Looked at for minutes, with the times that processes have by themselves, and beside others.
+        command.args(["--interval", "100ms"]);
+    }
     command
 }
 
@@ -181,6 +195,9 @@ impl Stage {
         report: &mut Report,
         compared: Compared,
     ) -> Summary {
+        if let Some(watch) = watch::current() {
+            watch.afterwards().await;
+        }
         self.client.stop().await;
         let summary = self.client.summary();
         let figures = Scrape(self.gateway.samples().await).of(&[("job", "dubbo_client")]);

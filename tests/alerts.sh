@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Makes every fault of ./faults.sh happen under the rules, and writes the table of docs/alerts.md: which alert fires, after how long, which
+# fires without reason, and when it is over. Needs what ./test.sh needs. Some 40 minutes on 2 cores with --at-a-time 8.
+#
+#   tests/alerts.sh                  all faults; what was seen is kept in target/alerts
+#   tests/alerts.sh provider-killed  one of them
+#   tests/alerts.sh --again          the table of what was seen before
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo build --quiet --workspace --bins --all-features
+exec cargo run --quiet --package alerts -- "$@"
