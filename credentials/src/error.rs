@@ -44,6 +44,9 @@ pub enum Error {
         /// What is wrong with the file.
         source: Box<Error>,
     },
+    /// The system has no certificate authorities to trust.
+    #[error("no certificate authorities are installed on this system: name a file of them")]
+    NoAuthorities,
     /// A certificate without its key, or the other way round.
     #[error("{} and {} belong together: set both", options[0], options[1])]
     HalfAnIdentity {

@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use credentials::{Identity, SecretSource};
+use credentials::{Identity, SecretSource, ServerTls};
 
 use crate::guard::Guard;
 use crate::login::{Login, LoginError};
-use crate::tls::Tls;
+use crate::server::PROTOCOLS;
 
 /// Where the password comes from; no option carries it, since options are visible to other users.
 const PASSWORD: SecretSource = SecretSource {
@@ -105,7 +105,7 @@ impl GuardArgs {
             metrics_pass_file,
         } = self;
         let tls = Identity::given(metrics_tls_cert, metrics_tls_key, TLS_OPTIONS)?
-            .map(Tls::new)
+            .map(|identity| ServerTls::new(identity, None, PROTOCOLS))
             .transpose()
             .map_err(GuardError::Tls)?;
         let user = metrics_user.filter(|user| !user.is_empty());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderValue, Request, header};
+use credentials::ServerTls;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -23,13 +24,12 @@ use tracing::debug;
 use crate::crowd::Place;
 use crate::limits::Limits;
 use crate::prompt::Prompt;
-use crate::tls::Tls;
 
 /// What all connections of a server share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) router: Router,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) limits: Limits,
     /// A permit for each request that may be answered at the same time.
     pub(crate) answering: Arc<Semaphore>,
@@ -61,7 +61,11 @@ impl Shared {
         }
     }
 
-    async fn shake_hands(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    async fn shake_hands(
+        &self,
+        tls: &ServerTls,
+        stream: TcpStream,
+    ) -> Option<TlsStream<TcpStream>> {
         match timeout(self.limits.handshake, handshake(tls, stream)).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(err)) => debug!("a TLS connection did not come about: {err}"),
@@ -118,7 +122,7 @@ const HANDSHAKE_RECORD: u8 = 22;
 const HTTPS_ONLY: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nthis port speaks https\n";
 
-async fn handshake(tls: &Tls, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+async fn handshake(tls: &ServerTls, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     let mut first = [HANDSHAKE_RECORD];
     stream.peek(&mut first).await?;
     if first != [HANDSHAKE_RECORD] {

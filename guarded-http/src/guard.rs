@@ -1,15 +1,15 @@
 //! What stands before a port beyond its limits.
 
 use axum::Router;
+use credentials::ServerTls;
 
 use crate::login::Login;
-use crate::tls::Tls;
 
 /// What stands before a port beyond its limits: nothing, unless it is set.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     /// What is sent cannot be read or changed on its way.
-    pub tls: Option<Tls>,
+    pub tls: Option<ServerTls>,
     /// Only who knows a password gets an answer.
     pub login: Option<Login>,
 }

@@ -3,7 +3,7 @@
 //! A metrics port is open to whoever reaches it, and the process behind it has other work. So every connection is bounded
 //! in time, in the size of what it sends, and in number, and what is being answered at the same time is too: [`Limits`].
 //! When there are as many connections as there may be, the one that has been silent for longest gives way, so that
-//! connections which are opened and left alone never keep a scraper out. [`Tls`] and a [`Login`] are there for ports on
+//! connections which are opened and left alone never keep a scraper out. [`ServerTls`] and a [`Login`] are there for ports on
 //! networks that are not trusted. Feature `clap` adds the command-line options.
 //!
 //! ```no_run
@@ -29,15 +29,13 @@ mod prompt;
 mod server;
 mod socket;
 mod sys;
-mod tls;
 
 #[cfg(feature = "clap")]
 pub use args::{GuardArgs, GuardError};
-pub use credentials::{Error, Identity, Secret};
+pub use credentials::{Error, Identity, Secret, ServerTls};
 pub use guard::Guard;
 pub use limits::{Limits, share_of_descriptors};
 pub use login::{Login, LoginError};
-pub use server::{Server, accept};
+pub use server::{PROTOCOLS, Server, accept};
 pub use socket::listen;
 pub use sys::raise_descriptors;
-pub use tls::Tls;

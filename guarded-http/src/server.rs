@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use credentials::ServerTls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -14,7 +15,9 @@ use tracing::{debug, warn};
 use crate::connection::Shared;
 use crate::crowd::Crowd;
 use crate::limits::Limits;
-use crate::tls::Tls;
+
+/// What a server of scrapes and probes offers by ALPN.
+pub const PROTOCOLS: &[&str] = &["http/1.1"];
 
 /// How long accepting pauses when the process has no file descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -23,7 +26,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct Server {
     router: Router,
-    tls: Option<Tls>,
+    tls: Option<ServerTls>,
     limits: Limits,
 }
 
@@ -39,7 +42,7 @@ impl Server {
 
     /// Sets what encrypts the connections; nothing does unless it is set.
     #[must_use]
-    pub fn tls(mut self, tls: Option<Tls>) -> Self {
+    pub fn tls(mut self, tls: Option<ServerTls>) -> Self {
         self.tls = tls;
         self
     }

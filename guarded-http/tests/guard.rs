@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use axum::Router;
 use axum::routing::get;
-use guarded_http::{Guard, Identity, Login, Secret, Server, Tls};
+use guarded_http::{Guard, Identity, Login, PROTOCOLS, Secret, Server, ServerTls};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -19,10 +19,11 @@ impl Guarded {
     async fn start(login: bool) -> Self {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         certify(&folder);
-        let tls = Tls::new(Identity {
+        let identity = Identity {
             cert_file: folder.path().join("cert.pem"),
             key_file: folder.path().join("key.pem"),
-        });
+        };
+        let tls = ServerTls::new(identity, None, PROTOCOLS);
         let guard = Guard {
             tls: Some(tls.expect("a certificate and its key")),
             login: login.then(|| {

@@ -16,9 +16,6 @@ pub enum Error {
         "no certificate authorities are installed on this system: name a file of them (--pushgateway-ca-file)"
     )]
     NoAuthorities,
-    /// The TLS settings do not fit together.
-    #[error("the TLS settings cannot be used")]
-    Tls(#[from] rustls::Error),
     /// The HTTP client cannot be made of the settings.
     #[error("the HTTP client cannot be set up")]
     Setup(#[source] reqwest::Error),

@@ -1,31 +1,32 @@
 //! The client: one deadline per request, and every failure typed.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Method};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{RequestBuilder, Response};
 
 use crate::access::{Access, Credentials};
 use crate::address::Address;
 use crate::error::Error;
 use crate::grouping_key::GroupingKey;
-use crate::tls;
+use crate::tls::RenewedClient;
 
 /// The content type of the text exposition format, which PUT sends.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How much of a refusal's text is repeated in the error.
 const EXCERPT_BYTES: usize = 300;
 
-/// A Pushgateway to talk to; clones share their connections.
+/// A Pushgateway to talk to; clones share their connections. A renewed authority or identity is used from the next request on.
 ///
 /// Redirects are not followed, since a redirected PUT or DELETE becomes a GET, and proxies from the environment are not
 /// used, since a gateway stands inside one's own network.
 #[derive(Clone)]
 pub struct Gateway {
-    client: Client,
+    client: Arc<RenewedClient>,
     address: Address,
     credentials: Credentials,
     timeout: Duration,
@@ -51,20 +52,9 @@ impl Gateway {
             tls,
             timeout,
         } = access;
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::config(tls, address.is_https())?)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(*timeout)
-            .user_agent(concat!(
-                env!("CARGO_PKG_NAME"),
-                "-rust/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .build()
-            .map_err(Error::Setup)?;
+        let client = RenewedClient::new(tls, address.is_https(), *timeout)?;
         Ok(Self {
-            client,
+            client: Arc::new(client),
             address: address.clone(),
             credentials: credentials.clone(),
             timeout: *timeout,
@@ -123,7 +113,8 @@ impl Gateway {
     }
 
     async fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Error> {
-        let request = self.client.request(method, self.address.join(path));
+        let client = self.client.current().await?;
+        let request = client.request(method, self.address.join(path));
         Ok(match &self.credentials {
             Credentials::None => request,
             Credentials::Basic { user, password } => {
