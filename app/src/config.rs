@@ -11,7 +11,7 @@ use dubbo_registry::{Auth, ZooKeeperConfig};
 use guarded_http::Guard;
 use metrics_core::WINDOW_RANGE;
 use pushgateway::{Access, GroupingKey};
-use triple::Shape;
+use triple::{ConsumerTls, Shape};
 
 use crate::{
     address::Advertised,
@@ -36,6 +36,8 @@ pub struct ProcessConfig {
     pub(crate) zookeeper: ZooKeeperConfig,
     /// What is measured; nothing if none.
     pub(crate) measure: Option<Measure>,
+    /// What instances are asked over for their metadata.
+    pub(crate) tls: Option<ConsumerTls>,
     /// Where probes are answered.
     pub(crate) probe_addr: Option<SocketAddr>,
     /// The threads that serve calls.
@@ -127,6 +129,7 @@ impl ProcessArgs {
             advertised: Advertised::of(advertise_ip),
             zookeeper,
             measure: export.into_measure()?,
+            tls: None,
             probe_addr,
             runtime,
             quiet,
@@ -135,6 +138,11 @@ impl ProcessArgs {
 }
 
 impl ProcessConfig {
+    /// Asks instances for their metadata over TLS, as calls go.
+    pub fn calling_over(&mut self, tls: Option<ConsumerTls>) {
+        self.tls = tls;
+    }
+
     /// Registers the one address that the process listens on, unless an option names another.
     pub fn listening_on(&mut self, ip: IpAddr) {
         self.advertised.listening_on(ip);

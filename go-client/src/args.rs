@@ -1,5 +1,7 @@
 //! The client's own options.
 
+mod tls;
+
 use std::{num::NonZeroUsize, time::Duration};
 
 use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, value};
@@ -53,6 +55,9 @@ pub struct Args {
     direct: Option<String>,
 
     #[command(flatten)]
+    tls: tls::TlsArgs,
+
+    #[command(flatten)]
     process: ProcessArgs,
 }
 
@@ -90,8 +95,12 @@ impl CommandLine for Args {
             keepalive_interval,
             keepalive_timeout,
             direct,
+            tls,
             process,
         } = self;
+        let tls = tls.tls()?;
+        let mut process = process.into_config()?;
+        process.calling_over(tls.clone());
         Ok(Config {
             schedule: Schedule {
                 callers: concurrency,
@@ -107,10 +116,11 @@ impl CommandLine for Args {
                 keepalive_timeout,
                 methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?,
                 application: None,
+                tls,
                 metrics: None,
             },
             direct,
-            process: process.into_config()?,
+            process,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The server's own options.
 
+mod tls;
+
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
@@ -8,6 +10,7 @@ use std::{
 
 use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, RegisterMode, value};
 use clap::Parser;
+use triple::ServerTls;
 
 /// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
 #[derive(Clone, Debug, Parser)]
@@ -60,6 +63,9 @@ pub struct Args {
     max_connection_age: Option<Duration>,
 
     #[command(flatten)]
+    tls: tls::TlsArgs,
+
+    #[command(flatten)]
     process: ProcessArgs,
 }
 
@@ -84,6 +90,8 @@ pub struct Config {
     pub register_mode: RegisterMode,
     /// The age at which a connection is told to go away; never without it.
     pub max_connection_age: Option<Duration>,
+    /// What the port speaks TLS with; it speaks none without.
+    pub tls: Option<ServerTls>,
     /// What every process of the sample needs.
     pub process: ProcessConfig,
 }
@@ -109,6 +117,7 @@ impl CommandLine for Args {
             warmup,
             register_mode,
             max_connection_age,
+            tls,
             process,
         } = self;
         let mut process = process.into_config()?;
@@ -123,6 +132,7 @@ impl CommandLine for Args {
             warmup,
             register_mode,
             max_connection_age,
+            tls: tls.tls()?,
             process,
         })
     }

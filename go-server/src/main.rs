@@ -24,6 +24,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         warmup,
         register_mode,
         max_connection_age,
+        tls,
         process,
     } = config;
     let listener = app::listen(address, "--listen or --port")?;
@@ -41,6 +42,9 @@ fn run(config: Config) -> anyhow::Result<()> {
             .register_mode(register_mode);
         if let Some(age) = max_connection_age {
             provider = provider.max_connection_age(age);
+        }
+        if let Some(tls) = tls {
+            provider = provider.tls(tls);
         }
         let mut serving = provider
             .service(service, greet::FILE_DESCRIPTOR_SET)?

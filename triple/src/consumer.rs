@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use crate::header;
 use crate::runtime::Workers;
+use crate::tls::ConsumerTls;
 
 mod attempt;
 mod balance;
@@ -69,6 +70,8 @@ pub struct ConsumerOptions {
     pub methods: MethodTable,
     /// The application that calls, which each call tells its provider; untold by default.
     pub application: Option<String>,
+    /// What connections are encrypted with, and never made without; nothing by default.
+    pub tls: Option<ConsumerTls>,
     /// Where calls are measured; nowhere by default.
     pub metrics: Option<ConsumerMetrics>,
 }
@@ -119,6 +122,7 @@ impl Default for ConsumerOptions {
             keepalive_timeout: Self::DEFAULT_KEEPALIVE_TIMEOUT,
             methods: MethodTable::default(),
             application: None,
+            tls: None,
             metrics: None,
         }
     }
@@ -171,7 +175,7 @@ impl Consumer {
         workers: &Workers,
         options: ConsumerOptions,
     ) -> Result<Self, http::Error> {
-        connection::origin(address)?;
+        connection::origin(address, options.tls.is_some())?;
         let consumer = Self::unconnected(reference, workers, options);
         consumer.directory.replace([Listing {
             address: address.to_owned(),
@@ -188,6 +192,7 @@ impl Consumer {
             workers: workers.clone(),
             keepalive_interval: options.keepalive_interval,
             keepalive_timeout: options.keepalive_timeout,
+            tls: options.tls.clone(),
             service: Arc::clone(&service),
             changed: Arc::new(Notify::new()),
             clock: Clock::start(),

@@ -51,6 +51,7 @@
 //!   a [`MethodTable`] has what is known of single methods, and [`MethodOptions`] of their own.
 //! * [`Runtime`] gives a process its threads, [`Workers`] are those that serve calls, and [`Signals`] tell when to stop.
 //! * [`RpcMetadata`] and [`MeasuringObserver`] are what a registry is given: how to ask an instance what it offers, and whom to tell.
+//! * [`ServerTls`] and [`ConsumerTls`] encrypt what both sides say; a [`Peer`] is who calls.
 //! * [`business_error`] is a status that Dubbo counts as the business's own and does not try again; [`wire_code`] reads it.
 
 mod answer;
@@ -58,19 +59,23 @@ mod consumer;
 mod header;
 mod observer;
 mod pb;
+mod peer;
 mod provider;
 mod runtime;
 mod signal;
 mod status;
 mod sys;
 mod timeout;
+mod tls;
 
 pub use consumer::{
     Consumer, ConsumerBody, ConsumerFuture, ConsumerMetrics, ConsumerOptions, LoadBalance,
     MethodOptions, MethodTable, RpcMetadata, UnknownLoadBalance,
 };
 pub use observer::MeasuringObserver;
+pub use peer::{Peer, PeerCertificate};
 pub use provider::{DescriptorError, Provider, ServeError, Services, Serving};
 pub use runtime::{Runtime, Shape, UnknownShape, Workers};
 pub use signal::Signals;
 pub use status::{BUSINESS_CODE, business_error, wire_code};
+pub use tls::{ConsumerTls, InvalidServerName, PROVIDER_PROTOCOLS, ServerTls};

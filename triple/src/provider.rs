@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credentials::ServerTls;
 use dubbo_registry::{DEFAULT_WARMUP, DEFAULT_WEIGHT, Reference, RegisterMode, ServiceInfo};
 use http::{Request, Response};
 use http_body::Body as HttpBody;
@@ -40,7 +41,7 @@ pub use serving::{ServeError, Serving};
 use deadline::Deadline;
 use health::Health;
 use layers::Layers;
-use listener::Connections;
+use listener::{Connections, Terms};
 use metadata::Metadata;
 use panics::Panics;
 use protocol::{Methods, Protocols};
@@ -60,7 +61,7 @@ pub struct Provider {
     weight: u32,
     warmup: Duration,
     register_mode: RegisterMode,
-    most_age: Option<Duration>,
+    terms: Terms,
 }
 
 impl Provider {
@@ -82,7 +83,7 @@ impl Provider {
             weight: DEFAULT_WEIGHT,
             warmup: DEFAULT_WARMUP,
             register_mode: RegisterMode::default(),
-            most_age: None,
+            terms: Terms::default(),
         }
     }
 
@@ -205,7 +206,14 @@ impl Provider {
     /// over providers that come later; without this connections live as long as their consumers want. Calls under way may end.
     #[must_use]
     pub fn max_connection_age(mut self, age: Duration) -> Self {
-        self.most_age = Some(age);
+        self.terms.most_age = Some(age);
+        self
+    }
+
+    /// Speaks TLS on the port, and nothing else; without this the port speaks none. Consumers are told so (`ssl-enabled`).
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.terms.tls = Some(tls);
         self
     }
 
@@ -226,17 +234,20 @@ impl Provider {
         let health = Health::serving(names).await;
         self.add_companions(&health, &metadata)?;
         let service = Panics::new(Deadline::new(self.layers.around(self.routes)));
+        if self.terms.tls.is_some() {
+            announce_tls(&mut self.services);
+        }
         let workers = workers.clone();
         let (methods, limit) = (self.methods, self.unpacked_limit);
         let connections = match &self.metrics {
             Some(metrics) => {
                 let layer = ProviderLayer::new(metrics, &measured(&self.services));
                 let service = Protocols::new(layer.layer(service), methods, limit);
-                Connections::accept(listener, workers, service, self.most_age)
+                Connections::accept(listener, workers, service, self.terms)
             }
             None => {
                 let service = Protocols::new(service, methods, limit);
-                Connections::accept(listener, workers, service, self.most_age)
+                Connections::accept(listener, workers, service, self.terms)
             }
         };
         Ok(Serving {
@@ -274,6 +285,14 @@ impl Provider {
         self.routes.companion(v1);
         self.routes.companion(v1alpha);
         Ok(())
+    }
+}
+
+/// Tells consumers that the services speak TLS, as Dubbo for Java tells them; dubbo-go tells and reads nothing.
+fn announce_tls(services: &mut [ServiceInfo]) {
+    for service in services {
+        let entry = service.params.entry("ssl-enabled".to_owned());
+        entry.or_insert_with(|| "true".to_owned());
     }
 }
 

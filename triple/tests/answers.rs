@@ -98,7 +98,11 @@ async fn a_malformed_status_of_the_metadata_service_is_an_error() {
             port: port.parse().unwrap(),
             version: "2.0.0".to_owned(),
         };
-        let error = RpcMetadata.fetch(request).await.unwrap_err().to_string();
+        let error = RpcMetadata::default()
+            .fetch(request)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("disk full"), "{error}");
     }
 }

@@ -43,7 +43,7 @@ async fn the_metadata_of_the_announced_revision_is_served() {
         version: "2.0.0".to_owned(),
         revision: expected.revision(),
     };
-    let metadata = RpcMetadata.fetch(request.clone()).await.unwrap();
+    let metadata = RpcMetadata::default().fetch(request.clone()).await.unwrap();
     assert_eq!(metadata.revision, expected.revision());
     let service = metadata.services.values().next().unwrap();
     assert_eq!(
@@ -56,7 +56,7 @@ async fn the_metadata_of_the_announced_revision_is_served() {
         ..request
     };
     assert!(
-        RpcMetadata.fetch(old).await.is_err(),
+        RpcMetadata::default().fetch(old).await.is_err(),
         "an old revision is gone"
     );
 }

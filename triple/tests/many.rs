@@ -17,7 +17,7 @@ const CALLS: usize = 5_000;
 
 fn join(zookeeper: &ZooKeeper) -> ZooKeeperRegistry {
     let config = ZooKeeperConfig::new(zookeeper.address());
-    ZooKeeperRegistry::connect(config, Arc::new(()), Arc::new(RpcMetadata)).unwrap()
+    ZooKeeperRegistry::connect(config, Arc::new(()), Arc::new(RpcMetadata::default())).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dubbo_registry::{Observer, Registry, ZooKeeperConfig, ZooKeeperRegistry};
 use metrics_core::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
-use triple::{MeasuringObserver, RpcMetadata, Runtime};
+use triple::{ConsumerTls, MeasuringObserver, RpcMetadata, Runtime};
 
 use super::{Discovery, Process, waiting::Waiting};
 use crate::{
@@ -30,6 +30,7 @@ impl Process {
             advertised,
             zookeeper,
             measure: measuring,
+            tls,
             probe_addr,
             runtime: _,
             quiet: _,
@@ -51,7 +52,7 @@ impl Process {
         let address = matches!(discovery, Discovery::ZooKeeper).then(|| zookeeper.address.clone());
         let waiting = Waiting::new(&readiness, address);
         let registry = match discovery {
-            Discovery::ZooKeeper => Some(connect(zookeeper, metrics.as_ref(), &waiting)?),
+            Discovery::ZooKeeper => Some(connect(zookeeper, tls, metrics.as_ref(), &waiting)?),
             Discovery::None => None,
         };
         let endpoint = exporter.as_ref().and_then(Exporter::endpoint);
@@ -76,6 +77,7 @@ impl Process {
 /// Begins to look for ZooKeeper, and goes on until it is found.
 fn connect(
     config: ZooKeeperConfig,
+    tls: Option<ConsumerTls>,
     metrics: Option<&Metrics>,
     waiting: &Waiting,
 ) -> anyhow::Result<Arc<dyn Registry>> {
@@ -83,6 +85,6 @@ fn connect(
         Some(metrics) => Arc::new((MeasuringObserver::new(metrics), waiting.clone())),
         None => Arc::new(waiting.clone()),
     };
-    let registry = ZooKeeperRegistry::connect(config, observer, Arc::new(RpcMetadata))?;
+    let registry = ZooKeeperRegistry::connect(config, observer, Arc::new(RpcMetadata::over(tls)))?;
     Ok(Arc::new(registry))
 }

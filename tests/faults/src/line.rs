@@ -40,7 +40,7 @@ impl Front {
         let registry = ZooKeeperRegistry::connect(
             ZooKeeperConfig::new(surroundings.zookeeper.address()),
             Arc::new(()),
-            Arc::new(RpcMetadata),
+            Arc::new(RpcMetadata::default()),
         )
         .expect("the address is legal");
         let announced = registry.register(registration).done().await;

@@ -61,8 +61,9 @@ impl RefusingProvider {
             .await
             .expect("the provider serves");
         let config = ZooKeeperConfig::new(stage.zookeeper.address());
-        let registry = ZooKeeperRegistry::connect(config, Arc::new(()), Arc::new(RpcMetadata))
-            .expect("the address is legal");
+        let registry =
+            ZooKeeperRegistry::connect(config, Arc::new(()), Arc::new(RpcMetadata::default()))
+                .expect("the address is legal");
         let announced = serving.announce(&registry, "127.0.0.1");
         let announced = announced.expect("the names are legal").done().await;
         announced.expect("ZooKeeper takes the registration");

@@ -14,7 +14,6 @@ import (
 
 import (
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
@@ -53,7 +52,13 @@ func runConsumer(arguments []string) error {
 	interval := flags.Duration("interval", 0, "pause of a caller between two calls")
 	count := flags.Int64("count", 1000, "calls in all")
 	timeout := flags.Duration("timeout", 3*time.Second, "time that a call may take, with all its attempts")
+	var files tlsFiles
+	files.define(flags)
 	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	transport, err := files.consumer()
+	if err != nil {
 		return err
 	}
 
@@ -66,7 +71,7 @@ func runConsumer(arguments []string) error {
 	connection, err := grpc.NewClient("providers:///greet",
 		grpc.WithResolvers(providers),
 		grpc.WithDefaultServiceConfig(config),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
+		grpc.WithTransportCredentials(transport))
 	if err != nil {
 		return err
 	}

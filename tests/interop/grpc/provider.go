@@ -49,11 +49,18 @@ func runProvider(arguments []string) error {
 	watched := flags.Bool("health", true, "offer the health service")
 	flags.DurationVar(&provider.delay, "delay", 0, "time that a call takes")
 	flags.BoolVar(&provider.fail, "fail", false, "answer each call UNAVAILABLE at once")
+	var files tlsFiles
+	files.define(flags)
 	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	transport, err := files.provider()
+	if err != nil {
 		return err
 	}
 
 	options := []grpc.ServerOption{
+		grpc.Creds(transport),
 		grpc.StatsHandler(provider),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: *age, MaxConnectionAgeGrace: *grace}),
 	}

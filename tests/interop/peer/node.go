@@ -10,6 +10,7 @@ import (
 	"dubbo.apache.org/dubbo-go/v3/logger"
 	"dubbo.apache.org/dubbo-go/v3/metrics"
 	"dubbo.apache.org/dubbo-go/v3/registry"
+	"dubbo.apache.org/dubbo-go/v3/tls"
 )
 
 // node holds what a provider and a consumer are both told.
@@ -20,6 +21,13 @@ type node struct {
 	pushgateway string
 	interval    time.Duration
 	logLevel    string
+	tls         tlsFiles
+}
+
+// tlsFiles are those of dubbo-go's tls_config: a consumer speaks TLS where there is an authority, a provider where there is a certificate,
+// which asks its callers for certificates where there is an authority as well.
+type tlsFiles struct {
+	authority, cert, key, serverName string
 }
 
 func (n *node) define(flags *flag.FlagSet) {
@@ -28,6 +36,10 @@ func (n *node) define(flags *flag.FlagSet) {
 	flags.IntVar(&n.metricsPort, "metrics-port", 0, "port of /prometheus; 0 measures nothing")
 	flags.StringVar(&n.pushgateway, "pushgateway-url", "", "http://host:port of a Pushgateway to push to as well; empty for none")
 	flags.DurationVar(&n.interval, "push-interval", 10*time.Second, "time between two pushes, in whole seconds")
+	flags.StringVar(&n.tls.authority, "tls-ca", "", "file of the authority that the other side's certificates come from")
+	flags.StringVar(&n.tls.cert, "tls-cert", "", "file of the own certificate")
+	flags.StringVar(&n.tls.key, "tls-key", "", "file of its key")
+	flags.StringVar(&n.tls.serverName, "tls-server-name", "", "the name that a provider's certificate must carry")
 	flags.StringVar(&n.logLevel, "log-level", "warn", "debug, info, warn or error")
 }
 
@@ -41,6 +53,14 @@ func (n *node) options() []dubbo.InstanceOption {
 		options = append(options, dubbo.WithRegistry(
 			registry.WithZookeeper(),
 			registry.WithAddress(n.zookeeper),
+		))
+	}
+	if n.tls != (tlsFiles{}) {
+		options = append(options, dubbo.WithTLS(
+			tls.WithCACertFile(n.tls.authority),
+			tls.WithCertFile(n.tls.cert),
+			tls.WithKeyFile(n.tls.key),
+			tls.WithServerName(n.tls.serverName),
 		))
 	}
 	if n.metricsPort != 0 {

@@ -10,6 +10,7 @@
 //!
 //! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
 
+mod authority;
 mod child;
 mod daemon;
 mod ephemerals;
@@ -30,6 +31,7 @@ mod usage;
 mod wrapped;
 mod zookeeper;
 
+pub use authority::{Authority, Issued};
 pub use child::find;
 pub use ephemerals::Ephemerals;
 pub use eventually::{LONG, Probe, eventually};

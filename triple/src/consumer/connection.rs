@@ -12,6 +12,7 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::client::{Builder, SendRequest};
 use http::{Request, Response, Uri};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use tower_service::Service;
 
 use crate::answer::Answer;
 use crate::sys;
+use crate::tls::{self, ConsumerTls};
 
 mod exchange;
 mod keepalive;
@@ -29,7 +31,7 @@ pub(crate) use exchange::Received;
 pub(crate) use keepalive::Keepalive;
 
 use exchange::exchange;
-use signs::{Heard, Signs};
+use signs::{Begin, Heard, Signs};
 
 /// How long a provider may take to accept a connection, and then to give the first sign of life on it.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -67,6 +69,26 @@ pub(crate) enum ConnectError {
     Handshake(#[source] h2::Error),
     #[error("no answer within {CONNECT_LIMIT:?}")]
     Silent,
+    #[error("no TLS connection came about")]
+    Tls(#[source] io::Error),
+    #[error("the provider speaks no TLS, which this consumer was told to use (--tls-ca)")]
+    NoTls,
+    #[error("the provider speaks TLS, which this consumer was not told to use: set --tls-ca")]
+    TlsOnly,
+    #[error(
+        "the provider ended the connection without a word: it may speak TLS, for which --tls-ca has to be set"
+    )]
+    Closed,
+}
+
+impl ConnectError {
+    fn of_tls(error: io::Error) -> Self {
+        if tls::is_plain(&error) {
+            Self::NoTls
+        } else {
+            Self::Tls(error)
+        }
+    }
 }
 
 /// How a request failed before there was a response.
@@ -124,17 +146,37 @@ pub(crate) struct Connection {
     pub(crate) driver: JoinHandle<()>,
 }
 
-/// Makes a connection to `host:port`.
+/// Makes a connection to `host:port`, within TLS or without, and never without where there is TLS.
 pub(crate) async fn connect(
     address: &str,
+    tls: Option<&ConsumerTls>,
     keepalive: Keepalive,
 ) -> Result<Connection, ConnectError> {
-    let signs = Arc::new(Signs::default());
     let attempt = async {
         let stream = TcpStream::connect(address)
             .await
             .map_err(ConnectError::Connect)?;
         prepare(&stream).map_err(ConnectError::Connect)?;
+        match tls {
+            None => begin(stream, keepalive).await,
+            Some(tls) => {
+                let stream = tls.connect(address, stream).await;
+                begin(stream.map_err(ConnectError::of_tls)?, keepalive).await
+            }
+        }
+    };
+    timeout(CONNECT_LIMIT, attempt)
+        .await
+        .map_err(|_| ConnectError::Silent)?
+}
+
+/// Begins HTTP/2 on a stream, and drives it.
+async fn begin<T>(stream: T, keepalive: Keepalive) -> Result<Connection, ConnectError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let signs = Arc::new(Signs::default());
+    let (requests, mut connection) = {
         let mut builder = Builder::new();
         builder
             .enable_push(false)
@@ -149,11 +191,8 @@ pub(crate) async fn connect(
         builder
             .handshake(Heard::new(stream, Arc::clone(&signs)))
             .await
-            .map_err(ConnectError::Handshake)
+            .map_err(ConnectError::Handshake)?
     };
-    let (requests, mut connection) = timeout(CONNECT_LIMIT, attempt)
-        .await
-        .map_err(|_| ConnectError::Silent)??;
     let pings = connection
         .ping_pong()
         .expect("a new connection's pings are still to be taken");
@@ -196,6 +235,16 @@ impl Sender {
         self.signs.is_open()
     }
 
+    /// Says why nothing was heard of the provider that makes sense.
+    pub(crate) fn silence(&self) -> ConnectError {
+        match self.signs.begin() {
+            Begin::Tls => ConnectError::TlsOnly,
+            _ if self.signs.reason() == Some(Reason::INADEQUATE_SECURITY) => ConnectError::TlsOnly,
+            Begin::Nothing if !self.is_open() => ConnectError::Closed,
+            Begin::Nothing | Begin::Frames => ConnectError::Silent,
+        }
+    }
+
     /// Completes when the connection takes no more requests: the calls that it has may go on.
     pub(crate) async fn closing(&self) {
         self.signs.closing().await;
@@ -232,9 +281,9 @@ impl Service<Request<Body>> for Sender {
 }
 
 /// Returns the URI that stands for the provider at this address in the requests of a generated client.
-pub(crate) fn origin(address: &str) -> Result<Uri, http::Error> {
+pub(crate) fn origin(address: &str, tls: bool) -> Result<Uri, http::Error> {
     Uri::builder()
-        .scheme("http")
+        .scheme(if tls { "https" } else { "http" })
         .authority(address)
         .path_and_query("/")
         .build()

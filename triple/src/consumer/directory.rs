@@ -144,12 +144,7 @@ impl Directory {
     }
 
     fn start(&self, address: &str, weight: u32) -> Option<Arc<Endpoint>> {
-        match Endpoint::new(
-            address,
-            weight,
-            &self.surroundings.workers,
-            self.connections,
-        ) {
+        match Endpoint::new(address, weight, &self.surroundings, self.connections) {
             Ok(endpoint) => {
                 let endpoint = Arc::new(endpoint);
                 endpoint.start(&self.surroundings);

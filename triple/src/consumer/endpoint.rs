@@ -50,10 +50,17 @@ impl Endpoint {
     pub(crate) fn new(
         address: &str,
         weight: u32,
-        workers: &Workers,
+        surroundings: &Surroundings,
         per_worker: usize,
     ) -> Result<Self, http::Error> {
-        Self::with_slots(address, weight, workers.len() * per_worker, per_worker)
+        let slots = surroundings.workers.len() * per_worker;
+        Self::with_slots(
+            address,
+            weight,
+            slots,
+            per_worker,
+            surroundings.tls.is_some(),
+        )
     }
 
     fn with_slots(
@@ -61,10 +68,11 @@ impl Endpoint {
         weight: u32,
         slots: usize,
         per_worker: usize,
+        tls: bool,
     ) -> Result<Self, http::Error> {
         Ok(Self {
             address: address.to_owned(),
-            origin: super::connection::origin(address)?,
+            origin: super::connection::origin(address, tls)?,
             standing: Standing::new(weight),
             connections: (0..slots).map(|_| RwLock::new(None)).collect(),
             per_worker,
@@ -154,14 +162,14 @@ impl Endpoint {
 impl Endpoint {
     /// Makes an endpoint that counts as open, with no connection behind it.
     pub(super) fn open_for_test(address: &str, weight: u32) -> Self {
-        let mut endpoint = Self::with_slots(address, weight, 1, 1).unwrap();
+        let mut endpoint = Self::with_slots(address, weight, 1, 1, false).unwrap();
         *endpoint.open.get_mut() = 1;
         endpoint
     }
 
     /// Makes an endpoint whose connection is still being made.
     pub(super) fn closed_for_test(address: &str) -> Self {
-        Self::with_slots(address, 100, 1, 1).unwrap()
+        Self::with_slots(address, 100, 1, 1, false).unwrap()
     }
 }
 

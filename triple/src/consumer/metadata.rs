@@ -12,24 +12,38 @@ use super::connection::{self, Keepalive};
 use crate::header;
 use crate::pb;
 use crate::pb::metadata_service_v2_client::MetadataServiceV2Client;
+use crate::tls::ConsumerTls;
 
 /// Fetches metadata with `MetadataServiceV2/GetMetadataInfo`, on a connection of its own for each question.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RpcMetadata;
+#[derive(Clone, Debug, Default)]
+pub struct RpcMetadata {
+    tls: Option<ConsumerTls>,
+}
+
+impl RpcMetadata {
+    /// Asks over TLS, and never without.
+    #[must_use]
+    pub fn over(tls: Option<ConsumerTls>) -> Self {
+        Self { tls }
+    }
+}
 
 impl MetadataSource for RpcMetadata {
     fn fetch(
         &self,
         request: MetadataRequest,
     ) -> BoxFuture<'_, Result<MetadataInfo, MetadataError>> {
-        Box::pin(fetch(request))
+        Box::pin(fetch(request, self.tls.as_ref()))
     }
 }
 
-async fn fetch(asked: MetadataRequest) -> Result<MetadataInfo, MetadataError> {
+async fn fetch(
+    asked: MetadataRequest,
+    tls: Option<&ConsumerTls>,
+) -> Result<MetadataInfo, MetadataError> {
     let address = asked.address();
-    let connection = connection::connect(&address, Keepalive::never()).await?;
-    let origin = connection::origin(&address)?;
+    let connection = connection::connect(&address, tls, Keepalive::never()).await?;
+    let origin = connection::origin(&address, tls.is_some())?;
     let mut request = Request::new(pb::MetadataRequest {
         revision: asked.revision,
     });

@@ -7,15 +7,18 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use credentials::ServerTls;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,15 +26,19 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 use tower_service::Service;
 
+use crate::peer::PeerCertificate;
 use crate::runtime::Workers;
 use crate::sys;
 
 mod admission;
 mod opening;
+mod secure;
 mod shares;
 pub(super) mod streams;
 
 use admission::Admission;
+use opening::Opening;
+use secure::{Complaints, Secure};
 use shares::Shares;
 use streams::Streams;
 
@@ -55,8 +62,22 @@ const GIVEN_UP: usize = STREAMS as usize;
 
 /// A service of which each connection has its own.
 pub(super) trait ForConnection {
-    /// Returns the service for a connection between these addresses.
-    fn for_connection(&self, addresses: TcpConnectInfo) -> Self;
+    /// Returns the service for a connection between these addresses, of a caller that has shown this certificate.
+    fn for_connection(
+        &self,
+        addresses: TcpConnectInfo,
+        certificate: Option<PeerCertificate>,
+    ) -> Self;
+}
+
+/// How connections are served.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terms {
+    /// The age at which a connection is told to go away; the calls that it has may go on.
+    pub(super) most_age: Option<Duration>,
+    /// What the port speaks TLS with; it speaks none without.
+    pub(super) tls: Option<ServerTls>,
+    complaints: Arc<Complaints>,
 }
 
 /// The connections of one provider.
@@ -68,13 +89,11 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Starts to accept; `service` answers each request, on the worker that its connection was dealt to.
-    ///
-    /// A connection that reaches `most_age` is told to go away; the calls that it has may go on.
     pub(super) fn accept<S, B>(
         listener: TcpListener,
         workers: Workers,
         service: S,
-        most_age: Option<Duration>,
+        terms: Terms,
     ) -> Self
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -89,7 +108,7 @@ impl Connections {
             listener,
             workers,
             service,
-            most_age,
+            terms,
             stop.clone(),
             tasks.clone(),
         ));
@@ -115,7 +134,7 @@ async fn accept<S, B>(
     listener: TcpListener,
     workers: Workers,
     service: S,
-    most_age: Option<Duration>,
+    terms: Terms,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) where
@@ -136,7 +155,7 @@ async fn accept<S, B>(
         match accepted.into_std() {
             Ok(stream) if admission.admits(&tasks) => {
                 // A token of its own: connections that share one also share its lock, on each of their polls.
-                let connection = serve(stream, service.clone(), most_age, stop.child_token());
+                let connection = serve(stream, service.clone(), terms.clone(), stop.child_token());
                 let share = shares.least();
                 let handle = workers.handles().nth(share.worker());
                 let connection = async move {
@@ -151,12 +170,8 @@ async fn accept<S, B>(
     }
 }
 
-async fn serve<S, B>(
-    stream: std::net::TcpStream,
-    service: S,
-    most_age: Option<Duration>,
-    stop: CancellationToken,
-) where
+async fn serve<S, B>(stream: std::net::TcpStream, service: S, terms: Terms, stop: CancellationToken)
+where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -164,20 +179,40 @@ async fn serve<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let opened = tokio::select! {
-        opened = timeout(HEADER_LIMIT, open(stream)) => opened,
+        opened = timeout(HEADER_LIMIT, open(stream, &terms)) => opened,
         () = stop.cancelled() => return,
     };
-    let stream = match opened {
-        Ok(Ok(stream)) => stream,
+    match opened {
+        Ok(Ok(Opened::Plain(stream))) => {
+            let service = service.for_connection(stream.connect_info(), None);
+            exchange(stream, service, terms.most_age, stop).await;
+        }
+        Ok(Ok(Opened::Secure(stream, addresses, certificate))) => {
+            let service = service.for_connection(addresses, certificate);
+            // Boxed, so that plain connections do not pay for its size.
+            Box::pin(exchange(*stream, service, terms.most_age, stop)).await;
+        }
+        Ok(Ok(Opened::Refused)) => {}
         Ok(Err(error)) => {
             tracing::debug!(%error, "a connection was gone before it was served");
-            return;
         }
-        Err(_) => {
-            tracing::debug!("a peer connected and said nothing");
-            return;
-        }
-    };
+        Err(_) => tracing::debug!("a peer connected and said nothing"),
+    }
+}
+
+/// Answers the requests of a connection until it ends.
+async fn exchange<T, S, B>(
+    stream: T,
+    service: S,
+    most_age: Option<Duration>,
+    stop: CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let mut builder = auto::Builder::new(Streams);
     builder
         .http1()
@@ -191,7 +226,7 @@ async fn serve<S, B>(
         .max_concurrent_streams(STREAMS)
         .max_pending_accept_reset_streams(GIVEN_UP);
     // The connection's own copy serves each of its calls: to copy it for a call is to move counts that all cores share.
-    let service = RefCell::new(service.for_connection(stream.connect_info()));
+    let service = RefCell::new(service);
     let service = service_fn(move |request| service.borrow_mut().call(request));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -219,11 +254,50 @@ async fn aged(most: Option<Duration>) {
     }
 }
 
+/// A connection whose first bytes have come.
+enum Opened {
+    Plain(TcpStream),
+    /// Within TLS, between these addresses.
+    Secure(Box<Secure>, TcpConnectInfo, Option<PeerCertificate>),
+    /// It spoke TLS where it should not, or none where it should.
+    Refused,
+}
+
 /// Takes a connection over to this runtime, and waits for its first bytes.
-async fn open(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+async fn open(stream: std::net::TcpStream, terms: &Terms) -> io::Result<Opened> {
     let stream = TcpStream::from_std(stream)?;
     stream.set_nodelay(true)?;
     sys::limit_unacknowledged(&stream, TAKE_LIMIT)?;
-    opening::arrived(&stream).await?;
-    Ok(stream)
+    let opening = opening::arrived(&stream).await?;
+    match (&terms.tls, opening) {
+        (None, Opening::Tls) => {
+            let reason = "it speaks TLS, and this port does not: set --tls-cert and --tls-key";
+            terms.complaints.add(stream.peer_addr().ok(), reason);
+            secure::refuse_tls(stream).await;
+            Ok(Opened::Refused)
+        }
+        (None, _) => Ok(Opened::Plain(stream)),
+        (Some(tls), Opening::Tls) => {
+            let addresses = stream.connect_info();
+            match secure::accept(tls, stream).await {
+                Ok((stream, certificate)) => {
+                    Ok(Opened::Secure(Box::new(stream), addresses, certificate))
+                }
+                Err(error) => {
+                    // A peer that ends the connection in the middle has said nothing that is worth a line.
+                    if error.get_ref().is_some() {
+                        let reason = format!("the TLS handshake failed: {error}");
+                        terms.complaints.add(addresses.remote_addr, &reason);
+                    }
+                    Err(error)
+                }
+            }
+        }
+        (Some(_), opening) => {
+            let reason = "it speaks no TLS, which this port asks for (--tls-cert)";
+            terms.complaints.add(stream.peer_addr().ok(), reason);
+            secure::refuse_plain(stream, opening).await;
+            Ok(Opened::Refused)
+        }
+    }
 }

@@ -34,6 +34,7 @@ pub(super) use methods::Methods;
 use super::compression::{self, Encoding, Packer, Unpacked};
 use super::listener::ForConnection;
 use super::received::{self, Received, Unfinished};
+use crate::peer::PeerCertificate;
 use answer::{GrpcAnswer, GrpcBody, Writing};
 use kind::Kind;
 
@@ -44,6 +45,8 @@ pub(super) struct Protocols<S> {
     methods: Arc<Methods>,
     unpacked_limit: usize,
     addresses: TcpConnectInfo,
+    /// What the caller has shown, where it was asked to.
+    certificate: Option<PeerCertificate>,
     unfinished: Unfinished,
 }
 
@@ -57,18 +60,24 @@ impl<S> Protocols<S> {
                 local_addr: None,
                 remote_addr: None,
             },
+            certificate: None,
             unfinished: Unfinished::default(),
         }
     }
 }
 
 impl<S: Clone> ForConnection for Protocols<S> {
-    fn for_connection(&self, addresses: TcpConnectInfo) -> Self {
+    fn for_connection(
+        &self,
+        addresses: TcpConnectInfo,
+        certificate: Option<PeerCertificate>,
+    ) -> Self {
         Self {
             inner: self.inner.clone(),
             methods: Arc::clone(&self.methods),
             unpacked_limit: self.unpacked_limit,
             addresses,
+            certificate,
             unfinished: Unfinished::default(),
         }
     }
@@ -149,6 +158,9 @@ where
         self.methods.correct(request.uri_mut());
         let kind = kind::of(&request, &self.methods);
         request.extensions_mut().insert(self.addresses.clone());
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let timed = request.version() < Version::HTTP_2;
         let framed = !matches!(kind, Kind::Unary(..));
         let request = request.map(|body| Received::new(body, &self.unfinished, framed, timed));

@@ -221,7 +221,7 @@ async fn hostile_answers_harm_no_consumer() {
                 assert!(call.is_ok(), "a call does not end by its own deadline");
             }
             // Ended by the registry in its own time.
-            let _ = timeout(PATIENCE, RpcMetadata.fetch(question(address))).await;
+            let _ = timeout(PATIENCE, RpcMetadata::default().fetch(question(address))).await;
         };
         tokio::select! {
             () = accept => {}

@@ -22,6 +22,19 @@ const FRAME_HEADER: usize = 9;
 /// A GOAWAY's payload as far as its error code.
 const GOAWAY_CODE: usize = 8;
 
+/// The type of a record with an alert, with which a peer of TLS answers what is none (RFC 8446, section 5.1). As the first byte of an
+/// HTTP/2 connection it would be a frame of more than a megabyte.
+const ALERT_RECORD: u8 = 21;
+
+/// What a peer began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    Nothing,
+    Frames,
+    /// An alert of TLS.
+    Tls,
+}
+
 const NO_REASON: u32 = u32::MAX;
 
 /// What was heard on one connection.
@@ -31,6 +44,9 @@ pub(super) struct Signs {
     heard: AtomicBool,
     /// The head of a response or a part of one since the last look.
     answered: AtomicBool,
+    /// Bytes came that are not an alert, and that are one.
+    frames: AtomicBool,
+    alert: AtomicBool,
     closed: AtomicBool,
     closing: CancellationToken,
     reason: AtomicU32,
@@ -41,6 +57,8 @@ impl Default for Signs {
         Self {
             heard: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            frames: AtomicBool::new(false),
+            alert: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             closing: CancellationToken::new(),
             reason: AtomicU32::new(NO_REASON),
@@ -63,6 +81,26 @@ impl Signs {
     /// Completes when the connection takes no more requests.
     pub(super) async fn closing(&self) {
         self.closing.cancelled().await;
+    }
+
+    /// Returns what the peer began with.
+    pub(super) fn begin(&self) -> Begin {
+        if self.alert.load(Ordering::Relaxed) {
+            Begin::Tls
+        } else if self.frames.load(Ordering::Relaxed) {
+            Begin::Frames
+        } else {
+            Begin::Nothing
+        }
+    }
+
+    fn began(&self, first: u8) {
+        let sign = if first == ALERT_RECORD {
+            &self.alert
+        } else {
+            &self.frames
+        };
+        set(sign);
     }
 
     /// Returns the reason in the peer's newest GOAWAY.
@@ -99,6 +137,7 @@ pub(super) struct Heard<T> {
     stream: T,
     signs: Arc<Signs>,
     frames: Frames,
+    began: bool,
 }
 
 impl<T> Heard<T> {
@@ -107,6 +146,7 @@ impl<T> Heard<T> {
             stream,
             signs,
             frames: Frames::default(),
+            began: false,
         }
     }
 }
@@ -180,6 +220,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
         let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let read = &buffer.filled()[before..];
         if !read.is_empty() {
+            if !this.began {
+                this.began = true;
+                this.signs.began(read[0]);
+            }
             set(&this.signs.heard);
             this.frames.pass(read, &this.signs);
         }

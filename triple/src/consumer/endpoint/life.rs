@@ -20,6 +20,7 @@ use crate::consumer::connection::{
     CONNECT_LIMIT, ConnectError, Connection, Keepalive, Sender, connect,
 };
 use crate::runtime::Workers;
+use crate::tls::ConsumerTls;
 
 /// The first pause before connecting again, doubled up to the longest, each with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -41,6 +42,8 @@ pub(crate) struct Surroundings {
     /// How long a provider may be silent while calls wait before it is pinged, and how long it may take to answer.
     pub(crate) keepalive_interval: Duration,
     pub(crate) keepalive_timeout: Duration,
+    /// What connections are encrypted with; nothing if none.
+    pub(crate) tls: Option<ConsumerTls>,
     /// The service whose health is watched: Dubbo's service key.
     pub(crate) service: Arc<str>,
     /// Told whenever an endpoint becomes fit or unfit.
@@ -137,8 +140,12 @@ impl Endpoint {
         slot: usize,
         surroundings: &Surroundings,
     ) -> Result<(), ConnectError> {
-        let Connection { sender, mut driver } =
-            connect(&self.address, self.keepalive(surroundings)).await?;
+        let Connection { sender, mut driver } = connect(
+            &self.address,
+            surroundings.tls.as_ref(),
+            self.keepalive(surroundings),
+        )
+        .await?;
         // A stopped process still accepts connections: only an answer shows that somebody is there.
         let mut health = HealthClient::with_origin(sender.clone(), self.origin.clone());
         let request = HealthCheckRequest {
@@ -147,9 +154,9 @@ impl Endpoint {
         let watch = tokio::select! {
             answer = timeout(CONNECT_LIMIT, health.watch(request)) => match answer {
                 Ok(answer) if is_answer(&answer) => answer.ok(),
-                _ => return Err(ConnectError::Silent),
+                _ => return Err(sender.silence()),
             },
-            _ = &mut driver => return Err(ConnectError::Silent),
+            _ = &mut driver => return Err(sender.silence()),
         };
         drop(health);
         self.open(slot, sender.clone());
