@@ -1,8 +1,10 @@
 #!/bin/sh
-# Writes Deployment.yaml, the file that the guide applies, from the files of base/.
+# Writes what follows from the manifests: Deployment.yaml, the file that the guide applies, from base/; and the manifests that the
+# Helm chart holds.
 # usage: generate.sh [FOLDER]    kubernetes/ by default
 set -eu
 cd "$(dirname "$0")"
+to=${1:-.}
 {
   cat <<'END'
 # The sample on Kubernetes: ZooKeeper for the demonstration, a provider and a consumer, in pull mode.
@@ -17,4 +19,14 @@ END
     cat "base/$file.yaml"
     separator=---
   done
-} >"${1:-.}/Deployment.yaml"
+} >"$to/Deployment.yaml"
+
+rm -rf "$to/chart/manifests"
+for file in base/*.yaml scrape/*.yaml monitoring/*.yaml components/*/*.yaml push/gateway/*.yaml push/daemon/*.yaml; do
+  case $file in
+    # Helm makes the namespace of a release.
+    */kustomization.yaml | */prometheus-adapter-values.yaml | base/namespace.yaml) continue ;;
+  esac
+  mkdir -p "$to/chart/manifests/$(dirname "$file")"
+  cp "$file" "$to/chart/manifests/$file"
+done

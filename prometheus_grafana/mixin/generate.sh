@@ -37,3 +37,6 @@ jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
   echo '  dubbo-runbook.json: |'
   sed 's/^/    /' "$top/prometheus_grafana/grafana/runbook.json"
 } >"$top/kubernetes/monitoring/dubboDashboard.yaml"
+# The Helm chart holds the same objects.
+mkdir -p "$top/kubernetes/chart/manifests/monitoring"
+cp "$top/kubernetes/monitoring/"dubbo*.yaml "$top/kubernetes/chart/manifests/monitoring"

@@ -11,25 +11,26 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"time"
 )
 
 // Prometheus runs on what the operator writes for one Prometheus resource, with that one's service account.
 type Prometheus struct {
-	cluster          *Cluster
-	resource         string
-	folder, address  string
-	known            string
-	started, stopped bool
+	cluster         *Cluster
+	resource, name  string
+	folder, address string
+	known           string
+	container       *Container
+	stopped         bool
 }
 
 var networks = 0
 
 func (c *Cluster) prometheus(resource, account string) *Prometheus {
 	networks++
-	p := &Prometheus{cluster: c, resource: resource, folder: c.file(fmt.Sprintf("prometheus/%d-%s", networks, resource)), address: fmt.Sprintf("10.244.0.%d", 10+networks)}
+	name := fmt.Sprintf("prometheus-%s-%d", resource, networks)
+	p := &Prometheus{cluster: c, resource: resource, name: name, folder: c.file(fmt.Sprintf("prometheus/%d-%s", networks, resource)), address: fmt.Sprintf("10.244.0.%d", 10+networks)}
 	for _, folder := range []string{"etc/config_out", "etc/rules", "account", "data"} {
 		fatal(os.MkdirAll(filepath.Join(p.folder, folder), 0o755))
 	}
@@ -43,8 +44,8 @@ func (c *Cluster) prometheus(resource, account string) *Prometheus {
 	must(within(time.Minute, p.sync), "the operator writes a configuration for "+resource)
 	network := fmt.Sprintf("prom%d", networks)
 	makeNetwork(network, p.address)
-	_, err = c.launch(Launch{
-		network: network, name: "prometheus-" + resource, namespace: "monitoring", uid: 65534, readOnly: true,
+	p.container, err = c.launch(Launch{
+		network: network, name: name, namespace: "monitoring", uid: 65534, readOnly: true,
 		environment: []string{"KUBERNETES_SERVICE_HOST=" + host, "KUBERNETES_SERVICE_PORT=6443"},
 		mounts: map[string]string{
 			c.Tools: "/image", filepath.Join(p.folder, "etc"): "/etc/prometheus", filepath.Join(p.folder, "data"): "/data",
@@ -53,7 +54,6 @@ func (c *Cluster) prometheus(resource, account string) *Prometheus {
 		command: []string{"/image/prometheus", "--config.file=/etc/prometheus/config_out/prometheus.env.yaml", "--storage.tsdb.path=/data", "--web.enable-lifecycle"},
 	})
 	fatal(err)
-	p.started = true
 	must(within(time.Minute, func() bool { _, err := p.get("/-/ready"); return err == nil }), "Prometheus is ready")
 	go func() {
 		for !p.stopped {
@@ -62,6 +62,12 @@ func (c *Cluster) prometheus(resource, account string) *Prometheus {
 		}
 	}()
 	return p
+}
+
+// stop ends it.
+func (p *Prometheus) stop() {
+	p.stopped = true
+	p.container.stop(10 * time.Second)
 }
 
 // sync writes what the operator says, as its config-reloader would, and returns whether there is anything.
@@ -100,7 +106,7 @@ func (p *Prometheus) sync() bool {
 		}
 	}
 	fatal(os.WriteFile(filepath.Join(p.folder, "etc/config_out/prometheus.env.yaml"), []byte(text), 0o644))
-	if p.started {
+	if p.container != nil {
 		answer, err := http.Post("http://"+p.address+":9090/-/reload", "", nil)
 		if err != nil || answer.StatusCode != http.StatusOK {
 			return false
@@ -156,6 +162,8 @@ type Target struct {
 	Health     string
 	LastError  string
 	ScrapePool string
+
+	ScrapeInterval string
 }
 
 func (p *Prometheus) targets() []Target {
@@ -196,30 +204,39 @@ func (p *Prometheus) rules() []Rule {
 	return rules
 }
 
-// firing returns the names of the alerts that fire, each once.
-func (p *Prometheus) firing() []string {
+// Alert is an alert that is pending or fires, by its labels.
+type Alert struct {
+	State  string
+	Labels map[string]string
+}
+
+func (p *Prometheus) alerts() []Alert {
 	body, err := p.get("/api/v1/alerts")
 	fatal(err)
-	var answer struct {
-		Data struct {
-			Alerts []struct {
-				State  string
-				Labels map[string]string
-			}
-		}
-	}
+	var answer struct{ Data struct{ Alerts []Alert } }
 	fatal(json.Unmarshal(body, &answer))
-	names := map[string]bool{}
-	for _, alert := range answer.Data.Alerts {
-		// The watchdog fires always: its silence is the alarm.
-		if alert.State == "firing" && alert.Labels["alertname"] != "DubboWatchdog" {
-			names[alert.Labels["alertname"]] = true
+	return answer.Data.Alerts
+}
+
+// firingFor returns the values of a label for which an alert fires, each once.
+func (p *Prometheus) firingFor(name, label string) []string {
+	var values []string
+	for _, alert := range p.alerts() {
+		if alert.State == "firing" && alert.Labels["alertname"] == name {
+			values = append(values, alert.Labels[label])
 		}
 	}
-	var sorted []string
-	for name := range names {
-		sorted = append(sorted, name)
+	return union(values)
+}
+
+// firing returns the names of the alerts that fire, each once.
+func (p *Prometheus) firing() []string {
+	var names []string
+	for _, alert := range p.alerts() {
+		// The watchdog fires always: its silence is the alarm.
+		if name := alert.Labels["alertname"]; alert.State == "firing" && name != "DubboWatchdog" {
+			names = append(names, name)
+		}
 	}
-	sort.Strings(sorted)
-	return sorted
+	return union(names)
 }

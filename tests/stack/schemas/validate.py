@@ -6,6 +6,7 @@ usage: validate.py    in an environment with requirements.txt; needs a Go toolch
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 KUBERNETES = "1.32"
+CHART = "kubernetes/chart"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.80.1"
+HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.5.0"
 
 # What the SDK's types leave out, and Grafana reads.
@@ -101,6 +104,21 @@ def ensemble(objects):
     assert len(container["volumeMounts"]) == 2 and len(container["ports"]) == 4, container
 
 
+def scaled(objects):
+    """The autoscaler alone decides the number of providers."""
+    scaler = named(objects, "HorizontalPodAutoscaler", "dubbo-server")["spec"]
+    target = named(objects, scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"])
+    assert "replicas" not in target["spec"], target
+    with open("kubernetes/components/autoscaling/prometheus-adapter-values.yaml", encoding="utf-8") as file:
+        (rule,) = yaml.safe_load(file)["rules"]["external"]
+    (metric,) = scaler["metrics"]
+    assert metric["external"]["metric"]["name"] == rule["name"]["as"], metric
+    (recorded,) = re.findall(r'__name__="([^"]+)"', rule["seriesQuery"])
+    groups = named(objects, "PrometheusRule", "dubbo-rules")["spec"]["groups"]
+    found = [one for group in groups for one in group["rules"] if one.get("record") == recorded]
+    assert any(one["labels"]["side"] == "provider" for one in found), f"{recorded} is not recorded"
+
+
 # What each overlay promises besides valid objects.
 OVERLAYS = {
     "kubernetes": None,
@@ -109,7 +127,83 @@ OVERLAYS = {
     "kubernetes/overlays/push": None,
     "kubernetes/overlays/zookeeper-ensemble": ensemble,
     "kubernetes/overlays/another-namespace": moved,
+    "kubernetes/overlays/autoscaling": scaled,
 }
+
+
+def helm(*arguments):
+    """Runs Helm, which is built once."""
+    folder = os.path.abspath(f"target/tools/helm-{HELM.rpartition('@')[2]}")
+    if not os.path.exists(f"{folder}/helm"):
+        subprocess.run(["go", "install", "-trimpath", HELM], check=True, env={**os.environ, "GOBIN": folder}, cwd="/")
+    return subprocess.run([f"{folder}/helm", *arguments], capture_output=True, text=True)
+
+
+def rendered(namespace, *values):
+    """Returns the objects of the chart with some values."""
+    settings = [part for value in values for part in ("--set", value)]
+    result = helm("template", "dubbo", CHART, "--namespace", namespace, *settings)
+    assert result.returncode == 0, result.stderr
+    return documents(result.stdout)
+
+
+def identified(objects, *without):
+    """Returns objects by their kinds and names, each of which is there once."""
+    kept = [one for one in objects if one["kind"] not in without]
+    by_name = {f"{one['kind']} {one['metadata']['namespace']}/{one['metadata']['name']}": one for one in kept}
+    assert len(by_name) == len(kept), [one["metadata"] for one in kept]
+    return by_name
+
+
+def same(objects, others):
+    different = [name for name in objects.keys() | others.keys() if objects.get(name) != others.get(name)]
+    assert not different, f"the chart and the overlay differ: {different}"
+
+
+def chart():
+    """The chart makes what the overlays make, and its values reach what they should. Returns the objects of each rendering."""
+    lint = helm("lint", "--strict", CHART)
+    assert lint.returncode == 0, lint.stdout + lint.stderr
+    account = "prometheus.serviceAccount=prometheus-k8s"
+    plain = rendered("dubbo-system", account)
+    same(identified(plain), identified(kustomized("kubernetes/overlays/kube-prometheus"), "Namespace"))
+    push = rendered("dubbo-system", account, "pushgateway.enabled=true")
+    same(identified(push), identified(kustomized("kubernetes/overlays/push"), "Namespace"))
+    stack = rendered("dubbo-system")
+    same(identified(stack), identified(plain, "Role", "RoleBinding"))
+    scaling = rendered("dubbo-system", account, "autoscaling.enabled=true")
+    same(identified(scaling), identified(kustomized("kubernetes/overlays/autoscaling"), "Namespace"))
+    return {"kube-prometheus": plain, "autoscaling": scaling, "push": push, "kube-prometheus-stack": stack, "other values": adapted()}
+
+
+def adapted():
+    """Every value reaches its objects; nothing is left of what it replaces."""
+    objects = rendered(
+        "shop", "prometheus.namespace=observability", "prometheus.release=prom", "prometheus.serviceAccount=reader",
+        "zookeeper.enabled=false", r"zookeeper.address=zk-1:2181\,zk-2:2181/dubbo", "client.enabled=false", "rules=false", "dashboard=false",
+        "server.replicas=4", "server.image=registry.example.com/server:1", "server.env.DELAY=20ms", "server.env.PUSH=true",
+        "server.resources.limits.memory=1Gi", "pushgateway.enabled=true", "cleaner.env.PGW_CLEANER_TTL=1h",
+    )  # fmt: skip
+    text = json.dumps(objects)
+    for old in ("dubbo-system", '"monitoring"', "kube-prometheus-stack", "prometheus-k8s", "dubbo-client", "zookeeper:2181"):
+        assert old not in text, f"{old} is left"
+    assert {one["kind"] for one in objects} & {"StatefulSet", "PrometheusRule", "ConfigMap"} == set(), objects
+    assert {one["metadata"]["namespace"] for one in objects} == {"shop", "observability"}
+    spec = named(objects, "Deployment", "dubbo-server")["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    variables = {one["name"]: one.get("value") for one in container["env"]}
+    assert len(variables) == len(container["env"]), container["env"]
+    assert (spec["replicas"], container["image"]) == (4, "registry.example.com/server:1"), spec
+    assert variables["ZK_ADDRESS"] == "zk-1:2181,zk-2:2181/dubbo", variables
+    assert (variables["DELAY"], variables["PUSH"]) == ("20ms", "true"), variables
+    assert "DUBBO_IP_TO_REGISTRY" in variables, variables
+    assert container["resources"] == {"limits": {"memory": "1Gi"}}, container
+    (cleaner,) = named(objects, "Deployment", "pgw-cleaner")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "PGW_CLEANER_TTL", "value": "1h"} in cleaner["env"], cleaner
+    assert {"name": "PUSHGATEWAY_URL", "value": "pushgateway.observability:9091"} in cleaner["env"], cleaner
+    misspelt = helm("template", "dubbo", CHART, "--set", "server.replica=3")
+    assert misspelt.returncode != 0 and "replica" in misspelt.stderr, misspelt
+    return objects
 
 
 def kubernetes():
@@ -124,6 +218,8 @@ def kubernetes():
         groups[f"apply -k {folder}"] = applied = kustomized(folder)
         if promise:
             promise(applied)
+    for name, objects in chart().items():
+        groups[f"{CHART} with the values of {name}"] = objects
     for path, objects in groups.items():
         for one in objects:
             name = f"{path}: {one['kind']} {one['metadata']['name']}"

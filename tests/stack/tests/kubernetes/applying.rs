@@ -1,19 +1,21 @@
 //! What people type works: the folder, the guide's two files, each overlay; and applying twice changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use stack::{all_yaml, list, manifests, objects, path, string, text, tool, yaml};
 
 use crate::{named, of_kind};
 
-const OVERLAYS: [&str; 6] = [
+const OVERLAYS: [&str; 7] = [
     "kubernetes",
     "kubernetes/overlays/kube-prometheus",
     "kubernetes/overlays/helm",
     "kubernetes/overlays/push",
     "kubernetes/overlays/zookeeper-ensemble",
     "kubernetes/overlays/another-namespace",
+    "kubernetes/overlays/autoscaling",
 ];
 
 /// Returns the manifests under a folder: no kustomizations, patches or examples.
@@ -27,11 +29,16 @@ fn written(folder: &str) -> BTreeSet<String> {
             .to_string();
         let file = format!("{folder}/{name}");
         if path(&file).is_dir() {
-            if name != "examples" {
+            if !["chart", "examples"].contains(&name.as_str()) {
                 files.append(&mut written(&file));
             }
         } else if name.ends_with(".yaml")
-            && !["kustomization.yaml", "statefulset.yaml"].contains(&name.as_str())
+            && ![
+                "kustomization.yaml",
+                "prometheus-adapter-values.yaml",
+                "statefulset.yaml",
+            ]
+            .contains(&name.as_str())
         {
             files.insert(file);
         }
@@ -100,11 +107,74 @@ fn no_overlay_has_an_object_twice_or_the_cleaner_in_both_forms() {
     }
 }
 
-#[test]
-fn the_guides_deployment_is_what_base_says() {
+/// Returns a folder with what follows from the manifests.
+fn generate() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("the temporary folder is writable");
     let script = path("kubernetes/generate.sh");
     tool(&script.display().to_string(), "dash", [folder.path()]);
+    folder
+}
+
+/// Returns the files below a folder with their texts.
+fn contents(folder: &Path, below: &str) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder.join(below)).expect("the folder is there") {
+        let entry = entry.expect("it can be read");
+        let name = format!("{below}/{}", entry.file_name().display());
+        if entry.path().is_dir() {
+            files.append(&mut contents(folder, &name));
+        } else {
+            let text = std::fs::read_to_string(entry.path()).expect("it can be read");
+            files.insert(name, text);
+        }
+    }
+    files
+}
+
+#[test]
+fn the_charts_manifests_are_those_of_the_overlays() {
+    let folder = generate();
+    let generated = contents(folder.path(), "chart/manifests");
+    let written = contents(&path("kubernetes"), "chart/manifests");
+    let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&written), names(&generated));
+    for (name, text) in generated {
+        assert!(
+            written[&name] == text,
+            "kubernetes/{name} is not what the manifests say: run kubernetes/generate.sh"
+        );
+    }
+}
+
+#[test]
+fn the_charts_templates_use_each_of_its_manifests() {
+    let templates: String = ["sample", "monitoring", "push"]
+        .map(|name| text(&format!("kubernetes/chart/templates/{name}.yaml")))
+        .concat();
+    for name in contents(&path("kubernetes"), "chart/manifests").keys() {
+        let name = name.trim_start_matches("chart/manifests/");
+        assert!(
+            templates.contains(&format!("{name:?}")),
+            "{name} is not used"
+        );
+    }
+}
+
+#[test]
+fn the_chart_has_the_version_of_the_programs() {
+    let chart = yaml("kubernetes/chart/Chart.yaml");
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+    let values = yaml("kubernetes/chart/values.yaml");
+    for name in ["server", "client", "cleaner"] {
+        let image = string(&values[name]["image"]);
+        let version = image.rsplit_once(':').map(|(_, version)| version);
+        assert_eq!(version, chart["appVersion"].as_str(), "{name}");
+    }
+}
+
+#[test]
+fn the_guides_deployment_is_what_base_says() {
+    let folder = generate();
     let generated = std::fs::read_to_string(folder.path().join("Deployment.yaml"))
         .expect("the script writes it");
     assert!(
@@ -172,7 +242,7 @@ fn pushed_series_do_not_get_the_identity_of_the_gateways_pod() {
     // On the target and not on its samples: a label that was pushed stays.
     assert_eq!(
         endpoint["relabelings"],
-        json!([{"action": "labeldrop", "regex": "namespace|pod|container"}])
+        json!([{"action": "labeldrop", "regex": "namespace|pod|container|endpoint"}])
     );
 }
 

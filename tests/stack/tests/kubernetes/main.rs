@@ -230,11 +230,7 @@ fn processes_have_three_probes_bounds_and_no_rights() {
                 .find(|variable| variable["name"] == "PROBE_ADDR");
             let served = probes.map_or("", |variable| string(&variable["value"]));
             let named = port(template, "probe").expect("the port has its name");
-            assert_eq!(
-                served,
-                format!("0.0.0.0:{}", named["containerPort"]),
-                "{name}"
-            );
+            assert_eq!(served, format!("[::]:{}", named["containerPort"]), "{name}");
         }
     }
 }
