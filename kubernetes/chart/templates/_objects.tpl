@@ -41,7 +41,7 @@ An object that has the name of a workload that is not enabled is left out.
 {{- $top := index . 0 }}
 {{- $metadata := (index . 1).metadata }}
 {{- $_ := set $metadata "namespace" (eq $metadata.namespace "monitoring" | ternary $top.Values.prometheus.namespace $top.Release.Namespace) }}
-{{- if hasKey $metadata.labels "release" }}
+{{- if hasKey ($metadata.labels | default dict) "release" }}
 {{- $_ := unset $metadata.labels "release" }}
 {{- with $top.Values.prometheus.release }}{{ $_ := set $metadata.labels "release" . }}{{ end }}
 {{- end }}

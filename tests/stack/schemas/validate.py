@@ -142,7 +142,7 @@ def helm(*arguments):
 def rendered(namespace, *values):
     """Returns the objects of the chart with some values."""
     settings = [part for value in values for part in ("--set", value)]
-    result = helm("template", "dubbo", CHART, "--namespace", namespace, *settings)
+    result = helm("template", "dubbo", CHART, "--kube-version", KUBERNETES, "--namespace", namespace, *settings)
     assert result.returncode == 0, result.stderr
     return documents(result.stdout)
 
@@ -162,7 +162,7 @@ def same(objects, others):
 
 def chart():
     """The chart makes what the overlays make, and its values reach what they should. Returns the objects of each rendering."""
-    lint = helm("lint", "--strict", CHART)
+    lint = helm("lint", "--strict", "--kube-version", KUBERNETES, CHART)
     assert lint.returncode == 0, lint.stdout + lint.stderr
     account = "prometheus.serviceAccount=prometheus-k8s"
     plain = rendered("dubbo-system", account)
@@ -201,7 +201,7 @@ def adapted():
     (cleaner,) = named(objects, "Deployment", "pgw-cleaner")["spec"]["template"]["spec"]["containers"]
     assert {"name": "PGW_CLEANER_TTL", "value": "1h"} in cleaner["env"], cleaner
     assert {"name": "PUSHGATEWAY_URL", "value": "pushgateway.observability:9091"} in cleaner["env"], cleaner
-    misspelt = helm("template", "dubbo", CHART, "--set", "server.replica=3")
+    misspelt = helm("template", "dubbo", CHART, "--kube-version", KUBERNETES, "--set", "server.replica=3")
     assert misspelt.returncode != 0 and "replica" in misspelt.stderr, misspelt
     return objects
 
