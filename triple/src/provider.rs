@@ -21,13 +21,12 @@ use crate::pb::metadata_service_v2_server::MetadataServiceV2Server;
 use crate::runtime::Workers;
 
 mod compression;
-mod deadline;
 mod descriptor;
+mod handler;
 mod health;
 mod layers;
 mod listener;
 mod metadata;
-mod panics;
 mod protocol;
 mod received;
 mod routes;
@@ -38,12 +37,11 @@ pub(crate) use descriptor::methods as described_methods;
 pub use layers::Services;
 pub use serving::{ServeError, Serving};
 
-use deadline::Deadline;
+use handler::Handlers;
 use health::Health;
 use layers::Layers;
 use listener::{Connections, Terms};
 use metadata::Metadata;
-use panics::Panics;
 use protocol::{Methods, Protocols};
 use routes::Routes;
 
@@ -233,7 +231,7 @@ impl Provider {
         let names = self.routes.references().map(Reference::to_string).collect();
         let health = Health::serving(names).await;
         self.add_companions(&health, &metadata)?;
-        let service = Panics::new(Deadline::new(self.layers.around(self.routes)));
+        let service = Handlers::new(self.layers.around(self.routes));
         if self.terms.tls.is_some() {
             announce_tls(&mut self.services);
         }

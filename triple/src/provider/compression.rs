@@ -4,6 +4,8 @@
 //! Generated services compress too, where they are told to; here they need not be told. Calls that name no compression are
 //! not touched.
 
+use http::HeaderName;
+
 mod encoding;
 mod packer;
 mod unpacked;
@@ -16,10 +18,10 @@ pub(super) use unpacked::Unpacked;
 pub(super) const ACCEPTED: &str = "gzip,deflate,zstd,identity";
 
 /// The header that names how messages are packed.
-pub(super) const ENCODING: &str = "grpc-encoding";
+pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// The header that names how answers may be packed.
-pub(super) const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+pub(super) const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// A gRPC message is preceded by a flag, 1 where it is packed, and its length.
 const PREFIX: usize = 5;

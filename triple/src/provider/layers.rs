@@ -87,7 +87,7 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         match self {
             Self::Bare(routes) => routes.call(request),
-            Self::Within(services) => Either::Right(services.call(request.map(Body::new))),
+            Self::Within(services) => services.call(request.map(Body::new)),
         }
     }
 }

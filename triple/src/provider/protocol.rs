@@ -6,14 +6,13 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::TryFutureExt;
-use futures_util::future::{Either, MapOk};
+use futures_util::future::Either;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body as HttpBody;
 use http_body_util::Either as EitherBody;
@@ -22,8 +21,8 @@ use tonic::transport::server::TcpConnectInfo;
 use tower_service::Service;
 
 mod answer;
-mod caller;
 mod error;
+mod head;
 mod kind;
 mod methods;
 mod unary;
@@ -31,11 +30,12 @@ mod web;
 
 pub(super) use methods::Methods;
 
-use super::compression::{self, Encoding, Packer, Unpacked};
+use super::compression::{self, Encoding, Unpacked};
 use super::listener::ForConnection;
 use super::received::{self, Received, Unfinished};
 use crate::peer::PeerCertificate;
 use answer::{GrpcAnswer, GrpcBody, Writing};
+use head::Head;
 use kind::Kind;
 
 /// A service that understands every protocol of the port; the one inside understands gRPC.
@@ -93,24 +93,19 @@ type Answer<B> = Result<Response<AnswerBody<B>>, Infallible>;
 
 impl<S> Protocols<S> {
     /// Makes a call with gRPC's own messages in these bytes.
-    fn grpc<Q, B>(&mut self, request: Request<RequestBody<Q>>) -> GrpcAnswer<S::Future>
+    fn grpc<Q, B>(
+        &mut self,
+        request: Request<RequestBody<Q>>,
+        packed: Option<Encoding>,
+        writing: Writing,
+    ) -> GrpcAnswer<S::Future>
     where
         S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
         Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         Q::Error: Into<Box<dyn Error + Send + Sync>>,
         B: HttpBody<Data = Bytes>,
     {
-        let mut writing = Writing::of(request.headers());
-        let packed = request.headers().get(compression::ENCODING);
-        let encoding = packed.and_then(|name| Encoding::named(name.as_bytes()));
-        writing.unknown = encoding.is_none() && packed.is_some_and(|name| name != "identity");
-        let accepted = request.headers().get(compression::ACCEPT_ENCODING);
-        let accepted = accepted.and_then(|list| Encoding::first_of(list.as_bytes()));
-        writing.packer = accepted.map(|accepted| {
-            let smallest = encoding.map_or(Packer::SMALLEST, |_| 1);
-            (accepted, smallest)
-        });
-        let request = match encoding {
+        let request = match packed {
             Some(encoding) => self.unpacked(request, encoding),
             None => request,
         };
@@ -145,10 +140,7 @@ where
 {
     type Response = Response<AnswerBody<B>>;
     type Error = Infallible;
-    type Future = Either<
-        MapOk<GrpcAnswer<S::Future>, fn(Response<GrpcBody<B>>) -> Response<AnswerBody<B>>>,
-        Either<Pin<Box<dyn Future<Output = Answer<B>> + Send>>, Ready<Answer<B>>>,
-    >;
+    type Future = Either<GrpcAnswer<S::Future>, Pin<Box<dyn Future<Output = Answer<B>> + Send>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -156,7 +148,9 @@ where
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         self.methods.correct(request.uri_mut());
-        let kind = kind::of(&request, &self.methods);
+        let head = Head::of(request.headers());
+        let kind = kind::of(&request, head.content_type, &self.methods);
+        let (packed, writing) = (head.packed(), Writing::of(&head));
         request.extensions_mut().insert(self.addresses.clone());
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
@@ -165,39 +159,35 @@ where
         let framed = !matches!(kind, Kind::Unary(..));
         let request = request.map(|body| Received::new(body, &self.unfinished, framed, timed));
         match kind {
-            Kind::Grpc => {
-                let answer = self.grpc(request.map(EitherBody::Left));
-                Either::Left(answer.map_ok(|response| response.map(EitherBody::Left)))
-            }
+            Kind::Grpc => Either::Left(self.grpc(request.map(EitherBody::Left), packed, writing)),
             Kind::Web(form) => {
                 let mut request = request.map(|body| EitherBody::Right(web::request(form, body)));
                 let grpc = HeaderValue::from_static("application/grpc");
                 request
                     .headers_mut()
                     .insert(http::header::CONTENT_TYPE, grpc);
-                let answer = self.grpc(request);
-                Either::Right(Either::Left(Box::pin(async move {
+                let answer = self.grpc(request, packed, writing);
+                Either::Right(Box::pin(async move {
                     let Ok(answer) = answer.await;
                     Ok(web::response(form, answer).map(EitherBody::Right))
-                })))
+                }))
             }
             Kind::Unary(codec, method) => {
                 let inner = self.inner.clone();
-                Either::Right(Either::Left(Box::pin(async move {
+                Either::Right(Box::pin(async move {
                     let answer = unary::call(inner, codec, method, request).await;
                     Ok(answer.map(EitherBody::Right))
-                })))
+                }))
             }
             Kind::Refused(status) => {
                 let answer = kind::refused(status).map(EitherBody::Right);
                 let body = request.into_body();
-                if body.is_end_stream() {
-                    return Either::Right(Either::Right(ready(Ok(answer))));
-                }
-                Either::Right(Either::Left(Box::pin(async move {
-                    received::discard(body).await;
+                Either::Right(Box::pin(async move {
+                    if !body.is_end_stream() {
+                        received::discard(body).await;
+                    }
                     Ok(answer)
-                })))
+                }))
             }
         }
     }

@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use dubbo_registry::Reference;
-use futures_util::future::{BoxFuture, Either};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::Body as HttpBody;
 use tonic::Status;
@@ -21,7 +21,7 @@ use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
 use super::layers::Offered;
-use crate::header::{GROUP, VERSION};
+use crate::header::{self, GROUP, VERSION};
 
 /// The services of a provider, by interface. A clone shares nothing that calls write to, so each connection has its own.
 #[derive(Clone, Debug, Default)]
@@ -112,8 +112,7 @@ impl Offer {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
-    headers
-        .get(name)
+    header::find(headers, name)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
@@ -127,7 +126,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<Ready<Answer>, BoxFuture<'static, Answer>>;
+    type Future = BoxFuture<'static, Answer>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -136,14 +135,16 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.find(&request) {
             // Generated services are ready at any time.
-            Ok(offer) => Either::Right(offer.service.call(request.map(Body::new))),
-            Err(status) => Either::Left(ready(Ok(status.into_http()))),
+            Ok(offer) => offer.service.call(request.map(Body::new)),
+            Err(status) => Box::pin(ready(Ok(status.into_http()))),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::Ready;
+
     use tower::ServiceExt;
 
     use super::*;

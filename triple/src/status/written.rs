@@ -10,7 +10,8 @@ use percent_encoding::percent_decode;
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::details::{BASE64, Details, header};
+use super::details::{self, BASE64, Details};
+use crate::header;
 
 /// The longest message on the wire, in bytes, percent-encoded as the header carries it.
 ///
@@ -36,9 +37,8 @@ pub(crate) enum Caller {
 /// Makes the status in headers or trailers consistent. Costs one look at the headers when there is none, or a success.
 #[inline]
 pub(crate) fn complete(headers: &mut HeaderMap, caller: Caller) {
-    let failed = headers
-        .get(Status::GRPC_STATUS)
-        .is_some_and(|status| status.as_bytes() != b"0");
+    let failed =
+        header::find(headers, &Status::GRPC_STATUS).is_some_and(|status| status.as_bytes() != b"0");
     if failed {
         complete_failure(headers, caller);
     }
@@ -65,7 +65,7 @@ fn complete_failure(headers: &mut HeaderMap, caller: Caller) {
     let (code, details) = agreed(code, message(headers), details, caller);
     headers.insert(Status::GRPC_STATUS, HeaderValue::from(code));
     if let Some(details) = details {
-        headers.insert(Status::GRPC_STATUS_DETAILS, header(&details));
+        headers.insert(Status::GRPC_STATUS_DETAILS, details::header(&details));
     }
 }
 

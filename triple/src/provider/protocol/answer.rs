@@ -11,7 +11,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 
 use super::super::compression::{self, Encoding, Packer};
-use super::caller;
+use super::AnswerBody;
+use super::head::Head;
 use crate::status::{self, Caller};
 
 /// How an answer is written.
@@ -19,18 +20,22 @@ use crate::status::{self, Caller};
 pub(super) struct Writing {
     caller: Caller,
     /// The request was packed in a way that is not known, and the answer says what is.
-    pub(super) unknown: bool,
+    unknown: bool,
     /// How messages are packed, and from which length on; not at all if there is none.
-    pub(super) packer: Option<(Encoding, usize)>,
+    packer: Option<(Encoding, usize)>,
 }
 
 impl Writing {
-    /// Returns how an answer to a request with these headers is written, as far as its caller decides that.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Returns how an answer to a request with this head is written.
+    #[inline]
+    pub(super) fn of(head: &Head<'_>) -> Self {
+        let known = head.packed();
+        let accepted = head.accepted;
+        let accepted = accepted.and_then(|list| Encoding::first_of(list.as_bytes()));
         Self {
-            caller: caller::of(headers),
-            unknown: false,
-            packer: None,
+            caller: head.caller(),
+            unknown: known.is_none() && head.encoding.is_some_and(|name| name != "identity"),
+            packer: accepted.map(|accepted| (accepted, known.map_or(Packer::SMALLEST, |_| 1))),
         }
     }
 }
@@ -55,7 +60,7 @@ impl<F, B> Future for GrpcAnswer<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
-    type Output = Result<Response<GrpcBody<B>>, Infallible>;
+    type Output = Result<Response<AnswerBody<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -72,11 +77,14 @@ where
             headers.insert(compression::ACCEPT_ENCODING, accepted);
         }
         let packer = packer.filter(|(encoding, _)| announce(headers, *encoding));
-        Poll::Ready(Ok(response.map(|body| GrpcBody {
-            body,
-            caller,
-            packer: packer.map(|(encoding, smallest)| Box::new(Packer::new(encoding, smallest))),
-            held: None,
+        let packer = packer.map(|(encoding, smallest)| Box::new(Packer::new(encoding, smallest)));
+        Poll::Ready(Ok(response.map(|body| {
+            AnswerBody::Left(GrpcBody {
+                body,
+                caller,
+                packer,
+                held: None,
+            })
         })))
     }
 }

@@ -28,15 +28,18 @@ pub(super) enum Kind {
 
 /// Tells the kind of a request.
 #[inline]
-pub(super) fn of<B>(request: &Request<B>, methods: &Methods) -> Kind {
-    let content_type = request.headers().get(CONTENT_TYPE);
-    let content_type = content_type.map_or(&b""[..], HeaderValue::as_bytes);
+pub(super) fn of<B>(request: &Request<B>, content_type: &[u8], methods: &Methods) -> Kind {
+    let post = request.method() == Method::POST;
+    let http2 = request.version() == Version::HTTP_2;
+    // What nearly all callers write needs no more reading.
+    if post && http2 && content_type == b"application/grpc" {
+        return Kind::Grpc;
+    }
     let essence = content_type.split(|byte| *byte == b';').next();
     let essence = essence.unwrap_or_default().trim_ascii();
-    let post = request.method() == Method::POST;
     match essence {
         b"application/grpc" | b"application/grpc+proto" if post => {
-            if request.version() == Version::HTTP_2 {
+            if http2 {
                 Kind::Grpc
             } else {
                 Kind::Refused(StatusCode::HTTP_VERSION_NOT_SUPPORTED)

@@ -158,8 +158,8 @@ where
                 Err(other) => other.into_trailers().unwrap_or_default(),
             },
             // An answer that breaks after its beginning can still say so here.
-            Some(Err(error)) => super::super::deadline::trailers(&Status::from_error(error.into())),
-            None => super::super::deadline::trailers(&Status::unknown(
+            Some(Err(error)) => super::super::handler::trailers(&Status::from_error(error.into())),
+            None => super::super::handler::trailers(&Status::unknown(
                 "the answer ended without a status",
             )),
         };
