@@ -49,10 +49,11 @@ impl FromStr for Shape {
     }
 }
 
-/// The threads of a process: workers for calls, one control thread for everything else.
+/// The threads of a process: workers for calls, one control thread for everything else. Dropped, it ends them all and waits for none.
 #[derive(Debug)]
 pub struct Runtime {
-    control: tokio::runtime::Runtime,
+    control: Option<tokio::runtime::Runtime>,
+    control_handle: Handle,
     workers: Workers,
     stealing: Option<tokio::runtime::Runtime>,
     stop: CancellationToken,
@@ -83,7 +84,8 @@ impl Runtime {
             Shape::PerCore => (Workers::new(start_cores(count, &stop)?), None),
         };
         Ok(Self {
-            control,
+            control_handle: control.handle().clone(),
+            control: Some(control),
             workers,
             stealing,
             stop,
@@ -99,22 +101,35 @@ impl Runtime {
     /// Returns the runtime for everything that is not a call.
     #[must_use]
     pub fn control(&self) -> &Handle {
-        self.control.handle()
+        &self.control_handle
     }
 
     /// Runs a future to its end on the control runtime, and waits for it here.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.control.block_on(future)
+        self.control_handle.block_on(future)
     }
 
     /// Ends all threads, and gives blocking work a second to finish; what still runs then is left behind.
-    pub fn shutdown(self) {
+    pub fn shutdown(mut self) {
+        let control = self.control.take();
+        drop(self);
+        if let Some(control) = control {
+            control.shutdown_timeout(BLOCKING_LIMIT);
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
         // A core's thread is not joined: it ends at its next poll, and a handler that never yields must not hold the exit up.
         self.stop.cancel();
-        if let Some(stealing) = self.stealing {
-            stealing.shutdown_background();
+        // In the background, so that it may be dropped anywhere, within a task as well.
+        for runtime in [self.stealing.take(), self.control.take()]
+            .into_iter()
+            .flatten()
+        {
+            runtime.shutdown_background();
         }
-        self.control.shutdown_timeout(BLOCKING_LIMIT);
     }
 }
 
@@ -169,6 +184,41 @@ mod tests {
             })
             .collect();
         assert_eq!(seen, (0..workers.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_dropped_runtime_ends_what_runs_on_it() {
+        let mut tokens = Vec::new();
+        for shape in [Shape::WorkStealing, Shape::PerCore] {
+            let runtime = Runtime::new(shape).unwrap();
+            for handle in runtime.workers().handles().chain([runtime.control()]) {
+                let token = CancellationToken::new();
+                let guard = token.clone().drop_guard();
+                handle.spawn(async move {
+                    let _guard = guard;
+                    std::future::pending::<()>().await;
+                });
+                tokens.push(token);
+            }
+            drop(runtime);
+        }
+        let waiting = Builder::new_current_thread().enable_all().build().unwrap();
+        waiting.block_on(async {
+            for token in &tokens {
+                let limit = Duration::from_secs(30);
+                let ended = tokio::time::timeout(limit, token.cancelled()).await;
+                assert!(ended.is_ok(), "what ran on a dropped runtime has ended");
+            }
+        });
+    }
+
+    #[test]
+    fn a_runtime_may_be_dropped_within_another_one() {
+        let outer = Builder::new_current_thread().build().unwrap();
+        outer.block_on(async {
+            drop(Runtime::new(Shape::WorkStealing).unwrap());
+            drop(Runtime::new(Shape::PerCore).unwrap());
+        });
     }
 
     #[test]
