@@ -42,6 +42,19 @@ pub struct Args {
     #[arg(long, env, value_name = "CONNECTIONS", default_value = "1")]
     connections: NonZeroUsize,
 
+    /// The most connections to each provider, shared by all worker threads; --connections are had in any case.
+    #[arg(long, env, value_name = "CONNECTIONS", default_value = "8")]
+    max_connections: NonZeroUsize,
+
+    /// How many providers are called where more than twice as many are listed: a part that is the same each time and differs from
+    /// client to client; 0 for all of them, always.
+    #[arg(long, env, value_name = "PROVIDERS", default_value = "100")]
+    subset: usize,
+
+    /// How long a provider has no call before its connections end; 0s for never.
+    #[arg(long, env, value_name = "DURATION", default_value = "10m", value_parser = value::duration)]
+    idle_timeout: Duration,
+
     /// How long a provider may be silent while calls wait for it before it is pinged; 0s for never.
     #[arg(long, env, value_name = "DURATION", default_value = "5s", value_parser = value::duration)]
     keepalive_interval: Duration,
@@ -50,9 +63,10 @@ pub struct Args {
     #[arg(long, env, value_name = "DURATION", default_value = "5s", value_parser = value::positive_duration)]
     keepalive_timeout: Duration,
 
-    /// Calls this provider, with no registry [default: those that the registry lists]
-    #[arg(long, env, value_name = "tri://HOST:PORT", value_parser = direct)]
-    direct: Option<String>,
+    /// Calls this provider, with no registry; several are separated by commas, and a name stands for all its addresses [default:
+    /// those that the registry lists]
+    #[arg(long, env, value_name = "tri://HOST:PORT,…", value_delimiter = ',', value_parser = direct)]
+    direct: Vec<String>,
 
     #[command(flatten)]
     tls: tls::TlsArgs,
@@ -68,7 +82,7 @@ pub struct Config {
     pub schedule: Schedule,
     /// How they are made.
     pub options: ConsumerOptions,
-    /// The provider to call without a registry, `host:port`.
+    /// The providers to call without a registry, each a `host:port`, separated by commas.
     pub direct: Option<String>,
     /// What every process of the sample needs.
     pub process: ProcessConfig,
@@ -92,6 +106,9 @@ impl CommandLine for Args {
             retries,
             loadbalance,
             connections,
+            max_connections,
+            subset,
+            idle_timeout,
             keepalive_interval,
             keepalive_timeout,
             direct,
@@ -112,6 +129,9 @@ impl CommandLine for Args {
                 retries,
                 balance: loadbalance,
                 connections: connections.get(),
+                max_connections: max_connections.get(),
+                subset,
+                idle_timeout,
                 keepalive_interval,
                 keepalive_timeout,
                 methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?,
@@ -119,7 +139,7 @@ impl CommandLine for Args {
                 tls,
                 metrics: None,
             },
-            direct,
+            direct: (!direct.is_empty()).then(|| direct.join(",")),
             process,
         })
     }

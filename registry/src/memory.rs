@@ -40,6 +40,8 @@ struct Content {
     registrations: BTreeMap<u64, Registration>,
     targets: BTreeMap<u64, ScrapeTarget>,
     subscribers: BTreeMap<u64, Subscriber>,
+    /// How many consumers of each interface have been given a number.
+    numbered: BTreeMap<String, u32>,
 }
 
 struct Subscriber {
@@ -253,6 +255,17 @@ impl Registry for MemoryRegistry {
             }
         });
         subscription
+    }
+
+    fn number(&self, reference: &Reference) -> BoxFuture<'static, Option<u32>> {
+        let (shared, interface) = (Arc::clone(&self.shared), reference.interface().to_owned());
+        Box::pin(async move {
+            let mut content = shared.content.lock();
+            let next = content.numbered.entry(interface).or_default();
+            let number = *next;
+            *next = next.wrapping_add(1);
+            Some(number)
+        })
     }
 
     fn expose(&self, target: ScrapeTarget) -> Announcement {

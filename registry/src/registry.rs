@@ -17,6 +17,13 @@ pub trait Registry: Send + Sync + fmt::Debug {
     /// Follows the providers of a service until the subscription is dropped or the registry closed.
     fn subscribe(&self, reference: Reference) -> Subscription;
 
+    /// Returns a number that no other consumer of this service has been given: the first one gets 0, the next one 1. Consumers of many
+    /// providers start their subsets by it. None where the registry cannot count.
+    fn number(&self, reference: &Reference) -> BoxFuture<'static, Option<u32>> {
+        let _ = reference;
+        Box::pin(async { None })
+    }
+
     /// Announces a metrics endpoint to Prometheus until the announcement is withdrawn or the registry closed.
     fn expose(&self, target: ScrapeTarget) -> Announcement;
 

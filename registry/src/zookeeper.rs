@@ -22,6 +22,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::debug;
 
 pub use self::config::{Auth, ZooKeeperConfig};
 
@@ -141,6 +142,21 @@ impl Registry for ZooKeeperRegistry {
                 .spawn_on(discovery.run(ended, inner.closing.clone()), &inner.runtime);
         }
         subscription
+    }
+
+    fn number(&self, reference: &Reference) -> BoxFuture<'static, Option<u32>> {
+        let mut connection = self.inner.connection.clone();
+        let path = path::consumers(reference.interface());
+        Box::pin(async move {
+            let (nodes, _) = connection.established(|_| {}).await?;
+            match nodes.count(&path).await {
+                Ok(number) => Some(number),
+                Err(error) => {
+                    debug!("no number for a consumer: {error}");
+                    None
+                }
+            }
+        })
     }
 
     fn expose(&self, target: ScrapeTarget) -> Announcement {

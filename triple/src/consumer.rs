@@ -22,6 +22,7 @@ mod attempt;
 mod balance;
 mod clock;
 mod connection;
+mod direct;
 mod directory;
 mod ejection;
 mod endpoint;
@@ -31,8 +32,10 @@ mod metadata;
 mod method;
 mod replay;
 mod retry;
+mod roster;
 mod selection;
 mod standing;
+mod subset;
 mod throttle;
 
 pub use balance::{LoadBalance, UnknownLoadBalance};
@@ -43,9 +46,10 @@ pub use method::{MethodOptions, MethodTable};
 pub(crate) use connection::Received;
 
 use clock::Clock;
-use directory::{Directory, Listing};
+use direct::Targets;
+use directory::{Directory, Followed};
 use ejection::Ejector;
-use endpoint::Surroundings;
+use endpoint::{Layout, Surroundings};
 use failover::{Failover, Shared};
 use selection::Selection;
 
@@ -61,6 +65,13 @@ pub struct ConsumerOptions {
     pub balance: LoadBalance,
     /// Connections to each provider, on each worker that has connections of its own; at least 1.
     pub connections: usize,
+    /// The most connections to each provider, shared by all workers; [`connections`](Self::connections) are had in any case.
+    pub max_connections: usize,
+    /// How many providers are connected to and called where more than twice as many are listed: the same ones as long as they are there,
+    /// with others in place of those that fail. Consumers are spread evenly over all providers. Zero for all of them, always.
+    pub subset: usize,
+    /// How long a provider has no call before its connections end; the next call makes them anew. Zero for never.
+    pub idle_timeout: Duration,
     /// How long a provider may be silent while calls wait for it before it is pinged; zero for never. Pings become rarer while
     /// calls wait for long, so that no gRPC server ends a connection because of them.
     pub keepalive_interval: Duration,
@@ -107,6 +118,16 @@ impl ConsumerOptions {
     /// Longer holds calls up behind a dead connection; shorter gives up on a network that loses packets.
     pub const DEFAULT_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// More spread calls over more cores of the provider; fewer cost both sides less where there are many of them.
+    pub const DEFAULT_MAX_CONNECTIONS: usize = 8;
+
+    /// A larger one spreads the calls of few consumers over more providers; a smaller one means fewer connections where there are
+    /// thousands of both.
+    pub const DEFAULT_SUBSET: usize = 100;
+
+    /// Longer keeps connections that may be needed again; shorter ends them sooner, and calls wait for new ones.
+    pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
     /// One HTTP/2 connection carries a thousand calls at once; more help when its one core is the bottleneck.
     pub const DEFAULT_CONNECTIONS: usize = 1;
 }
@@ -118,6 +139,9 @@ impl Default for ConsumerOptions {
             retries: Self::DEFAULT_RETRIES,
             balance: LoadBalance::default(),
             connections: Self::DEFAULT_CONNECTIONS,
+            max_connections: Self::DEFAULT_MAX_CONNECTIONS,
+            subset: Self::DEFAULT_SUBSET,
+            idle_timeout: Self::DEFAULT_IDLE_TIMEOUT,
             keepalive_interval: Self::DEFAULT_KEEPALIVE_INTERVAL,
             keepalive_timeout: Self::DEFAULT_KEEPALIVE_TIMEOUT,
             methods: MethodTable::default(),
@@ -159,30 +183,39 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Self {
         let consumer = Self::unconnected(&reference, workers, options);
-        let directory = Arc::downgrade(&consumer.directory);
-        tokio::spawn(directory::follow(directory, registry.subscribe(reference)));
+        let number = registry.number(&reference);
+        let list = registry.subscribe(reference);
+        let followed = Followed::new(&consumer.directory, list, number);
+        tokio::spawn(directory::follow(followed));
         consumer
     }
 
-    /// Makes a consumer that calls the provider at this `host:port`, with no registry.
+    /// Makes a consumer that calls the provider at this `host:port`, with no registry; or those at several of them, separated by
+    /// commas.
+    ///
+    /// A host's name stands for all its addresses. It is resolved again every half a minute and when a connection fails: providers that
+    /// are new are called, those that are gone finish the calls that they have.
     ///
     /// # Errors
     ///
-    /// When the address is not one that a request can name.
+    /// When an address is not one that a request can name.
     pub fn direct(
         address: &str,
         reference: &Reference,
         workers: &Workers,
         options: ConsumerOptions,
     ) -> Result<Self, http::Error> {
-        connection::origin(address, options.tls.is_some())?;
+        for address in direct::split(address) {
+            connection::origin(address, options.tls.is_some())?;
+        }
         let consumer = Self::unconnected(reference, workers, options);
-        consumer.directory.replace([Listing {
-            address: address.to_owned(),
-            weight: 1,
-            warmup: None,
-            listed: true,
-        }]);
+        let targets = Targets::new(address);
+        if targets.has_names() {
+            let directory = Arc::downgrade(&consumer.directory);
+            workers.next().spawn(direct::follow(directory, targets));
+        } else {
+            consumer.directory.replace(targets.listings());
+        }
         Ok(consumer)
     }
 
@@ -190,6 +223,9 @@ impl Consumer {
         let service: Arc<str> = reference.to_string().into();
         let surroundings = Surroundings {
             workers: workers.clone(),
+            layout: Layout::new(options.connections, options.max_connections),
+            idle_timeout: options.idle_timeout,
+            asleep: Arc::default(),
             keepalive_interval: options.keepalive_interval,
             keepalive_timeout: options.keepalive_timeout,
             tls: options.tls.clone(),
@@ -202,7 +238,7 @@ impl Consumer {
                 .map(|measured| measured.metrics.registry().clone()),
         };
         let clock = surroundings.clock;
-        let directory = Arc::new(Directory::new(options.connections.max(1), surroundings));
+        let directory = Arc::new(Directory::new(options.subset, surroundings));
         let layer = options.metrics.as_ref().map(|measured| {
             let registry = measured.metrics.registry().clone();
             directory::report(&directory, registry, reference.interface());

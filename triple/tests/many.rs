@@ -25,7 +25,14 @@ async fn calls_spread_evenly_over_five_hundred_providers_that_register_at_once()
     let zookeeper = ZooKeeper::start().await;
     let (theirs, ours) = (join(&zookeeper), join(&zookeeper));
     let mut listed = ours.subscribe(reference());
-    let client = client(&ours, ConsumerOptions::default());
+    let client = client(
+        &ours,
+        ConsumerOptions {
+            // One consumer alone is to call all of them.
+            subset: 0,
+            ..ConsumerOptions::default()
+        },
+    );
 
     let behaviours: Vec<_> = (0..PROVIDERS).map(|_| Behaviour::default()).collect();
     let mut servings = Vec::new();

@@ -200,6 +200,22 @@ impl Nodes {
         }
     }
 
+    /// Counts one more at this node, and returns how many were counted before: a node has a version, which each write raises by one.
+    pub(super) async fn count(&self, path: &str) -> Result<u32, Error> {
+        let before = loop {
+            match self.client.set_data(path, &[], None).await {
+                // Created at version 0.
+                Ok(stat) => break stat.version.wrapping_sub(1),
+                Err(ZkError::NoNode) => match self.create(path, &[], Kind::Persistent).await {
+                    Ok(_) | Err(ZkError::NodeExists) => {}
+                    Err(error) => return Err(failed("create", path, error)),
+                },
+                Err(error) => return Err(failed("write", path, error)),
+            }
+        };
+        Ok(before.cast_unsigned())
+    }
+
     /// Lists a node's children without a watch.
     pub(super) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, Error> {
         match self.client.list_children(path).await {

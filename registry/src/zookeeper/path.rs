@@ -34,6 +34,11 @@ pub(super) fn providers(interface: &str) -> String {
     category(interface, "providers")
 }
 
+/// The consumers of an interface in the interface-level registration. Its data is nobody's: its version counts consumers.
+pub(super) fn consumers(interface: &str) -> String {
+    category(interface, "consumers")
+}
+
 /// What else consumers and Dubbo Admin keep of an interface. They make these nodes, too, but may not be allowed to.
 pub(super) fn companions(interface: &str) -> [String; 3] {
     ["configurators", "routers", "consumers"].map(|name| category(interface, name))

@@ -171,6 +171,8 @@ impl Programs {
         match subject.family() {
             Family::Ours => {
                 ours_with(&mut command, subject, zookeeper, metrics_port);
+                // Connected to all providers, as the others are.
+                command.arg("--subset=0");
             }
             Family::DubboGo => {
                 command.args(["consumer", "--application=go-consumer"]);

@@ -146,9 +146,11 @@ pub(crate) struct Connection {
     pub(crate) driver: JoinHandle<()>,
 }
 
-/// Makes a connection to `host:port`, within TLS or without, and never without where there is TLS.
+/// Makes a connection to the `host:port` of `address`, within TLS or without, and never without where there is TLS: then the certificate
+/// has to carry the name in `authority`.
 pub(crate) async fn connect(
     address: &str,
+    authority: &str,
     tls: Option<&ConsumerTls>,
     keepalive: Keepalive,
 ) -> Result<Connection, ConnectError> {
@@ -160,7 +162,7 @@ pub(crate) async fn connect(
         match tls {
             None => begin(stream, keepalive).await,
             Some(tls) => {
-                let stream = tls.connect(address, stream).await;
+                let stream = tls.connect(authority, stream).await;
                 begin(stream.map_err(ConnectError::of_tls)?, keepalive).await
             }
         }

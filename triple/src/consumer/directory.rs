@@ -6,12 +6,16 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use dubbo_registry::{Provider, Subscription, supervise};
+use futures_util::future::BoxFuture;
 use metrics_core::{DirectorySizes, RegistryMetrics};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Endpoint, Surroundings};
+use super::roster::Roster;
 
 /// A provider as the registry lists it.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct Listing {
     /// False when the registry's list has become empty and this provider was on it until then: it is called as long as
     /// its connections live.
     pub(crate) listed: bool,
+    /// The name and port that requests are addressed to, where it is not the address.
+    pub(crate) authority: Option<String>,
 }
 
 /// The endpoints of a consumer, shared by its clones.
@@ -32,18 +38,19 @@ pub(crate) struct Directory {
     endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
     version: AtomicU64,
     known: AtomicBool,
-    connections: usize,
+    roster: Mutex<Roster>,
     surroundings: Surroundings,
     ended: CancellationToken,
 }
 
 impl Directory {
-    pub(crate) fn new(connections: usize, surroundings: Surroundings) -> Self {
+    /// Makes an empty directory. Of more than twice as many providers as `subset` it uses so many only; 0 for all.
+    pub(crate) fn new(subset: usize, surroundings: Surroundings) -> Self {
         Self {
             endpoints: RwLock::new(Arc::new([])),
             version: AtomicU64::new(0),
             known: AtomicBool::new(false),
-            connections,
+            roster: Mutex::new(Roster::new(subset)),
             surroundings,
             ended: CancellationToken::new(),
         }
@@ -72,6 +79,28 @@ impl Directory {
         &self.surroundings
     }
 
+    /// Returns what is cancelled when the directory is gone.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// Returns whether connections have ended because they were idle: one load of what hardly ever changes.
+    pub(crate) fn is_anyone_asleep(&self) -> bool {
+        self.surroundings.asleep.load(Ordering::Relaxed) > 0
+    }
+
+    /// Has the connections to one of the providers made again that had no call for long, so that calls spread over all of them.
+    pub(crate) fn wake_one(&self, endpoints: &[Arc<Endpoint>]) {
+        if endpoints.is_empty() {
+            return;
+        }
+        let (before, after) = endpoints.split_at(fastrand::usize(..endpoints.len()));
+        let mut asleep = after.iter().chain(before).filter(|e| e.is_asleep());
+        if let Some(endpoint) = asleep.next() {
+            endpoint.wake();
+        }
+    }
+
     /// Waits until a provider is known and fit to be called.
     pub(crate) async fn ready(&self) {
         loop {
@@ -87,22 +116,46 @@ impl Directory {
     }
 
     /// Takes over a new list: endpoints that stay keep their connections.
-    pub(crate) fn replace(&self, listings: impl IntoIterator<Item = Listing>) {
+    pub(crate) fn replace(&self, listings: Vec<Listing>) {
+        let mut roster = self.roster.lock();
+        roster.set_listings(listings);
+        self.apply(&mut roster);
+        drop(roster);
+        self.known.store(true, Ordering::Release);
+        self.surroundings.changed.notify_waiters();
+    }
+
+    /// Looks again at which providers of a long list to use: others where some have failed, fewer where these are back.
+    fn refill(&self) {
+        let mut roster = self.roster.lock();
+        if roster.is_partial() && self.apply(&mut roster) {
+            drop(roster);
+            self.surroundings.changed.notify_waiters();
+        }
+    }
+
+    /// Starts and ends endpoints as the roster says. True when the list is another one.
+    fn apply(&self, roster: &mut Roster) -> bool {
         let before = self.endpoints();
-        let mut old: HashMap<&str, &Arc<Endpoint>> =
-            before.iter().map(|e| (e.address(), e)).collect();
+        let mut old: HashMap<&str, &Endpoint> =
+            before.iter().map(|e| (e.address(), &**e)).collect();
+        let arcs: HashMap<&str, &Arc<Endpoint>> = before.iter().map(|e| (e.address(), e)).collect();
         let mut list = Vec::new();
-        for listing in listings {
-            match old.remove(listing.address.as_str()) {
+        let mut is_new = false;
+        for listing in roster.chosen(Instant::now(), &old.clone()) {
+            match arcs.get(listing.address.as_str()) {
+                // A list that names an address twice is used once.
+                Some(_) if old.remove(listing.address.as_str()).is_none() => {}
                 Some(endpoint) => {
                     endpoint.update(listing.listed);
-                    self.reweigh(endpoint, &listing);
+                    self.reweigh(endpoint, listing);
                     list.push(Arc::clone(endpoint));
                 }
                 None if listing.listed => {
-                    let endpoint = self.start(&listing.address, listing.weight);
+                    let endpoint = self.start(listing);
                     if let Some(endpoint) = &endpoint {
-                        self.reweigh(endpoint, &listing);
+                        self.reweigh(endpoint, listing);
+                        is_new = true;
                     }
                     list.extend(endpoint);
                 }
@@ -110,13 +163,15 @@ impl Directory {
                 None => {}
             }
         }
+        if !is_new && old.is_empty() {
+            return false;
+        }
         *self.endpoints.write() = list.into();
+        self.version.fetch_add(1, Ordering::Release);
         for endpoint in old.values() {
             endpoint.remove();
         }
-        self.version.fetch_add(1, Ordering::Release);
-        self.known.store(true, Ordering::Release);
-        self.surroundings.changed.notify_waiters();
+        true
     }
 
     fn reweigh(&self, endpoint: &Endpoint, listing: &Listing) {
@@ -136,21 +191,24 @@ impl Directory {
         };
         DirectorySizes {
             all: endpoints.len() as u64,
-            valid: count(Endpoint::is_fit),
-            to_reconnect: count(|endpoint| !endpoint.is_open()),
+            valid: count(|endpoint| endpoint.is_fit() || endpoint.is_asleep()),
+            to_reconnect: count(|endpoint| !endpoint.is_open() && !endpoint.is_asleep()),
             disabled: count(|endpoint| endpoint.is_open() && !endpoint.is_fit()),
             ejected: count(|endpoint| endpoint.standing().ejection().is_ejected()),
         }
     }
 
-    fn start(&self, address: &str, weight: u32) -> Option<Arc<Endpoint>> {
-        match Endpoint::new(address, weight, &self.surroundings, self.connections) {
+    fn start(&self, listing: &Listing) -> Option<Arc<Endpoint>> {
+        let authority = listing.authority.as_deref();
+        let surroundings = &self.surroundings;
+        match Endpoint::new(&listing.address, authority, listing.weight, surroundings) {
             Ok(endpoint) => {
                 let endpoint = Arc::new(endpoint);
-                endpoint.start(&self.surroundings);
+                endpoint.start(surroundings);
                 Some(endpoint)
             }
             Err(error) => {
+                let address = listing.address.as_str();
                 tracing::warn!(address, %error, "a provider's address cannot be called");
                 None
             }
@@ -165,41 +223,128 @@ fn warmup(provider: &Provider) -> Option<(Duration, Duration)> {
 }
 
 /// Follows the registry's list until the directory is gone or the registry closed.
-pub(crate) async fn follow(directory: Weak<Directory>, subscription: Subscription) {
-    let Some(surroundings) = directory.upgrade().map(|d| d.surroundings.clone()) else {
+pub(crate) async fn follow(followed: Followed) {
+    let Some(surroundings) = followed.surroundings() else {
         return;
     };
-    let mut followed = (directory, subscription);
+    let mut followed = followed;
     supervise(
         "directory",
         || surroundings.panicked(),
         &mut followed,
-        |(directory, subscription)| Box::pin(follow_once(directory, subscription)),
+        |followed| Box::pin(followed.follow()),
     )
     .await;
 }
 
-async fn follow_once(directory: &Weak<Directory>, subscription: &mut Subscription) {
-    let Some(ended) = directory.upgrade().map(|directory| directory.ended.clone()) else {
-        return;
-    };
-    loop {
-        let changed = tokio::select! {
-            changed = subscription.changed() => changed,
-            () = ended.cancelled() => return,
-        };
-        match (changed, directory.upgrade()) {
-            (Ok(providers), Some(directory)) => {
-                directory.replace(providers.iter().map(|provider| Listing {
-                    address: provider.address(),
-                    weight: provider.weight,
-                    warmup: warmup(provider),
-                    listed: provider.listed,
-                }));
-            }
-            _ => return,
+/// What the task behind a directory follows.
+pub(crate) struct Followed {
+    pub(crate) directory: Weak<Directory>,
+    pub(crate) subscription: Subscription,
+    /// Asks for the consumer's number, which only a consumer of many providers needs.
+    number: Option<BoxFuture<'static, Option<u32>>>,
+    /// There was a list. After a panic it may be one that was not taken over.
+    has_list: bool,
+}
+
+impl Followed {
+    pub(crate) fn new(
+        directory: &Arc<Directory>,
+        subscription: Subscription,
+        number: BoxFuture<'static, Option<u32>>,
+    ) -> Self {
+        Self {
+            directory: Arc::downgrade(directory),
+            subscription,
+            number: Some(number),
+            has_list: false,
         }
     }
+
+    fn surroundings(&self) -> Option<Surroundings> {
+        let directory = self.directory.upgrade()?;
+        Some(directory.surroundings.clone())
+    }
+
+    async fn follow(&mut self) {
+        let Some(surroundings) = self.surroundings() else {
+            return;
+        };
+        let Some(ended) = self
+            .directory
+            .upgrade()
+            .map(|directory| directory.ended.clone())
+        else {
+            return;
+        };
+        if self.has_list {
+            self.take(self.subscription.providers()).await;
+        }
+        loop {
+            let partial = self
+                .directory
+                .upgrade()
+                .is_some_and(|directory| directory.roster.lock().is_partial());
+            tokio::select! {
+                changed = self.subscription.changed() => match changed {
+                    Ok(providers) => {
+                        self.has_list = true;
+                        self.take(providers).await;
+                    }
+                    Err(_) => return,
+                },
+                () = worth_a_look(&surroundings.changed), if partial => {
+                    if let Some(directory) = self.directory.upgrade() {
+                        directory.refill();
+                    }
+                }
+                () = ended.cancelled() => return,
+            }
+        }
+    }
+
+    async fn take(&mut self, providers: Arc<[Provider]>) {
+        let Some(directory) = self.directory.upgrade() else {
+            return;
+        };
+        let unplaced = {
+            let roster = directory.roster.lock();
+            roster.is_long(providers.len()) && !roster.is_placed()
+        };
+        if unplaced {
+            let number = match self.number.take() {
+                Some(number) => timeout(NUMBER_LIMIT, number).await.ok().flatten(),
+                None => None,
+            };
+            tracing::info!(
+                providers = providers.len(),
+                number,
+                "many providers: connections are made to a part of them"
+            );
+            directory.roster.lock().set_number(number);
+        }
+        let listings = providers.iter().map(|provider| Listing {
+            address: provider.address(),
+            weight: provider.weight,
+            warmup: warmup(provider),
+            listed: provider.listed,
+            authority: None,
+        });
+        directory.replace(listings.collect());
+    }
+}
+
+/// How long a consumer waits for its number before it does without.
+const NUMBER_LIMIT: Duration = Duration::from_secs(2);
+
+/// The least and the longest time between two looks at which providers of many to use.
+const LOOK: Duration = Duration::from_millis(200);
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+
+/// Completes a moment after an endpoint has become fit or unfit, or when a while is over.
+async fn worth_a_look(changed: &Notify) {
+    let _ = timeout(LONGEST_LOOK, changed.notified()).await;
+    sleep(LOOK).await;
 }
 
 /// Keeps the directory's families up to date until the directory is gone.

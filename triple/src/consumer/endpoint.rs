@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use http::Uri;
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Sender;
@@ -13,8 +13,12 @@ use super::standing::Standing;
 use crate::runtime::Workers;
 
 mod life;
+mod slots;
 
 pub(crate) use life::Surroundings;
+pub(crate) use slots::Layout;
+
+use slots::Slots;
 
 /// A provider in a consumer's directory.
 #[derive(Debug)]
@@ -22,9 +26,9 @@ pub(crate) struct Endpoint {
     address: String,
     origin: Uri,
     standing: Standing,
-    /// For each worker its own connections, so that a call stays on its core where it can.
+    /// For each worker its own connections, so that a call stays on its core where it can; shared where the bound is lower.
     connections: Box<[RwLock<Option<Sender>>]>,
-    per_worker: usize,
+    slots: Slots,
     turn: AtomicUsize,
     open: AtomicUsize,
     /// A connection was tried and failed since the last one that was open.
@@ -37,45 +41,48 @@ pub(crate) struct Endpoint {
     calm: AtomicU32,
     /// False while the registry lists nobody and this is a last resort: connections are kept, but not made again.
     listed: watch::Sender<bool>,
+    /// The connections that were idle and have ended, until there is a call again.
+    asleep: AtomicUsize,
+    wake: Notify,
     /// Ends the background work; calls in flight keep their connection to their end.
     removed: CancellationToken,
 }
 
 impl Endpoint {
-    /// Makes an endpoint, with no connection yet, for the provider at `host:port`.
+    /// Makes an endpoint, with no connection yet, for the provider at `host:port`; requests name the authority where it is another.
     ///
     /// # Errors
     ///
     /// When the address is not one that a URI can carry.
     pub(crate) fn new(
         address: &str,
+        authority: Option<&str>,
         weight: u32,
         surroundings: &Surroundings,
-        per_worker: usize,
     ) -> Result<Self, http::Error> {
-        let slots = surroundings.workers.len() * per_worker;
+        let slots = surroundings.slots();
         Self::with_slots(
             address,
+            authority,
             weight,
             slots,
-            per_worker,
             surroundings.tls.is_some(),
         )
     }
 
     fn with_slots(
         address: &str,
+        authority: Option<&str>,
         weight: u32,
-        slots: usize,
-        per_worker: usize,
+        slots: Slots,
         tls: bool,
     ) -> Result<Self, http::Error> {
         Ok(Self {
             address: address.to_owned(),
-            origin: super::connection::origin(address, tls)?,
+            origin: super::connection::origin(authority.unwrap_or(address), tls)?,
             standing: Standing::new(weight),
-            connections: (0..slots).map(|_| RwLock::new(None)).collect(),
-            per_worker,
+            connections: (0..slots.count()).map(|_| RwLock::new(None)).collect(),
+            slots,
             turn: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
@@ -83,6 +90,8 @@ impl Endpoint {
             suspect: AtomicBool::new(false),
             calm: AtomicU32::new(0),
             listed: watch::Sender::new(true),
+            asleep: AtomicUsize::new(0),
+            wake: Notify::new(),
             removed: CancellationToken::new(),
         })
     }
@@ -93,6 +102,12 @@ impl Endpoint {
 
     pub(crate) fn origin(&self) -> &Uri {
         &self.origin
+    }
+
+    /// Returns the name and port that requests name, and that a certificate has to carry.
+    fn authority(&self) -> &str {
+        let authority = self.origin.authority();
+        authority.map_or(self.address.as_str(), |authority| authority.as_str())
     }
 
     /// Returns what is remembered of it between calls: load, failures, response times, weight.
@@ -122,14 +137,37 @@ impl Endpoint {
             && !self.suspect.load(Ordering::Relaxed)
     }
 
+    /// Returns whether there is no connection where one was tried.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) && !self.is_open()
+    }
+
+    /// Returns whether its connections have ended because they were idle: the next call makes them anew.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) > 0 && !self.is_open()
+    }
+
+    /// Has connections that were idle made again.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+
+    /// Returns whether calls can be sent here now or, as far as is known, soon.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.is_lost()
+            && !self.closing.load(Ordering::Relaxed)
+            && !self.is_suspect()
+            && !self.standing.ejection().is_ejected()
+    }
+
     /// Returns an open connection: one of this worker's own in turn, else any.
     pub(crate) fn sender(&self) -> Option<Sender> {
         let count = self.connections.len();
-        let mine = Workers::current() * self.per_worker % count;
-        let turn = if self.per_worker == 1 {
+        let (mine, own) = self.slots.of(Workers::current());
+        let turn = if own == 1 {
             0
         } else {
-            self.turn.fetch_add(1, Ordering::Relaxed) % self.per_worker
+            self.turn.fetch_add(1, Ordering::Relaxed) % own
         };
         (0..count)
             .map(|step| &self.connections[(mine + (turn + step) % count) % count])
@@ -162,14 +200,15 @@ impl Endpoint {
 impl Endpoint {
     /// Makes an endpoint that counts as open, with no connection behind it.
     pub(super) fn open_for_test(address: &str, weight: u32) -> Self {
-        let mut endpoint = Self::with_slots(address, weight, 1, 1, false).unwrap();
+        let mut endpoint =
+            Self::with_slots(address, None, weight, Slots::default(), false).unwrap();
         *endpoint.open.get_mut() = 1;
         endpoint
     }
 
     /// Makes an endpoint whose connection is still being made.
     pub(super) fn closed_for_test(address: &str) -> Self {
-        Self::with_slots(address, 100, 1, 1, false).unwrap()
+        Self::with_slots(address, None, 100, Slots::default(), false).unwrap()
     }
 }
 

@@ -217,6 +217,9 @@ impl Shared {
         tried: &[Arc<Endpoint>],
         now: Instant,
     ) -> Option<Arc<Endpoint>> {
+        if self.directory.is_anyone_asleep() {
+            self.directory.wake_one(endpoints);
+        }
         self.selection.pick(endpoints, tried, self.clock.at(now))
     }
 

@@ -42,7 +42,7 @@ async fn fetch(
     tls: Option<&ConsumerTls>,
 ) -> Result<MetadataInfo, MetadataError> {
     let address = asked.address();
-    let connection = connection::connect(&address, tls, Keepalive::never()).await?;
+    let connection = connection::connect(&address, &address, tls, Keepalive::never()).await?;
     let origin = connection::origin(&address, tls.is_some())?;
     let mut request = Request::new(pb::MetadataRequest {
         revision: asked.revision,

@@ -93,6 +93,11 @@ impl Standing {
         self.calls.load(Relaxed) & (BEGUN - 1)
     }
 
+    /// Returns how many calls have begun, wrapping.
+    pub(crate) fn begun(&self) -> u32 {
+        (self.calls.load(Relaxed) >> 32) as u32
+    }
+
     /// Returns the calls in flight and, as such, what failed lately: a provider that fails at once has nothing in flight.
     pub(crate) fn load(&self, now: Moment) -> u64 {
         self.in_flight() + FAILURE_LOAD * self.recent_failures(now)
@@ -188,7 +193,7 @@ impl Standing {
     /// Returns the calls since the last look and how many of them failed, and begins anew.
     pub(super) fn look(&self) -> Share {
         let all = Share {
-            calls: (self.calls.load(Relaxed) >> 32) as u32,
+            calls: self.begun(),
             failures: self.failures.load(Relaxed),
         };
         let seen = std::mem::replace(&mut *self.seen.lock(), all);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dubbo_registry::supervise;
@@ -15,6 +15,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::Endpoint;
+use super::slots::{Layout, Slots};
 use crate::consumer::clock::Clock;
 use crate::consumer::connection::{
     CONNECT_LIMIT, ConnectError, Connection, Keepalive, Sender, connect,
@@ -35,10 +36,51 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the pause before a ping is doubled at most.
 const MOST_CALM: u32 = 8;
 
+/// The connection on which the provider tells its health.
+const WATCHING: usize = 0;
+
+/// How often within its limit an idle connection is looked at.
+const IDLE_LOOKS: u32 = 4;
+
+/// How the life of a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    /// There was no call for long.
+    Idle,
+}
+
+/// A connection that has ended because it was idle: counted for the endpoint and for the consumer until it is dropped.
+struct Asleep<'c>([&'c AtomicUsize; 2]);
+
+impl<'c> Asleep<'c> {
+    fn new(here: &'c AtomicUsize, everywhere: &'c AtomicUsize) -> Self {
+        let counts = [here, everywhere];
+        for count in counts {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(counts)
+    }
+}
+
+impl Drop for Asleep<'_> {
+    fn drop(&mut self) {
+        for count in self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// What the background work of all endpoints of one consumer shares.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     pub(crate) workers: Workers,
+    /// How connections are dealt to the workers.
+    pub(crate) layout: Layout,
+    /// How long a provider has no call before its connections end; zero for never.
+    pub(crate) idle_timeout: Duration,
+    /// How many connections have ended so: calls look whether there are any.
+    pub(crate) asleep: Arc<AtomicUsize>,
     /// How long a provider may be silent while calls wait before it is pinged, and how long it may take to answer.
     pub(crate) keepalive_interval: Duration,
     pub(crate) keepalive_timeout: Duration,
@@ -54,7 +96,32 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Option<RegistryMetrics>,
 }
 
+#[cfg(test)]
 impl Surroundings {
+    /// Returns those of a consumer that is not measured, on this runtime.
+    pub(crate) fn for_test() -> Self {
+        Self {
+            workers: Workers::here(),
+            layout: Layout::new(1, 1),
+            idle_timeout: Duration::ZERO,
+            asleep: Arc::default(),
+            keepalive_interval: Duration::ZERO,
+            keepalive_timeout: Duration::ZERO,
+            tls: None,
+            service: "greet.GreetService".into(),
+            changed: Arc::default(),
+            clock: Clock::start(),
+            metrics: None,
+        }
+    }
+}
+
+impl Surroundings {
+    /// Returns which connections the next endpoint has.
+    pub(super) fn slots(&self) -> Slots {
+        self.layout.slots(self.workers.len())
+    }
+
     /// Counts a task that has panicked.
     pub(crate) fn panicked(&self) {
         if let Some(metrics) = &self.metrics {
@@ -66,21 +133,19 @@ impl Surroundings {
 impl Endpoint {
     /// Starts to keep every connection, each on the worker whose calls use it.
     pub(crate) fn start(self: &Arc<Self>, surroundings: &Surroundings) {
-        for (worker, handle) in surroundings.workers.handles().enumerate() {
-            for connection in 0..self.per_worker {
-                let slot = worker * self.per_worker + connection;
-                let (endpoint, surroundings) = (Arc::clone(self), surroundings.clone());
-                handle.spawn(async move {
-                    let mut keeper = (endpoint, surroundings.clone());
-                    supervise(
-                        "endpoint",
-                        || surroundings.panicked(),
-                        &mut keeper,
-                        |(endpoint, surroundings)| Box::pin(endpoint.keep(slot, surroundings)),
-                    )
-                    .await;
-                });
-            }
+        let workers: Vec<_> = surroundings.workers.handles().collect();
+        for slot in 0..self.connections.len() {
+            let (endpoint, surroundings) = (Arc::clone(self), surroundings.clone());
+            workers[self.slots.worker(slot)].spawn(async move {
+                let mut keeper = (endpoint, surroundings.clone());
+                supervise(
+                    "endpoint",
+                    || surroundings.panicked(),
+                    &mut keeper,
+                    |(endpoint, surroundings)| Box::pin(endpoint.keep(slot, surroundings)),
+                )
+                .await;
+            });
         }
     }
 
@@ -108,11 +173,18 @@ impl Endpoint {
             };
             match lived {
                 // Calls wait for the next connection of a provider that ends them now and then.
-                Ok(()) if began.elapsed() > SHORT_LIFE => {
+                Ok(End::Idle) => {
+                    pause = FIRST_PAUSE;
+                    tokio::select! {
+                        () = self.sleep(surroundings) => continue,
+                        () = removed.cancelled() => break,
+                    }
+                }
+                Ok(End::Closed) if began.elapsed() > SHORT_LIFE => {
                     pause = FIRST_PAUSE;
                     continue;
                 }
-                Ok(()) => pause = (pause * 2).min(LONGEST_PAUSE),
+                Ok(End::Closed) => pause = (pause * 2).min(LONGEST_PAUSE),
                 Err(error) => {
                     if !self.failed.swap(true, Ordering::Relaxed) {
                         tracing::warn!(
@@ -139,9 +211,10 @@ impl Endpoint {
         self: &Arc<Self>,
         slot: usize,
         surroundings: &Surroundings,
-    ) -> Result<(), ConnectError> {
+    ) -> Result<End, ConnectError> {
         let Connection { sender, mut driver } = connect(
             &self.address,
+            self.authority(),
             surroundings.tls.as_ref(),
             self.keepalive(surroundings),
         )
@@ -151,9 +224,19 @@ impl Endpoint {
         let request = HealthCheckRequest {
             service: surroundings.service.to_string(),
         };
+        // One connection tells how the provider fares: the others are proved alive and then left to the calls.
+        let asked = async {
+            if slot == WATCHING {
+                let answer = health.watch(request).await;
+                is_answer(&answer).then(|| answer.ok())
+            } else {
+                let answer = health.check(request).await;
+                is_answer(&answer).then_some(None)
+            }
+        };
         let watch = tokio::select! {
-            answer = timeout(CONNECT_LIMIT, health.watch(request)) => match answer {
-                Ok(answer) if is_answer(&answer) => answer.ok(),
+            answer = timeout(CONNECT_LIMIT, asked) => match answer {
+                Ok(Some(watch)) => watch,
                 _ => return Err(sender.silence()),
             },
             _ = &mut driver => return Err(sender.silence()),
@@ -168,16 +251,51 @@ impl Endpoint {
             // A provider without a health service, or one that ended the watch, is known by its connection alone.
             std::future::pending().await
         };
-        tokio::select! {
-            () = follow => {}
-            () = sender.closing() => {}
-        }
+        let end = tokio::select! {
+            () = follow => End::Closed,
+            () = sender.closing() => End::Closed,
+            () = self.idle(surroundings.idle_timeout) => End::Idle,
+        };
         // Calls that the connection has go on, and end it with them; the next one is made meanwhile.
         self.close(slot);
         if sender.has_pinged_too_much() {
             self.calm.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(end)
+    }
+
+    /// Completes when no call has come for so long; never when the time is zero.
+    async fn idle(&self, limit: Duration) {
+        if limit.is_zero() {
+            return std::future::pending().await;
+        }
+        let (mut begun, mut quiet) = (self.standing.begun(), 0);
+        while quiet < IDLE_LOOKS {
+            sleep(limit / IDLE_LOOKS).await;
+            let now = self.standing.begun();
+            let is_quiet = now == begun && self.standing.in_flight() == 0 && !self.is_suspect();
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            begun = now;
+        }
+    }
+
+    /// Waits until there is a call again, here or on another connection to this provider.
+    async fn sleep(&self, surroundings: &Surroundings) {
+        let woken = self.wake.notified();
+        let mut woken = std::pin::pin!(woken);
+        woken.as_mut().enable();
+        let _asleep = Asleep::new(&self.asleep, &surroundings.asleep);
+        let begun = self.standing.begun();
+        surroundings.changed.notify_waiters();
+        let used = async {
+            while self.standing.begun() == begun {
+                sleep(surroundings.idle_timeout / IDLE_LOOKS).await;
+            }
+        };
+        tokio::select! {
+            () = woken => {}
+            () = used => {}
+        }
     }
 
     /// Returns when to ask this provider for a sign of life: half as often each time it has complained.
@@ -211,7 +329,9 @@ impl Endpoint {
 
     fn open(&self, slot: usize, sender: Sender) {
         *self.connections[slot].write() = Some(sender);
-        self.closing.store(false, Ordering::Relaxed);
+        if slot == WATCHING {
+            self.closing.store(false, Ordering::Relaxed);
+        }
         self.suspect.store(false, Ordering::Relaxed);
         self.failed.store(false, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Release);
