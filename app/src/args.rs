@@ -1,11 +1,13 @@
 //! The command line that server and client share: what was typed, and the checked configuration it becomes.
 
 mod export;
+mod measure;
 mod process;
 mod registry;
 pub mod value;
 
 pub(crate) use export::ExportArgs;
+pub use measure::MeasureArgs;
 pub use process::{Defaults, ProcessArgs};
 pub(crate) use registry::RegistryArgs;
 

@@ -5,11 +5,10 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use credentials::{Secret, SecretSource};
 use dubbo_registry::{Auth, ZooKeeperConfig};
 use guarded_http::Guard;
-use metrics_core::WINDOW_RANGE;
 use pushgateway::{Access, GroupingKey};
 use triple::{ConsumerTls, Shape};
 
@@ -17,6 +16,7 @@ use crate::{
     address::Advertised,
     args::{ExportArgs, ProcessArgs, RegistryArgs},
     instance,
+    measure::Measuring,
 };
 
 /// Where ZooKeeper's credentials come from; no option carries them, since options are visible to others.
@@ -49,8 +49,8 @@ pub struct ProcessConfig {
 /// How calls are measured, and how the figures leave the process.
 #[derive(Clone, Debug)]
 pub(crate) struct Measure {
-    /// The sliding window.
-    pub(crate) window: Duration,
+    /// What is measured.
+    pub(crate) measuring: Measuring,
     /// The one way out.
     pub(crate) export: Export,
 }
@@ -162,16 +162,9 @@ impl ExportArgs {
             metrics_addr,
             no_page,
             guard,
-            metrics_window,
+            measure,
         } = self;
-        if !WINDOW_RANGE.contains(&metrics_window) {
-            bail!(
-                "--metrics-window: {} is outside {} to {}",
-                humantime::format_duration(metrics_window),
-                humantime::format_duration(*WINDOW_RANGE.start()),
-                humantime::format_duration(*WINDOW_RANGE.end()),
-            );
-        }
+        let measuring = measure.into_measuring()?;
         if !metrics {
             return Ok(None);
         }
@@ -190,10 +183,7 @@ impl ExportArgs {
                 guard: guard.guard()?,
             })
         };
-        Ok(Some(Measure {
-            window: metrics_window,
-            export,
-        }))
+        Ok(Some(Measure { measuring, export }))
     }
 }
 

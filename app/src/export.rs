@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use dubbo_registry::{Registry, ScrapeTarget};
-use metrics_core::{AtStop, Endpoint, Metrics, Pusher};
+use metrics_core::{AtStop, Endpoint, Metrics, MetricsPath, Pusher};
 use pushgateway::Gateway;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -42,10 +42,11 @@ pub struct Exporter {
 
 impl Exporter {
     /// Prepares to export, on the runtime that this is called on: nothing leaves before `begin` is cancelled, but a port that is
-    /// in use is an error now. `probes` is where the process serves them.
+    /// in use is an error now. `path` is that of the pull endpoint, and `probes` is where the process serves them.
     pub(crate) fn start(
         export: Export,
         metrics: &Metrics,
+        path: &MetricsPath,
         probes: Option<SocketAddr>,
         begin: CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -61,7 +62,7 @@ impl Exporter {
                         "the metrics endpoint's password crosses the network as plain text: add --metrics-tls-cert"
                     );
                 }
-                let endpoint = Endpoint::new(metrics).page(page).probes(probes);
+                let endpoint = Endpoint::new(metrics).path(path).page(page).probes(probes);
                 Self::pull(address, "--metrics-addr", endpoint.guard(guard), begin)
             }
         }

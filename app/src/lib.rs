@@ -17,14 +17,14 @@ mod probes;
 mod process;
 mod run;
 
-pub use args::{CommandLine, Defaults, ProcessArgs, command, parse, value};
+pub use args::{CommandLine, Defaults, MeasureArgs, ProcessArgs, command, parse, value};
 pub use config::ProcessConfig;
 pub use dubbo_registry::RegisterMode;
 pub use exit::code as exit_code;
 pub use export::{Ending, Exporter};
 pub use listener::listen;
 pub use logs::start as start_logs;
-pub use measure::measure;
+pub use measure::Measuring;
 pub use process::{Discovery, Process};
 pub use run::run;
 pub use triple::Shape;

@@ -1,17 +1,23 @@
 //! The geometry of the fine histogram, and how it maps to the exported one.
 
+use std::sync::Arc;
+
 use histogram::Config;
 
 use crate::native;
 
 /// Exact up to 128 ns, then 64 buckets for each power of two: a bucket's midpoint is at most 0.8 % from anything in it. The
 /// range ends at 2^43 ns, about 2 hours and 26 minutes; longer calls are counted in the last bucket.
-pub(crate) const CONFIG: Config = match Config::new(6, RANGE_BITS) {
+pub(crate) const CONFIG: Config = match Config::new(GROUP_BITS as u8, RANGE_BITS) {
     Ok(config) => config,
     Err(_) => panic!("6 groups and 43 bits are within the limits of the histogram crate"),
 };
 
+const GROUP_BITS: u32 = 6;
 const RANGE_BITS: u8 = 43;
+
+/// The number of fine buckets.
+pub(crate) const FINE: usize = (RANGE_BITS as usize - GROUP_BITS as usize + 1) << GROUP_BITS;
 
 /// The longest time that has a bucket of its own.
 pub(crate) const MAX_NANOS: u64 = (1 << RANGE_BITS) - 1;
@@ -21,6 +27,15 @@ pub(crate) const MAX_NANOS: u64 = (1 << RANGE_BITS) - 1;
 pub const MAX_BOUND_SECONDS: f64 =
     ((1u64 << RANGE_BITS) - (1u64 << (RANGE_BITS - 7)) - 1) as f64 / 1e9;
 
+/// Returns the place of the fine bucket that counts a time up to [`MAX_NANOS`], as [`CONFIG`] says. With a geometry known to the compiler
+/// it takes half of the instructions.
+#[inline]
+pub(crate) fn place(nanos: u64) -> usize {
+    // The exact buckets have the lowest power whose buckets are as wide as one nanosecond.
+    let power = (nanos | (1 << GROUP_BITS)).ilog2() - GROUP_BITS;
+    ((power as usize) << GROUP_BITS) + (nanos >> power) as usize
+}
+
 /// The bounds of each fine bucket, and the exported bucket that it falls into.
 #[derive(Debug)]
 pub(crate) struct Geometry {
@@ -28,6 +43,8 @@ pub(crate) struct Geometry {
     midpoints: Box<[f64]>,
     exported: Box<[u16]>,
     native: Box<[i16]>,
+    classes: Arc<[u8; FINE]>,
+    exported_of_class: Box<[u16]>,
 }
 
 impl Geometry {
@@ -42,13 +59,17 @@ impl Geometry {
             let lower = *range.start() as f64;
             bounds_seconds.partition_point(|bound| (bound * 1e9).round() < lower) as u16
         });
+        let exported: Box<[u16]> = exported.collect();
+        let (classes, exported_of_class) = classes(&exported);
         let midpoints: Box<[f64]> = ranges
             .iter()
             .map(|range| (*range.start() as f64 + *range.end() as f64) / 2.0)
             .collect();
         Self {
             bounds: bounds_seconds.into(),
-            exported: exported.collect(),
+            exported,
+            classes,
+            exported_of_class,
             native: midpoints.iter().copied().map(native::place).collect(),
             midpoints,
         }
@@ -76,6 +97,16 @@ impl Geometry {
         &self.native
     }
 
+    /// Returns the class of each fine bucket: a power of two, or the part of one that is in one exported bucket.
+    pub(crate) fn classes(&self) -> &Arc<[u8; FINE]> {
+        &self.classes
+    }
+
+    /// Returns the place of the exported bucket that a class is in.
+    pub(crate) fn exported_of_class(&self, class: u8) -> usize {
+        usize::from(self.exported_of_class[usize::from(class)])
+    }
+
     /// Returns the nanoseconds that stand for a fine bucket.
     pub(crate) fn midpoint(&self, bucket: usize) -> f64 {
         self.midpoints[bucket]
@@ -87,10 +118,57 @@ impl Geometry {
     }
 }
 
+/// Returns the class of each fine bucket, and the exported bucket of each class. With more bounds than there are numbers for, the last class
+/// holds what is left.
+fn classes(exported: &[u16]) -> (Arc<[u8; FINE]>, Box<[u16]>) {
+    let mut of_class = vec![exported[0]];
+    let mut classes = [0; FINE];
+    for fine in 1..FINE {
+        let another = exported[fine] != exported[fine - 1] || fine % (1 << GROUP_BITS) == 0;
+        if another && of_class.len() <= usize::from(u8::MAX) {
+            of_class.push(exported[fine]);
+        }
+        classes[fine] = (of_class.len() - 1) as u8;
+    }
+    (Arc::new(classes), of_class.into())
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::DEFAULT_BUCKETS;
+
+    proptest! {
+        #[test]
+        fn a_time_has_the_place_that_the_histogram_crate_gives_it(nanos in any::<u64>(), shift in 0u32..64) {
+            let nanos = nanos >> shift;
+            let mut histogram = histogram::Histogram32::with_config(&CONFIG);
+            histogram.increment(nanos.min(MAX_NANOS)).unwrap();
+            prop_assert_eq!(histogram.as_slice()[place(nanos.min(MAX_NANOS))], 1);
+            prop_assert_eq!(histogram.as_slice().len(), FINE);
+        }
+    }
+
+    #[test]
+    fn a_class_is_within_one_exported_bucket_and_one_power_of_two() {
+        for bounds in [&DEFAULT_BUCKETS[..], &[]] {
+            let geometry = Geometry::new(bounds);
+            for fine in 0..FINE {
+                let class = geometry.classes()[fine];
+                let exported = usize::from(geometry.exported[fine]);
+                assert_eq!(
+                    geometry.exported_of_class(class),
+                    exported,
+                    "fine bucket {fine}"
+                );
+            }
+            assert!(geometry.exported_of_class.len() >= 38 + bounds.len());
+        }
+        let many: Vec<f64> = (1..=1000).map(f64::from).collect();
+        assert_eq!(Geometry::new(&many).exported_of_class.len(), 256);
+    }
 
     fn fine(nanos: u64) -> Vec<u32> {
         let mut histogram = histogram::Histogram32::with_config(&CONFIG);

@@ -2,14 +2,17 @@
 //!
 //! Hot path: atomics and bound handles only; `tests/bench` measures one recorded call.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::buckets::{self, MAX_NANOS};
 use crate::clock::{Moment, nanos};
 use crate::key::{MethodKey, Side};
 use crate::outcome::Outcome;
 use crate::series::Series;
 use crate::shard::{Flow, Shard};
+use crate::slots::Number;
 
 /// A method bound to its series: looked up once, then free of look-ups.
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ impl Method {
             started: shard.clock.now(),
             shard,
             deadline_nanos: u64::MAX,
-            open: true,
+            state: OPEN,
         }
     }
 
@@ -72,8 +75,12 @@ pub struct Call {
     shard: &'static Shard,
     started: Moment,
     deadline_nanos: u64,
-    open: bool,
+    /// [`OPEN`] and the number of what holds the call's trace, which is 0 for none; 0 altogether once the call has ended. As wide as the
+    /// rest, because a guard is moved some times before it ends.
+    state: u64,
 }
+
+const OPEN: u64 = 1 << Number::BITS;
 
 impl Call {
     /// Sets the time, from the start, after which an end without an outcome is a timeout.
@@ -81,16 +88,27 @@ impl Call {
         self.deadline_nanos = nanos(deadline);
     }
 
+    /// Notes the value of the call's header `traceparent`, as the W3C writes it. When it says that the trace is sampled, the call leaves the
+    /// trace's id as an exemplar on the bucket of its duration, and at its error if it fails. Anything else is ignored, and so is a
+    /// second value.
+    #[inline]
+    pub fn set_traceparent(&mut self, traceparent: &[u8]) {
+        if self.state == OPEN {
+            self.state = OPEN | u64::from(self.shard.trace(traceparent));
+        }
+    }
+
     /// Ends the call.
     #[inline]
-    pub fn end(mut self, outcome: Outcome) {
-        self.close(outcome);
+    pub fn end(self, outcome: Outcome) {
+        // What has ended needs no drop.
+        ManuallyDrop::new(self).close(outcome);
     }
 
     /// Ends the call where it is. What is closed stays closed: the first end counts.
     #[inline]
     pub(crate) fn close(&mut self, outcome: Outcome) {
-        if self.open {
+        if self.state != 0 {
             let at = self.shard.clock.now();
             self.close_at(at, outcome);
         }
@@ -98,7 +116,7 @@ impl Call {
 
     /// Ends the call with an outcome that holds unless its deadline has passed.
     pub(crate) fn close_or_timeout(&mut self, outcome: Outcome) {
-        if self.open {
+        if self.state != 0 {
             let at = self.shard.clock.now();
             let outcome = if self.late(at) {
                 Outcome::TIMEOUT
@@ -123,23 +141,43 @@ impl Call {
         self.shard.clock.nanos_between(self.started, at) >= self.deadline_nanos
     }
 
+    /// Ends a call that is dropped without an outcome.
+    #[cold]
+    fn abandon(&mut self) {
+        let outcome = if std::thread::panicking() {
+            Outcome::INTERNAL
+        } else {
+            Outcome::CANCELLED
+        };
+        self.close_or_timeout(outcome);
+    }
+
     #[inline]
     fn close_at(&mut self, at: Moment, outcome: Outcome) {
-        self.open = false;
-        let nanos = self.shard.clock.nanos_of_call(self.started, at);
-        self.shard.end(outcome, nanos, at);
+        let trace = std::mem::take(&mut self.state) as Number;
+        match self.shard.clock.nanos_of_usual_call(self.started, at) {
+            Some(nanos) => {
+                let time = (nanos, buckets::place(nanos));
+                self.shard.end(outcome, time, at, trace);
+            }
+            None => self.close_unusual(at, outcome, trace),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close_unusual(&self, at: Moment, outcome: Outcome, trace: Number) {
+        let nanos = self.shard.clock.nanos_of_unusual_call(self.started);
+        let time = (nanos, buckets::place(nanos.min(MAX_NANOS)));
+        self.shard.end(outcome, time, at, trace);
     }
 }
 
 impl Drop for Call {
+    #[inline]
     fn drop(&mut self) {
-        if self.open {
-            let outcome = if std::thread::panicking() {
-                Outcome::INTERNAL
-            } else {
-                Outcome::CANCELLED
-            };
-            self.close_or_timeout(outcome);
+        if self.state != 0 {
+            self.abandon();
         }
     }
 }

@@ -4,6 +4,7 @@ mod anchors;
 mod fast;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anchors::Anchors;
@@ -26,6 +27,7 @@ pub struct Clock {
 #[derive(Clone, Debug)]
 enum Source {
     Quanta(quanta::Clock),
+    Manual(Arc<AtomicU64>),
     Steady,
 }
 
@@ -37,7 +39,7 @@ enum Source {
 enum Steady {
     Os(std::time::Instant),
     Tokio(tokio::time::Instant),
-    Mock(Arc<quanta::Mock>),
+    Manual(Arc<AtomicU64>),
 }
 
 /// A call of more than 18 minutes may be none: the fast clock may have been set forward.
@@ -50,23 +52,23 @@ pub(crate) struct Moment(u64);
 /// The hand that moves a [`Clock::manual`].
 #[derive(Clone, Debug)]
 pub struct Hand {
-    fast: Arc<quanta::Mock>,
-    steady: Arc<quanta::Mock>,
+    fast: Arc<AtomicU64>,
+    steady: Arc<AtomicU64>,
 }
 
-/// Where a mocked clock begins, so that it can be set back.
-const MOCK_START: Duration = Duration::from_secs(1 << 24);
+/// Where a manual clock begins, so that it can be set back.
+const MANUAL_START: u64 = (1 << 24) * 1_000_000_000;
 
 impl Hand {
     /// Moves both clocks forward: time passes.
     pub fn advance(&self, by: Duration) {
-        self.fast.increment(nanos(by));
-        self.steady.increment(nanos(by));
+        self.fast.fetch_add(nanos(by), Relaxed);
+        self.steady.fetch_add(nanos(by), Relaxed);
     }
 
     /// Sets the fast clock forward, and time does not pass: a virtual machine moved to one that has run for longer.
     pub fn set_fast_forward(&self, by: Duration) {
-        self.fast.increment(nanos(by));
+        self.fast.fetch_add(nanos(by), Relaxed);
     }
 
     /// Sets the fast clock back, and time does not pass: a machine woke up, and its counter started anew.
@@ -74,7 +76,7 @@ impl Hand {
     /// # Panics
     /// When the clock would go back by more than half a year.
     pub fn set_fast_back(&self, by: Duration) {
-        self.fast.decrement(nanos(by));
+        back(&self.fast, by);
     }
 
     /// Sets both clocks back, which no clock of a machine in order does.
@@ -82,9 +84,14 @@ impl Hand {
     /// # Panics
     /// When the clock would go back by more than half a year.
     pub fn set_back(&self, by: Duration) {
-        self.fast.decrement(nanos(by));
-        self.steady.decrement(nanos(by));
+        back(&self.fast, by);
+        back(&self.steady, by);
     }
+}
+
+fn back(clock: &AtomicU64, by: Duration) {
+    let set = clock.fetch_update(Relaxed, Relaxed, |now| now.checked_sub(nanos(by)));
+    assert!(set.is_ok(), "the clock began half a year ago");
 }
 
 impl Default for Clock {
@@ -120,18 +127,16 @@ impl Clock {
 
     /// Returns a clock that stands still, and the hand that moves it.
     pub fn manual() -> (Self, Hand) {
-        let (clock, fast) = quanta::Clock::mock();
-        let (_, steady) = quanta::Clock::mock();
-        let hand = Hand { fast, steady };
-        hand.advance(MOCK_START);
-        let steady = Steady::Mock(hand.steady.clone());
-        (Self::new(Source::Quanta(clock), steady), hand)
+        let [fast, steady] = [(); 2].map(|()| Arc::new(AtomicU64::new(MANUAL_START)));
+        let clock = Self::new(Source::Manual(fast.clone()), Steady::Manual(steady.clone()));
+        (clock, Hand { fast, steady })
     }
 
     #[inline]
     pub(crate) fn now(&self) -> Moment {
         match &self.source {
             Source::Quanta(clock) => Moment(clock.raw()),
+            Source::Manual(clock) => Moment(clock.load(Relaxed)),
             Source::Steady => Moment(self.steady.nanos()),
         }
     }
@@ -142,23 +147,22 @@ impl Clock {
     pub(crate) fn nanos_between(&self, from: Moment, to: Moment) -> u64 {
         match &self.source {
             Source::Quanta(clock) => clock.delta_as_nanos(from.0, to.0),
-            Source::Steady => to.0.saturating_sub(from.0),
+            Source::Manual(_) | Source::Steady => to.0.saturating_sub(from.0),
         }
     }
 
-    /// Returns the nanoseconds that a call took which ended at `to`, now. Where the fast clock went back meanwhile, or seems to have run for
-    /// longer than calls do, the steady one tells.
+    /// Returns the nanoseconds of a call that ended at `to`, now; none where the fast clock went back meanwhile, or seems to have run for
+    /// longer than calls do.
     #[inline]
-    pub(crate) fn nanos_of_call(&self, from: Moment, to: Moment) -> u64 {
-        if let Source::Quanta(clock) = &self.source
-            && to >= from
-        {
-            let nanos = clock.delta_as_nanos(from.0, to.0);
-            if nanos <= SUSPICIOUS_NANOS {
-                return nanos;
-            }
+    pub(crate) fn nanos_of_usual_call(&self, from: Moment, to: Moment) -> Option<u64> {
+        if to < from {
+            return None;
         }
-        self.nanos_since_by_steady(from)
+        let nanos = match &self.source {
+            Source::Quanta(clock) => clock.delta_as_nanos(from.0, to.0),
+            Source::Manual(_) | Source::Steady => to.0 - from.0,
+        };
+        (nanos <= SUSPICIOUS_NANOS).then_some(nanos)
     }
 
     /// Returns the nanoseconds of the steady clock, by which the window moves.
@@ -173,9 +177,7 @@ impl Clock {
 
     /// Returns the nanoseconds from a moment until now by the steady clock, for a call that seems to have ended before it began or to have
     /// lasted for hours: one of the two clocks is right, and this is it.
-    #[cold]
-    #[inline(never)]
-    fn nanos_since_by_steady(&self, from: Moment) -> u64 {
+    pub(crate) fn nanos_of_unusual_call(&self, from: Moment) -> u64 {
         if matches!(self.source, Source::Steady) {
             return self.steady_nanos().saturating_sub(from.0);
         }
@@ -192,7 +194,7 @@ impl Steady {
         match self {
             Self::Os(origin) => nanos(origin.elapsed()),
             Self::Tokio(origin) => nanos(origin.elapsed()),
-            Self::Mock(mock) => mock.value(),
+            Self::Manual(clock) => clock.load(Relaxed),
         }
     }
 }
@@ -211,6 +213,16 @@ impl Moment {
     #[inline]
     pub(crate) fn coarse(self) -> u64 {
         self.0 >> FINE_BITS
+    }
+
+    /// Returns the moment as a number, for [`Moment::from_raw`].
+    #[inline]
+    pub(crate) fn raw(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_raw(raw: u64) -> Self {
+        Self(raw)
     }
 }
 

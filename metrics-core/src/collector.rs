@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prometheus::TextEncoder;
 
+use crate::buckets::Geometry;
 use crate::config::Families;
 use crate::exposition::{Distribution, Format, Text, bound_label, labels};
 use crate::families::{APPLICATION_INFO, CALLS, CallRow, CallSource, FOLDED};
@@ -32,12 +33,7 @@ fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
     let readings = metrics.readings();
     let application = metrics.application_labels();
     let mut text = Text::new(format, (readings.len() + 1) * BYTES_PER_SERIES);
-    write_calls(
-        &mut text,
-        &readings,
-        metrics.geometry().bounds_seconds(),
-        families,
-    );
+    write_calls(&mut text, &readings, metrics.geometry(), families);
     // A lean scrape leaves out when each counter began, which older servers store as a series of its own.
     text.created_seconds = (families == Families::All).then(|| metrics.created_seconds());
     metrics.registry().write(&mut text, &application);
@@ -70,18 +66,21 @@ fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
 }
 
 /// The labels that every series of calls shares, rendered once for a scrape.
-struct Rendered {
+struct Rendered<'a> {
+    geometry: &'a Geometry,
     /// `le` of each exported bucket, the infinite one last.
     bounds: Vec<(String, f64)>,
     errors: Vec<(Outcome, String)>,
     families: Families,
 }
 
-impl Rendered {
-    fn new(format: Format, bounds_seconds: &[f64], families: Families) -> Self {
-        let bounds = bounds_seconds.iter().copied().chain([f64::INFINITY]);
+impl<'a> Rendered<'a> {
+    fn new(format: Format, geometry: &'a Geometry, families: Families) -> Self {
+        let bounds = geometry.bounds_seconds().iter().copied();
+        let bounds = bounds.chain([f64::INFINITY]);
         let errors = Outcome::all().skip(1);
         Self {
+            geometry,
             bounds: bounds
                 .map(|bound| (bound_label(format, bound), bound))
                 .collect(),
@@ -93,8 +92,8 @@ impl Rendered {
     }
 }
 
-fn write_calls(text: &mut Text, readings: &Readings, bounds_seconds: &[f64], families: Families) {
-    let rendered = Rendered::new(text.format(), bounds_seconds, families);
+fn write_calls(text: &mut Text, readings: &Readings, geometry: &Geometry, families: Families) {
+    let rendered = Rendered::new(text.format(), geometry, families);
     for side in [Side::Provider, Side::Consumer] {
         let readings = readings.iter().filter(|(series, _)| series.side == side);
         if readings.clone().next().is_none() {
@@ -124,7 +123,7 @@ fn write_samples(
     name: &str,
     labels: &str,
     reading: &Reading,
-    rendered: &Rendered,
+    rendered: &Rendered<'_>,
 ) {
     match row.source {
         CallSource::Count(read) => text.count(name, labels, "", read(reading)),
@@ -141,6 +140,8 @@ fn write_samples(
                 counts: &reading.exported,
                 sum: reading.totals.sum as f64 / 1e9,
                 native: Some(&reading.native),
+                newest: &reading.exemplars.by_bucket(rendered.geometry),
+                exemplars: Some(&reading.exemplars),
             },
         ),
         CallSource::Errors => {
@@ -148,7 +149,10 @@ fn write_samples(
             for (outcome, extra) in &rendered.errors {
                 let count = reading.codes[outcome.index()];
                 if count > 0 || (zeros && from_the_start(*outcome)) {
-                    text.count(name, labels, extra, count);
+                    let exemplar = reading.exemplars.of_error(*outcome);
+                    // A call that ended after the counters were read is counted next time.
+                    let exemplar = exemplar.filter(|_| count > 0);
+                    text.count_with(name, labels, extra, count, exemplar);
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! Serves the text to Prometheus.
 //!
-//! * `GET /prometheus`: every family, compressed when the client takes gzip
+//! * `GET /prometheus`, or another path: every family, compressed when the client takes gzip
 //! * `GET /`: a page to watch, unless it is turned off
 
 mod accept;
 mod page;
+mod path;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -23,14 +24,13 @@ use crate::config::Families;
 use crate::metrics::Metrics;
 use accept::Accepted;
 use page::Page;
-
-/// The path of the text.
-pub const METRICS_PATH: &str = "/prometheus";
+pub use path::{METRICS_PATH, MetricsPath, PathError};
 
 /// The HTTP endpoint that Prometheus scrapes.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     metrics: Metrics,
+    path: MetricsPath,
     page: bool,
     probes: Option<SocketAddr>,
     guard: Guard,
@@ -41,10 +41,18 @@ impl Endpoint {
     pub fn new(metrics: &Metrics) -> Self {
         Self {
             metrics: metrics.clone(),
+            path: MetricsPath::default(),
             page: true,
             probes: None,
             guard: Guard::default(),
         }
+    }
+
+    /// Sets the path of the text; [`METRICS_PATH`] unless it is set.
+    #[must_use]
+    pub fn path(mut self, path: &MetricsPath) -> Self {
+        self.path = path.clone();
+        self
     }
 
     /// Sets whether `GET /` answers with a page to watch, which reads the text as Prometheus does.
@@ -73,13 +81,14 @@ impl Endpoint {
     pub fn router(self) -> Router {
         let Self {
             metrics,
+            path,
             page,
             probes,
             guard,
         } = self;
-        let mut router = Router::new().route(METRICS_PATH, get(text));
+        let mut router = Router::new().route(path.as_str(), get(text));
         if page {
-            let page = Page::new(metrics.config().window, probes);
+            let page = Page::new(metrics.config().window, &path, probes);
             router = router.route("/", get(async move || page.response()));
         }
         guard.protect(router.with_state(metrics))

@@ -11,9 +11,13 @@ use std::fmt::Write;
 
 use prost::Message;
 
+use crate::exemplars::{Exemplar, Exemplars};
 use crate::families::Type;
 use crate::native::Native;
-use protobuf::{Bucket, Histogram, Metric, MetricFamily, Value, pairs};
+use protobuf::{Bucket, Counter, ExemplarMessage, Histogram, Metric, MetricFamily, Value, pairs};
+
+/// The label of an exemplar, by the name that Grafana and OpenTelemetry look for.
+const TRACE_ID: &str = "trace_id";
 
 /// A format that figures are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +53,16 @@ pub(crate) struct Distribution<'a> {
     pub(crate) counts: &'a [u64],
     pub(crate) sum: f64,
     pub(crate) native: Option<&'a Native>,
+    /// The newest exemplar of each bucket; nothing when there is none at all.
+    pub(crate) newest: &'a [Option<&'a Exemplar>],
+    /// Those from which a histogram without bounds takes its own.
+    pub(crate) exemplars: Option<&'a Exemplars>,
+}
+
+impl<'a> Distribution<'a> {
+    fn exemplar(&self, place: usize) -> Option<&'a Exemplar> {
+        self.newest.get(place).copied().flatten()
+    }
 }
 
 impl Text {
@@ -148,12 +162,26 @@ impl Text {
 
     /// Writes a whole number. `labels` come as [`labels`] renders them, `extra` is one more label already rendered, or empty.
     pub(crate) fn count(&mut self, name: &str, labels: &str, extra: &str, value: u64) {
+        self.count_with(name, labels, extra, value, None);
+    }
+
+    /// Writes a whole number with an exemplar, which stands for one of what is counted.
+    pub(crate) fn count_with(
+        &mut self,
+        name: &str,
+        labels: &str,
+        extra: &str,
+        value: u64,
+        exemplar: Option<&Exemplar>,
+    ) {
         if self.format == Format::Protobuf {
-            return self.message(labels, extra, value as f64);
+            return self.message(labels, extra, value as f64, exemplar);
         }
         self.head(name, labels, extra);
         // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "{value}");
+        let _ = write!(self.text, "{value}");
+        self.exemplar(exemplar, |_| 1.0);
+        self.text.push('\n');
         if self.kind == Some(Type::Counter) {
             self.created(name.strip_suffix("_total"), labels, extra);
         }
@@ -162,7 +190,7 @@ impl Text {
     /// Writes a number.
     pub(crate) fn gauge(&mut self, name: &str, labels: &str, extra: &str, value: f64) {
         if self.format == Format::Protobuf {
-            return self.message(labels, extra, value);
+            return self.message(labels, extra, value, None);
         }
         self.head(name, labels, extra);
         write_number(&mut self.text, value);
@@ -180,10 +208,12 @@ impl Text {
         }
         let bucket = format!("{name}_bucket");
         let mut below = 0;
-        for (count, (bound, _)) in histogram.counts.iter().zip(histogram.bounds) {
-            below += count;
+        for (place, (bound, upper)) in histogram.bounds.iter().enumerate() {
+            below += histogram.counts[place];
             self.head(&bucket, labels, bound);
-            let _ = writeln!(self.text, "{below}");
+            let _ = write!(self.text, "{below}");
+            self.exemplar(histogram.exemplar(place), |e| e.seconds.min(*upper));
+            self.text.push('\n');
         }
         self.head(&format!("{name}_sum"), labels, "");
         write_number(&mut self.text, histogram.sum);
@@ -191,6 +221,17 @@ impl Text {
         self.head(&format!("{name}_count"), labels, "");
         let _ = writeln!(self.text, "{total}");
         self.created(Some(name), labels, "");
+    }
+
+    /// Ends a sample's line with an exemplar, in OpenMetrics.
+    fn exemplar(&mut self, exemplar: Option<&Exemplar>, value: impl FnOnce(&Exemplar) -> f64) {
+        let (Format::OpenMetrics, Some(exemplar)) = (self.format, exemplar) else {
+            return;
+        };
+        let id = labels([(TRACE_ID, &*exemplar.trace_id)]);
+        self.text.extend([" # {", &id, "} "]);
+        write_number(&mut self.text, value(exemplar));
+        let _ = write!(self.text, " {:.3}", exemplar.unix_seconds);
     }
 
     /// Writes when a sample began to count, in OpenMetrics.
@@ -209,15 +250,17 @@ impl Text {
         self.text.push_str(text);
     }
 
-    fn message(&mut self, labels: &str, extra: &str, value: f64) {
-        let value = Some(Value { value: Some(value) });
+    fn message(&mut self, labels: &str, extra: &str, value: f64, exemplar: Option<&Exemplar>) {
         let metric = match self.kind {
             Some(Type::Counter) => Metric {
-                counter: value,
+                counter: Some(Counter {
+                    value,
+                    exemplar: exemplar.map(|exemplar| ExemplarMessage::new(exemplar, 1.0)),
+                }),
                 ..Metric::default()
             },
             _ => Metric {
-                gauge: value,
+                gauge: Some(Value { value: Some(value) }),
                 ..Metric::default()
             },
         };
@@ -226,15 +269,16 @@ impl Text {
 
     fn message_of_histogram(&mut self, labels: &str, histogram: &Distribution<'_>, total: u64) {
         let mut below = 0;
-        let buckets = histogram.counts.iter().zip(histogram.bounds);
-        // The infinite bucket is what the count says.
-        let bucket = buckets.filter(|(_, (_, bound))| bound.is_finite());
-        let bucket = bucket.map(|(count, (_, upper_bound))| {
-            below += count;
-            Bucket {
+        let buckets = histogram.bounds.iter().enumerate();
+        let bucket = buckets.filter_map(|(place, (_, upper_bound))| {
+            below += histogram.counts[place];
+            let exemplar = histogram.exemplar(place);
+            // The infinite bucket is what the count says, unless it has an exemplar.
+            (upper_bound.is_finite() || (place > 0 && exemplar.is_some())).then(|| Bucket {
                 cumulative_count: below,
                 upper_bound: *upper_bound,
-            }
+                exemplar: exemplar.map(|e| ExemplarMessage::new(e, e.seconds.min(*upper_bound))),
+            })
         });
         let mut message = Histogram {
             sample_count: total,
@@ -245,6 +289,11 @@ impl Text {
         if let Some(native) = histogram.native {
             message = message.native(native);
             message.sample_count = native.count();
+            let exemplars = histogram.exemplars.map(Exemplars::by_time);
+            let exemplars = exemplars.into_iter().flatten();
+            message.exemplars = exemplars
+                .map(|exemplar| ExemplarMessage::new(exemplar, exemplar.seconds))
+                .collect();
         }
         let metric = Metric {
             histogram: Some(message),

@@ -50,7 +50,7 @@
 //!
 //! `docs/metrics.md` lists every family, and `docs/benchmarks.md` what measuring costs.
 
-// `counters.rs` takes its atomics from its parent: these here, and loom's in `tests/ordering.rs`.
+// `counters.rs` and `slots.rs` take their atomics from their parent: these here, and loom's in `tests/ordering.rs`.
 use std::sync::atomic;
 
 mod buckets;
@@ -60,6 +60,7 @@ mod collector;
 mod config;
 mod counters;
 mod endpoint;
+mod exemplars;
 mod exposition;
 mod families;
 mod key;
@@ -77,6 +78,7 @@ mod registry;
 mod runtime;
 mod series;
 mod shard;
+mod slots;
 mod window;
 
 pub use buckets::MAX_BOUND_SECONDS;
@@ -86,7 +88,7 @@ pub use config::{
     Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW,
     Families, PANES, WINDOW_RANGE,
 };
-pub use endpoint::{Endpoint, METRICS_PATH};
+pub use endpoint::{Endpoint, METRICS_PATH, MetricsPath, PathError};
 pub use families::{Family, Type, families};
 pub use key::{MAX_NAME, MethodKey, Service, Side, UNKNOWN_METHOD};
 pub use layer::{

@@ -214,6 +214,7 @@ impl Metrics {
                 shared,
                 labels.into(),
                 inner.config.clock.clone(),
+                &inner.geometry,
                 inner.shards,
             ))
         };

@@ -2,11 +2,11 @@
 //!
 //! [`Series::shard`] is on the hot path; the rest is for the ticker and for readers.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use crate::buckets::Geometry;
+use crate::buckets::{FINE, Geometry};
 use crate::clock::{Clock, unix_seconds};
 use crate::counters;
 use crate::key::{MethodKey, Side};
@@ -27,6 +27,8 @@ pub(crate) struct Series {
     /// When it was made, in unix seconds.
     pub(crate) created_seconds: f64,
     clock: Clock,
+    /// The class of each fine bucket, for exemplars.
+    classes: Arc<[u8; FINE]>,
     /// Shards are never freed: a call that counted its users would write to memory four times more, of some ten times in all.
     shards: Box<[OnceLock<&'static Shard>]>,
     window: Mutex<Window>,
@@ -40,6 +42,7 @@ impl Series {
         shared: bool,
         labels: Box<str>,
         clock: Clock,
+        geometry: &Geometry,
         shards: usize,
     ) -> Self {
         debug_assert!(shards.is_power_of_two(), "the number of a thread is masked");
@@ -51,6 +54,7 @@ impl Series {
             labels,
             created_seconds: unix_seconds(),
             clock,
+            classes: geometry.classes().clone(),
             shards,
             window: Mutex::default(),
         }
@@ -62,8 +66,17 @@ impl Series {
         let place = &self.shards[shard::thread() & (self.shards.len() - 1)];
         match place.get() {
             Some(shard) => shard,
-            None => place.get_or_init(|| Box::leak(Box::new(Shard::new(self.clock.clone())))),
+            None => self.add_shard(place),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_shard(&self, place: &OnceLock<&'static Shard>) -> &'static Shard {
+        place.get_or_init(|| {
+            let shard = Shard::new(self.clock.clone(), self.classes.clone());
+            Box::leak(Box::new(shard))
+        })
     }
 
     /// Closes pane `number` and forgets those before `oldest`.
@@ -80,11 +93,8 @@ impl Series {
             scratch.total.fill(0);
             for shard in self.shards() {
                 window.add_sum(shard.drain_sum());
-                shard
-                    .times
-                    .drain_into(&mut scratch.shard)
-                    .expect("one geometry for all histograms");
-                scratch.add_shard();
+                shard.drain_traces(&mut window.exemplars);
+                shard.drain_times(&mut scratch.total);
             }
             window.close(number, now, &scratch.total, geometry);
         }
@@ -106,11 +116,8 @@ impl Series {
         scratch.total.fill(0);
         if window.moved(&now) || !window.idle() {
             for shard in self.shards() {
-                shard
-                    .times
-                    .load_into(&mut scratch.shard)
-                    .expect("one geometry for all histograms");
-                scratch.add_shard();
+                shard.drain_traces(&mut window.exemplars);
+                shard.add_times(&mut scratch.total);
             }
             window.saw(&scratch.total);
             geometry.fold(&scratch.total, &mut exported);
@@ -134,6 +141,7 @@ impl Series {
             codes,
             exported,
             native,
+            exemplars: window.exemplars.as_deref().cloned().unwrap_or_default(),
             last_nanos: self
                 .shards()
                 .filter_map(|shard| shard.last(at))

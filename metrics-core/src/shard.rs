@@ -3,14 +3,15 @@
 //! Hot path: atomics only; `tests/bench` measures its cost.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::{Arc, OnceLock};
 
-use histogram::AtomicHistogram32;
-
-use crate::buckets;
-use crate::clock::{Clock, Moment};
+use crate::buckets::FINE;
+use crate::clock::{Clock, Moment, unix_seconds};
 use crate::counters::Counters;
+use crate::exemplars::{self, Exemplars, Traces};
 use crate::outcome::{CODES, Outcome};
+use crate::slots::Number;
 
 /// The direction of a message, as this process sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +44,15 @@ pub(crate) struct Shard {
     sent: AtomicU64,
     attempts_ok: AtomicU64,
     attempts_failed: AtomicU64,
-    pub(crate) times: AtomicHistogram32,
+    /// Made for the first call that carries a trace.
+    traces: OnceLock<Box<Traces>>,
+    classes: Arc<[u8; FINE]>,
+    times: [AtomicU32; FINE],
 }
 
 impl Shard {
-    pub(crate) fn new(clock: Clock) -> Self {
+    /// Makes a shard; `classes` are those of exemplars, for each fine bucket.
+    pub(crate) fn new(clock: Clock, classes: Arc<[u8; FINE]>) -> Self {
         Self {
             clock,
             counters: Counters::new(),
@@ -59,16 +64,22 @@ impl Shard {
             sent: AtomicU64::new(0),
             attempts_ok: AtomicU64::new(0),
             attempts_failed: AtomicU64::new(0),
-            times: AtomicHistogram32::with_config(&buckets::CONFIG),
+            traces: OnceLock::new(),
+            classes,
+            times: [const { AtomicU32::new(0) }; FINE],
         }
     }
 
-    /// Counts a call that ends: its time first, its end last.
+    /// Counts a call that ends: its time first, its end last, and then its trace. `place` is that of the bucket, and `trace` what [`Shard::trace`] returned.
     #[inline]
-    pub(crate) fn end(&self, outcome: Outcome, nanos: u64, at: Moment) {
-        if self.times.increment(nanos).is_err() {
-            self.end_beyond_the_range();
-        }
+    pub(crate) fn end(
+        &self,
+        outcome: Outcome,
+        (nanos, place): (u64, usize),
+        at: Moment,
+        trace: Number,
+    ) {
+        self.times[place].fetch_add(1, Relaxed);
         self.sum.fetch_add(nanos, Relaxed);
         self.last.store(pack_last(at, nanos), Relaxed);
         if nanos < self.min.load(Relaxed) {
@@ -78,14 +89,53 @@ impl Shard {
             self.max.fetch_max(nanos, Relaxed);
         }
         self.counters.end(outcome.index());
+        if trace != 0 {
+            self.publish(trace, (nanos, place), at, outcome);
+        }
     }
 
-    /// Counts the time of a call that is longer than there are buckets for.
-    #[cold]
+    /// Makes the trace of a call that ended an exemplar. Nothing comes after it, which keeps it out of the way of calls without one.
     #[inline(never)]
-    fn end_beyond_the_range(&self) {
-        let in_range = self.times.increment(buckets::MAX_NANOS);
-        debug_assert!(in_range.is_ok(), "the longest time has a bucket");
+    fn publish(&self, trace: Number, time: (u64, usize), at: Moment, outcome: Outcome) {
+        if let Some(traces) = self.traces.get() {
+            traces.end(trace, time, at, outcome);
+        }
+    }
+
+    /// Notes the trace of a call that starts, if it is sampled and there is room; 0 otherwise.
+    #[inline]
+    pub(crate) fn trace(&self, traceparent: &[u8]) -> Number {
+        match exemplars::sampled(traceparent) {
+            Some(header) => self.traces().begin(header),
+            None => 0,
+        }
+    }
+
+    #[inline]
+    fn traces(&self) -> &Traces {
+        self.traces
+            .get_or_init(|| Box::new(Traces::new(&self.classes)))
+    }
+
+    /// Moves the exemplars of calls that ended to what the series keeps. Before the fine buckets are read: an exemplar's call is in its bucket.
+    pub(crate) fn drain_traces(&self, kept: &mut Option<Box<Exemplars>>) {
+        if let Some(traces) = self.traces.get() {
+            traces.drain_into(kept.get_or_insert_default(), &self.clock, unix_seconds());
+        }
+    }
+
+    /// Adds the fine buckets since the last drain to a total.
+    pub(crate) fn add_times(&self, total: &mut [u32]) {
+        for (time, total) in self.times.iter().zip(total) {
+            *total = total.wrapping_add(time.load(Relaxed));
+        }
+    }
+
+    /// Moves the fine buckets since the last drain to a total.
+    pub(crate) fn drain_times(&self, total: &mut [u32]) {
+        for (time, total) in self.times.iter().zip(total) {
+            *total = total.wrapping_add(time.swap(0, Relaxed));
+        }
     }
 
     /// Counts messages of a call's stream.
@@ -164,7 +214,8 @@ const LOST_BITS: u32 = 7;
 /// Packs the end and the duration of a call into one word, so that they are always read together. 0 stands for "no call yet".
 #[inline]
 fn pack_last(at: Moment, nanos: u64) -> u64 {
-    let value = (nanos as f32).to_bits() >> LOST_BITS;
+    // A signed number is converted by one instruction.
+    let value = (nanos as i64 as f32).to_bits() >> LOST_BITS;
     ((at.coarse() + 1) << VALUE_BITS) | u64::from(value)
 }
 
@@ -206,11 +257,23 @@ fn number_thread() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buckets::Geometry;
+
+    fn new(clock: Clock) -> Shard {
+        Shard::new(clock, Geometry::new(&[]).classes().clone())
+    }
 
     #[test]
     fn the_last_call_keeps_five_digits_of_its_time() {
         let clock = Clock::tokio();
-        for nanos in [0, 1, 999, 1_234_567, 10_000_000_000, u64::MAX / 2] {
+        for nanos in [
+            0,
+            1,
+            999,
+            1_234_567,
+            10_000_000_000,
+            crate::buckets::MAX_NANOS,
+        ] {
             let (_, read) = unpack_last(pack_last(clock.now(), nanos)).unwrap();
             assert!(
                 (read - nanos as f64).abs() <= nanos as f64 * 2e-5,
@@ -221,7 +284,7 @@ mod tests {
 
     #[test]
     fn no_call_has_no_last_time_and_no_extremes() {
-        let shard = Shard::new(Clock::manual().0);
+        let shard = new(Clock::manual().0);
         assert_eq!(shard.last(shard.clock.now()), None);
         assert_eq!(shard.extremes(), None);
     }
@@ -229,15 +292,12 @@ mod tests {
     #[test]
     fn an_end_from_before_the_clock_went_back_is_the_oldest() {
         let (clock, hand) = Clock::manual();
-        let shard = Shard::new(clock.clone());
-        shard.end(Outcome::SUCCESS, 1, clock.now());
+        let shard = new(clock.clone());
+        shard.end(Outcome::SUCCESS, (1, 1), clock.now(), 0);
         let before = shard.last(clock.now()).unwrap().0;
         hand.set_fast_back(std::time::Duration::from_secs(3600));
-        let (after, other) = (
-            shard.last(clock.now()).unwrap().0,
-            Shard::new(clock.clone()),
-        );
-        other.end(Outcome::SUCCESS, 2, clock.now());
+        let (after, other) = (shard.last(clock.now()).unwrap().0, new(clock.clone()));
+        other.end(Outcome::SUCCESS, (2, 2), clock.now(), 0);
         let newest = other.last(clock.now()).unwrap().0;
         assert!(newest < before && newest > after);
     }
@@ -245,25 +305,10 @@ mod tests {
     #[test]
     fn a_call_of_no_time_is_a_call() {
         let (clock, _) = Clock::manual();
-        let shard = Shard::new(clock.clone());
+        let shard = new(clock.clone());
         shard.counters.start();
-        shard.end(Outcome::SUCCESS, 0, clock.now());
+        shard.end(Outcome::SUCCESS, (0, 0), clock.now(), 0);
         assert_eq!(shard.last(clock.now()).map(|(_, nanos)| nanos), Some(0.0));
         assert_eq!(shard.extremes(), Some((0, 0)));
-    }
-
-    #[test]
-    fn a_time_beyond_the_range_is_clamped_and_not_lost() {
-        let (clock, _) = Clock::manual();
-        let shard = Shard::new(clock.clone());
-        shard.end(Outcome::SUCCESS, u64::MAX, clock.now());
-        let counted: u64 = shard
-            .times
-            .load()
-            .as_slice()
-            .iter()
-            .map(|count| u64::from(*count))
-            .sum();
-        assert_eq!(counted, 1);
     }
 }

@@ -7,10 +7,9 @@ mod panes;
 
 use std::collections::VecDeque;
 
-use histogram::Histogram32;
-
-use crate::buckets::{CONFIG, Geometry};
+use crate::buckets::Geometry;
 use crate::counters::Edge;
+use crate::exemplars::Exemplars;
 use crate::native::Native;
 use crate::outcome::Outcomes;
 use pane::Pane;
@@ -47,21 +46,14 @@ type Moved = (u64, Outcomes);
 /// Space for the fine buckets of one series at a time, reused over all of them.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    pub(crate) shard: Histogram32,
     pub(crate) total: Vec<u32>,
 }
 
 impl Scratch {
     pub(crate) fn new(geometry: &Geometry) -> Self {
         Self {
-            shard: Histogram32::with_config(&CONFIG),
             total: vec![0; geometry.fine_len()],
         }
-    }
-
-    /// Adds the buckets that were read into `shard` to the total.
-    pub(crate) fn add_shard(&mut self) {
-        add(&mut self.total, self.shard.as_slice());
     }
 }
 
@@ -86,6 +78,8 @@ pub(crate) struct Window {
     panes: VecDeque<Pane>,
     /// The sum of the panes' buckets; empty when there are none.
     fine: Vec<u32>,
+    /// None before the first call that carries a trace.
+    pub(crate) exemplars: Option<Box<Exemplars>>,
 }
 
 impl Default for Window {
@@ -99,6 +93,7 @@ impl Default for Window {
             edge_sum: 0,
             panes: VecDeque::new(),
             fine: Vec::new(),
+            exemplars: None,
         }
     }
 }

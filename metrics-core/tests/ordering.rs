@@ -1,4 +1,4 @@
-//! The counting protocol in the orders that the memory model allows, by loom. A plain array stands in for the histogram.
+//! The counting protocol, and that of exemplars, in the orders that the memory model allows, by loom. A plain array stands in for the histogram.
 //!
 //! loom walks through every order with up to [`PREEMPTIONS`] forced changes of the thread, and every value that a relaxed read may
 //! return in it.
@@ -7,11 +7,14 @@ use loom::sync::atomic;
 
 #[path = "../src/counters.rs"]
 mod counters;
+#[path = "../src/slots.rs"]
+mod slots;
 
 use atomic::{AtomicU32, Ordering::Relaxed};
 use counters::{Counters, Edge, read};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
+use slots::Slots;
 
 const PREEMPTIONS: usize = 3;
 
@@ -254,5 +257,76 @@ fn no_bucket_is_forgotten_while_its_call_is_held_up_before_its_end() {
         series.read().check_after(&first);
         writer.join().expect("the writer ends");
         assert_eq!(series.read().buckets, 1, "nothing is lost");
+    });
+}
+
+/// Slots of two words, of which two calls at a time can have one, and lists for durations and for errors.
+type Exemplars = Slots<4, 2, 2>;
+const DURATIONS: usize = 0;
+const ERRORS: usize = 1;
+
+/// Runs a call that notes its trace, if there is a slot for it, and ends.
+fn traced(slots: &Exemplars, trace: u64, failed: bool) {
+    let slot = slots.take();
+    if slot != 0 {
+        slots.write(slot, 0, trace);
+        slots.write(slot, 1, trace);
+        if failed {
+            slots.publish_in_both(slot, DURATIONS, ERRORS);
+        } else {
+            slots.publish(slot, DURATIONS);
+        }
+    }
+}
+
+/// Takes what a list holds, and asserts that it is one call's.
+fn drained(slots: &Exemplars, list: usize) -> Option<u64> {
+    let words = slots.take_from(list)?;
+    assert_eq!(words[0], words[1], "no exemplar is of two calls");
+    assert_ne!(words[0], 0, "no exemplar is read before it is written");
+    Some(words[0])
+}
+
+#[test]
+fn no_exemplar_is_torn_and_no_slot_is_lost_while_calls_end_and_readers_drain() {
+    explore(|| {
+        let slots = Arc::new(Exemplars::new());
+        let writer = {
+            let slots = slots.clone();
+            thread::spawn(move || {
+                traced(&slots, 1, true);
+                traced(&slots, 2, false);
+            })
+        };
+        let other = {
+            let slots = slots.clone();
+            thread::spawn(move || traced(&slots, 3, true))
+        };
+        drained(&slots, DURATIONS);
+        writer.join().expect("the writer ends");
+        other.join().expect("the other writer ends");
+        drained(&slots, DURATIONS);
+        drained(&slots, ERRORS);
+        let free = (0..4).filter(|_| slots.take() != 0).count();
+        assert_eq!(
+            free, 3,
+            "every slot was given back, and the first one is none"
+        );
+    });
+}
+
+#[test]
+fn a_call_that_ended_is_found_by_the_next_reader() {
+    explore(|| {
+        let slots = Arc::new(Exemplars::new());
+        let writer = {
+            let slots = slots.clone();
+            thread::spawn(move || traced(&slots, 1, true))
+        };
+        let early = drained(&slots, DURATIONS);
+        writer.join().expect("the writer ends");
+        let late = drained(&slots, DURATIONS);
+        assert_eq!(early.or(late), Some(1), "no exemplar is lost");
+        assert_eq!(drained(&slots, ERRORS), Some(1), "nor at its error");
     });
 }

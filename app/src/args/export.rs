@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use guarded_http::GuardArgs;
 use pushgateway::GatewayArgs;
 
-use super::value;
+use super::{MeasureArgs, value};
 use crate::config::DeleteOnExit;
 
 /// What was typed about metrics.
@@ -69,7 +69,7 @@ pub(crate) struct ExportArgs {
     )]
     pub(crate) metrics: bool,
 
-    /// Where the pull endpoint listens; its path is /prometheus. [::] is all addresses of both families.
+    /// Where the pull endpoint listens. [::] is all addresses of both families.
     #[arg(long, env, value_name = "IP:PORT", required = false)]
     pub(crate) metrics_addr: SocketAddr,
 
@@ -90,7 +90,7 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub(crate) guard: GuardArgs,
 
-    /// The sliding window of rates and quantiles, in 10 panes.
-    #[arg(long, env, value_name = "DURATION", default_value = "120s", value_parser = value::positive_duration)]
-    pub(crate) metrics_window: Duration,
+    /// What is measured, and how much of it is exported.
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
 }

@@ -55,7 +55,7 @@ fn defaults_are_those_of_the_program() {
     assert_eq!(args.export.job_name, "dubbo_sample");
     assert_eq!(args.export.metrics_addr.to_string(), "[::]:9099");
     assert_eq!(args.export.push_interval, Duration::from_secs(10));
-    assert_eq!(args.export.metrics_window, Duration::from_secs(120));
+    assert_eq!(args.export.measure.metrics_window, Duration::from_secs(120));
     assert_eq!(args.registry.zk_address, "127.0.0.1:2181");
     assert_eq!(args.registry.zk_session_timeout, Duration::from_secs(10));
 }
@@ -121,6 +121,18 @@ fn wrong_values_are_refused_with_the_options_name() {
         ("--push-interval", "10"),
         ("--push-interval", "0s"),
         ("--metrics-window", "fast"),
+        ("--metrics-families", "some"),
+        ("--metrics-buckets", ""),
+        ("--metrics-buckets", "1ms,2ms,2ms"),
+        ("--metrics-buckets", "1ms,fast"),
+        ("--metrics-buckets", "0s,1ms"),
+        ("--metrics-buckets", "3h"),
+        ("--metrics-path", ""),
+        ("--metrics-path", "metrics"),
+        ("--metrics-path", "/"),
+        ("--metrics-path", "/a/../b"),
+        ("--metrics-path", "/{name}"),
+        ("--metrics-path", "/a b"),
         ("--metrics-addr", "9099"),
         ("--probe-addr", "localhost:8080"),
         ("--advertise-ip", "my-host"),
@@ -159,4 +171,26 @@ fn no_option_carries_a_secret() {
         let message = refused(&[&format!("{option}=digest:user:hunter2")]);
         assert!(!message.contains("hunter2"), "{message}");
     }
+}
+
+#[test]
+fn what_is_exported_is_chosen_by_options() {
+    let measuring = |given: &[&str]| {
+        let args = parsed(given).unwrap().export.measure;
+        args.into_measuring().unwrap()
+    };
+    let usual = measuring(&[]);
+    assert_eq!(usual.buckets, metrics_core::DEFAULT_BUCKETS);
+    assert_eq!(usual.families, metrics_core::Families::All);
+    assert_eq!(usual.path.as_str(), metrics_core::METRICS_PATH);
+    let chosen = measuring(&[
+        "--metrics-families=lean",
+        "--metrics-buckets=5ms, 0.1,1s",
+        "--metrics-path=/metrics",
+    ]);
+    assert_eq!(chosen.buckets, [0.005, 0.1, 1.0], "durations, or seconds");
+    assert_eq!(chosen.families, metrics_core::Families::Lean);
+    assert_eq!(chosen.path.as_str(), "/metrics");
+    let native = measuring(&["--metrics-buckets=none"]);
+    assert_eq!(native.buckets, [0.0; 0]);
 }

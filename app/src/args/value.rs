@@ -4,6 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dubbo_registry::RegisterMode;
+use metrics_core::{Families, MAX_BOUND_SECONDS};
 use triple::Shape;
 
 use crate::config::DeleteOnExit;
@@ -54,6 +55,49 @@ pub(crate) fn delete_on_exit(text: &str) -> Result<DeleteOnExit, String> {
         "false" | "0" | "no" | "n" | "off" | "f" => Ok(DeleteOnExit::Never),
         _ => Err("must be auto, true or false".to_owned()),
     }
+}
+
+/// Returns the parser of which families are exported.
+pub(crate) fn families() -> impl TypedValueParser<Value = Families> {
+    PossibleValuesParser::new(["all", "lean"]).map(|name| match &*name {
+        "lean" => Families::Lean,
+        _ => Families::All,
+    })
+}
+
+/// The upper bounds of buckets, in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bounds(pub(crate) Vec<f64>);
+
+/// Parses ascending bounds: durations, or seconds as Prometheus writes them, between commas; `none` is none at all.
+///
+/// # Errors
+///
+/// When one is not above the one before, or longer than can be told apart.
+pub(crate) fn bounds(text: &str) -> Result<Bounds, String> {
+    if text.trim() == "none" {
+        return Ok(Bounds(Vec::new()));
+    }
+    let mut bounds = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let seconds = match part.parse::<f64>() {
+            Ok(seconds) => seconds,
+            Err(_) => {
+                let bound = duration(part).map_err(|err| format!("`{part}`: {err}"))?;
+                bound.as_secs_f64()
+            }
+        };
+        if !(seconds > 0.0 && seconds <= MAX_BOUND_SECONDS) {
+            return Err(format!(
+                "`{part}` is not above 0 and at most 2 hours 25 minutes"
+            ));
+        }
+        if bounds.last().is_some_and(|before| seconds <= *before) {
+            return Err(format!("`{part}` is not above the bound before it"));
+        }
+        bounds.push(seconds);
+    }
+    Ok(Bounds(bounds))
 }
 
 /// Parses a share of all calls, from 0 (none) to 1 (every one).

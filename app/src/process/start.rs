@@ -11,7 +11,7 @@ use super::{Discovery, Process, waiting::Waiting};
 use crate::{
     config::{Measure, ProcessConfig},
     export::{self, Exporter},
-    measure, probes,
+    probes,
 };
 
 impl Process {
@@ -42,9 +42,10 @@ impl Process {
             .transpose()?;
         let measurable = CancellationToken::new();
         let (metrics, exporter) = match measuring {
-            Some(Measure { window, export }) => {
-                let metrics = measure::measure(&application, advertised.ip, window, runtime)?;
-                let exporter = Exporter::start(export, &metrics, probes, measurable.clone())?;
+            Some(Measure { measuring, export }) => {
+                let metrics = measuring.start(&application, advertised.ip, runtime)?;
+                let path = measuring.path();
+                let exporter = Exporter::start(export, &metrics, path, probes, measurable.clone())?;
                 (Some(metrics), Some(exporter))
             }
             None => (None, None),

@@ -10,10 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
-/// The page, but for what it cannot read in the text: [`WINDOW`] and [`PROBES`] stand in its `meta` elements.
+use super::path::MetricsPath;
+
+/// The page, but for what it cannot read in the text: [`WINDOW`], [`PATH`] and [`PROBES`] stand in its `meta` elements.
 const HTML: &str = include_str!("page.html");
 /// Stands for the length of the sliding window in seconds.
 const WINDOW: &str = "WINDOW_SECONDS";
+/// Stands for the path of the text, without its first slash: relative to the page, behind whatever proxy.
+const PATH: &str = "METRICS_PATH";
 /// Stands for the address of the probes; nothing when there are none.
 const PROBES: &str = "PROBE_ADDRESS";
 
@@ -25,12 +29,13 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Makes the page of a process with this sliding window, and with these probes.
-    pub(super) fn new(window: Duration, probes: Option<SocketAddr>) -> Self {
-        // Numbers, dots and colons only: nothing to escape.
+    /// Makes the page of a process with this sliding window, whose text is at this path, and with these probes.
+    pub(super) fn new(window: Duration, path: &MetricsPath, probes: Option<SocketAddr>) -> Self {
+        // Numbers, dots, colons, and what a path may hold: nothing to escape.
         let probes = probes.map_or_else(String::new, |address| address.to_string());
         let html = HTML
             .replacen(WINDOW, &window.as_secs_f64().to_string(), 1)
+            .replace(PATH, path.as_str().trim_start_matches('/'))
             .replacen(PROBES, &probes, 1);
         Self {
             policy: policy(&html),
@@ -109,14 +114,18 @@ mod tests {
 
     #[test]
     fn what_the_text_does_not_tell_stands_in_the_page() {
+        let path = "/a/metrics".parse().unwrap();
         let page = Page::new(
             Duration::from_millis(1500),
+            &path,
             Some("127.0.0.1:8080".parse().unwrap()),
         );
         let html = std::str::from_utf8(&page.html).unwrap();
         assert!(html.contains("name=\"window-seconds\" content=\"1.5\""));
         assert!(html.contains("name=\"probe-address\" content=\"127.0.0.1:8080\""));
-        let page = Page::new(Duration::from_secs(120), None);
+        assert!(html.contains("name=\"metrics-path\" content=\"a/metrics\""));
+        assert!(html.contains("<a href=\"a/metrics\">") && !html.contains(PATH));
+        let page = Page::new(Duration::from_secs(120), &MetricsPath::default(), None);
         let html = std::str::from_utf8(&page.html).unwrap();
         assert!(html.contains("name=\"window-seconds\" content=\"120\""));
         assert!(html.contains("name=\"probe-address\" content=\"\""));

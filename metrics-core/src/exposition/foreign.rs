@@ -52,6 +52,8 @@ impl Text {
                     counts: &counts,
                     sum: histogram.get_sample_sum(),
                     native: None,
+                    newest: &[],
+                    exemplars: None,
                 };
                 self.histogram(name, &labels, &distribution);
             }

@@ -4,6 +4,8 @@
 
 use prost::Message;
 
+use super::TRACE_ID;
+use crate::exemplars::Exemplar;
 use crate::families::Type;
 use crate::native::Native;
 
@@ -26,7 +28,7 @@ pub(crate) struct Metric {
     #[prost(message, optional, tag = "2")]
     pub(crate) gauge: Option<Value>,
     #[prost(message, optional, tag = "3")]
-    pub(crate) counter: Option<Value>,
+    pub(crate) counter: Option<Counter>,
     #[prost(message, optional, tag = "4")]
     pub(crate) summary: Option<Summary>,
     #[prost(message, optional, tag = "5")]
@@ -43,7 +45,34 @@ pub(crate) struct LabelPair {
     pub(crate) value: String,
 }
 
-/// The message of a counter, a gauge, or a value without a type: all three are alike in what is used here.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Counter {
+    #[prost(double, tag = "1")]
+    pub(crate) value: f64,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) exemplar: Option<ExemplarMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ExemplarMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) label: Vec<LabelPair>,
+    #[prost(double, tag = "2")]
+    pub(crate) value: f64,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) timestamp: Option<Timestamp>,
+}
+
+/// `google.protobuf.Timestamp`.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Timestamp {
+    #[prost(int64, tag = "1")]
+    pub(crate) seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub(crate) nanos: i32,
+}
+
+/// The message of a gauge, or of a value without a type: both are alike in what is used here.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Value {
     #[prost(double, optional, tag = "1")]
@@ -86,6 +115,8 @@ pub(crate) struct Histogram {
     pub(crate) positive_span: Vec<BucketSpan>,
     #[prost(sint64, repeated, tag = "13")]
     pub(crate) positive_delta: Vec<i64>,
+    #[prost(message, repeated, tag = "16")]
+    pub(crate) exemplars: Vec<ExemplarMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -94,6 +125,8 @@ pub(crate) struct Bucket {
     pub(crate) cumulative_count: u64,
     #[prost(double, tag = "2")]
     pub(crate) upper_bound: f64,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) exemplar: Option<ExemplarMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -137,6 +170,24 @@ impl Histogram {
             (next, before) = (place + 1, count);
         }
         self
+    }
+}
+
+impl ExemplarMessage {
+    /// Returns the message of an exemplar with this value.
+    pub(crate) fn new(exemplar: &Exemplar, value: f64) -> Self {
+        let millis = (exemplar.unix_seconds * 1e3).round() as i64;
+        Self {
+            label: vec![LabelPair {
+                name: TRACE_ID.to_owned(),
+                value: exemplar.trace_id.to_string(),
+            }],
+            value,
+            timestamp: Some(Timestamp {
+                seconds: millis.div_euclid(1_000),
+                nanos: millis.rem_euclid(1_000) as i32 * 1_000_000,
+            }),
+        }
     }
 }
 

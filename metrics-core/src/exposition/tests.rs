@@ -90,6 +90,8 @@ fn openmetrics_names_counters_without_their_ending_and_says_units_beginnings_and
         counts: &[2, 1],
         sum: 4.5,
         native: None,
+        newest: &[],
+        exemplars: None,
     };
     text.histogram("took_seconds", "", &distribution);
     let expected = "# HELP calls All \\\"calls\\\"\n# TYPE calls counter\ncalls_total{a=\"x\"} 1\ncalls_created{a=\"x\"} 1.5\n\

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -23,6 +23,9 @@ const TIMEOUT: &str = "grpc-timeout";
 
 /// How long a Dubbo consumer waits for the head of a response, as Go writes durations. No deadline: a stream may go on for longer.
 const ATTEMPT_TIMEOUT: &str = "timeout";
+
+/// Which trace a call is part of: <https://www.w3.org/TR/trace-context/>.
+const TRACE: &str = "traceparent";
 
 /// Tells the outcome of a call from an error of the service that a layer wraps.
 ///
@@ -95,11 +98,15 @@ where
         let mut until_head = false;
         let call = method.map(|method| {
             let mut call = method.start();
-            if let Some(deadline) = grpc_timeout(request.headers()) {
+            let asked = Asked::read(request.headers());
+            if let Some(deadline) = asked.timeout.and_then(of_grpc_timeout) {
                 call.set_deadline(deadline);
-            } else if let Some(limit) = attempt_timeout(request.headers()) {
+            } else if let Some(limit) = asked.attempt_timeout.and_then(of_attempt_timeout) {
                 call.set_deadline(limit);
                 until_head = true;
+            }
+            if let Some(trace) = asked.trace {
+                call.set_traceparent(trace.as_bytes());
             }
             call
         });
@@ -115,12 +122,42 @@ where
     }
 }
 
+/// The headers of a request that say something about its measuring, the first one of each name.
+#[derive(Default)]
+struct Asked<'a> {
+    timeout: Option<&'a HeaderValue>,
+    attempt_timeout: Option<&'a HeaderValue>,
+    trace: Option<&'a HeaderValue>,
+}
+
+impl<'a> Asked<'a> {
+    /// Looks at each header once: calls carry a handful.
+    #[inline]
+    fn read(headers: &'a HeaderMap) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                TIMEOUT if asked.timeout.is_none() => asked.timeout = Some(value),
+                TRACE if asked.trace.is_none() => asked.trace = Some(value),
+                ATTEMPT_TIMEOUT if asked.attempt_timeout.is_none() => {
+                    asked.attempt_timeout = Some(value);
+                }
+                _ => {}
+            }
+        }
+        asked
+    }
+}
+
 /// Reads the header `grpc-timeout`: up to eight digits and a unit; none when it is absent or malformed.
 ///
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
 pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let value = status::find(headers, TIMEOUT)?.as_bytes();
-    let (unit, digits) = value.split_last()?;
+    of_grpc_timeout(status::find(headers, TIMEOUT)?)
+}
+
+fn of_grpc_timeout(value: &HeaderValue) -> Option<Duration> {
+    let (unit, digits) = value.as_bytes().split_last()?;
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -138,9 +175,9 @@ pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// Reads how long the consumer waits for the head: whole seconds or milliseconds; none when it is absent or written otherwise.
-fn attempt_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = status::find(headers, ATTEMPT_TIMEOUT)?.to_str().ok()?;
+/// Reads how long the consumer waits for the head: whole seconds or milliseconds; none when it is written otherwise.
+fn of_attempt_timeout(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?;
     let (number, unit): (_, fn(u64) -> Duration) = match text.strip_suffix("ms") {
         Some(number) => (number, Duration::from_millis),
         None => (text.strip_suffix('s')?, Duration::from_secs),
@@ -150,7 +187,7 @@ fn attempt_timeout(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 

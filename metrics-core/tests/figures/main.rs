@@ -1,6 +1,7 @@
 //! The figures that leave the library: against a model, under threads, at their bounds, over connections, and in the documents.
 
 mod documents;
+mod exemplars;
 mod formats;
 mod histories;
 mod model;

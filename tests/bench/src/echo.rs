@@ -25,6 +25,9 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Empty;
 
+/// A trace that is sampled, as `traceparent` says it.
+pub const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 const MESSAGE: &[u8] = &[0, 0, 0, 0, 1, b'x'];
 
 impl<B> Service<Request<B>> for Echo {
@@ -95,6 +98,19 @@ pub fn request(path: &'static str) -> Request<Empty> {
     request.headers_mut().insert(
         HeaderName::from_static("grpc-status"),
         HeaderValue::from_static("0"),
+    );
+    request
+}
+
+/// Returns the same request as part of a trace that is sampled.
+///
+/// # Panics
+/// When the path is none.
+pub fn traced_request(path: &'static str) -> Request<Empty> {
+    let mut request = request(path);
+    request.headers_mut().insert(
+        HeaderName::from_static("traceparent"),
+        HeaderValue::from_static(TRACEPARENT),
     );
     request
 }

@@ -4,6 +4,6 @@ mod echo;
 mod parallel;
 mod population;
 
-pub use echo::{Echo, Empty, layered_call, request};
+pub use echo::{Echo, Empty, TRACEPARENT, layered_call, request, traced_request};
 pub use parallel::parallel;
 pub use population::{method, metrics, populate, services};

@@ -125,7 +125,18 @@ fn a_layer_stays_within_its_instructions() {
         "a measured call is recorded: {cost} instructions"
     );
     assert!(
-        cost < 1_500.0,
+        cost < 1_100.0,
         "{cost} instructions for path, headers, bodies and the record"
+    );
+}
+
+#[test]
+fn a_trace_costs_only_the_calls_that_carry_one() {
+    let program = build();
+    let (call, traced) = (per_call(&program, "call"), per_call(&program, "traced"));
+    assert!(
+        traced - call <= 90.0,
+        "{} instructions more with a sampled traceparent",
+        traced - call
     );
 }

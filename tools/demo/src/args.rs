@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use app::{Shape, value};
+use app::{MeasureArgs, Shape, value};
 use clap::Parser;
 
 /// Shows the whole sample in one process: a provider and a consumer over real TCP, found through a registry in memory,
@@ -30,21 +30,21 @@ pub(crate) struct Args {
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:20000")]
     pub(crate) provider_addr: SocketAddr,
 
-    /// Where the provider's figures are served: a page to watch, and /prometheus.
+    /// Where the provider's figures are served: a page to watch, and the text.
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:9099")]
     pub(crate) provider_metrics_addr: SocketAddr,
 
-    /// Where the consumer's figures are served: a page to watch, and /prometheus.
+    /// Where the consumer's figures are served: a page to watch, and the text.
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:9097")]
     pub(crate) consumer_metrics_addr: SocketAddr,
-
-    /// The sliding window of rates and quantiles, in 10 panes.
-    #[arg(long, env, value_name = "DURATION", default_value = "120s", value_parser = value::positive_duration)]
-    pub(crate) metrics_window: Duration,
 
     /// The threads that serve calls: work-stealing or per-core.
     #[arg(long, env, value_name = "SHAPE", default_value = "work-stealing", value_parser = value::shape())]
     pub(crate) runtime: Shape,
+
+    /// What is measured, and how much of it is exported.
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
 }
 
 /// The demo shares its process with what it measures; beyond this rate it would show its own limits.

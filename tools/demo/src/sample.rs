@@ -49,20 +49,22 @@ impl Sample {
     /// When a port cannot be had.
     pub(crate) async fn start(args: &Args, runtime: &Runtime) -> anyhow::Result<Self> {
         let workers = runtime.workers();
-        let provider_metrics = measuring(PROVIDER, args, runtime)?;
-        let consumer_metrics = measuring(CONSUMER, args, runtime)?;
+        let measuring = args.measure.clone().into_measuring()?;
+        let ip = args.provider_addr.ip();
+        let provider_metrics = measuring.start(PROVIDER, ip, runtime)?;
+        let consumer_metrics = measuring.start(CONSUMER, ip, runtime)?;
         let listener = app::listen(args.provider_addr, "--provider-addr")?;
         let measurable = CancellationToken::new();
         let provider_endpoint = Exporter::pull(
             args.provider_metrics_addr,
             "--provider-metrics-addr",
-            Endpoint::new(&provider_metrics),
+            Endpoint::new(&provider_metrics).path(measuring.path()),
             measurable.clone(),
         )?;
         let consumer_endpoint = Exporter::pull(
             args.consumer_metrics_addr,
             "--consumer-metrics-addr",
-            Endpoint::new(&consumer_metrics),
+            Endpoint::new(&consumer_metrics).path(measuring.path()),
             measurable.clone(),
         )?;
 
@@ -148,14 +150,4 @@ impl Sample {
             self.consumer_endpoint.finish(Ending::Done)
         );
     }
-}
-
-/// Begins to measure one side.
-fn measuring(application: &str, args: &Args, runtime: &Runtime) -> anyhow::Result<Metrics> {
-    app::measure(
-        application,
-        args.provider_addr.ip(),
-        args.metrics_window,
-        runtime,
-    )
 }

@@ -1,11 +1,11 @@
-//! Makes a number of calls and nothing else, for callgrind to count instructions: `instructions call|layer|bare CALLS`.
+//! Makes a number of calls and nothing else, for callgrind to count instructions: `instructions call|traced|layer|bare|layer-traced|bare-traced CALLS`.
 //!
 //! The clock stands still, so that the count is the same on every machine that has the same instructions.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use bench::{Echo, layered_call, method, metrics, request, services};
+use bench::{Echo, TRACEPARENT, layered_call, method, metrics, request, services, traced_request};
 use metrics_core::{Clock, Outcome, ProviderLayer};
 use tower_layer::Layer;
 
@@ -23,6 +23,14 @@ fn main() -> ExitCode {
             let method = method(&metrics);
             measured(calls, || method.start().end(black_box(Outcome::SUCCESS)));
         }
+        "traced" => {
+            let (method, header) = (method(&metrics), black_box(TRACEPARENT.as_bytes()));
+            measured(calls, || {
+                let mut call = method.start();
+                call.set_traceparent(header);
+                call.end(black_box(Outcome::SUCCESS));
+            });
+        }
         "layer" => {
             let mut service = ProviderLayer::new(&metrics, &services()).layer(Echo);
             measured(calls, || {
@@ -31,6 +39,15 @@ fn main() -> ExitCode {
         }
         "bare" => measured(calls, || {
             layered_call(&mut Echo, request("/greet.GreetService/Greet"))
+        }),
+        "layer-traced" => {
+            let mut service = ProviderLayer::new(&metrics, &services()).layer(Echo);
+            measured(calls, || {
+                layered_call(&mut service, traced_request("/greet.GreetService/Greet"))
+            });
+        }
+        "bare-traced" => measured(calls, || {
+            layered_call(&mut Echo, traced_request("/greet.GreetService/Greet"))
         }),
         _ => return ExitCode::from(2),
     }
