@@ -101,7 +101,7 @@ impl RegistryMetrics {
             .add(interface, succeeded, elapsed);
     }
 
-    /// Sets the sizes of the directory of an interface; the families show the sums over all interfaces.
+    /// Sets the sizes of the directory of an interface.
     pub fn directory(&self, interface: &str, directory: DirectorySizes) {
         self.0
             .lock()
@@ -162,6 +162,15 @@ impl State {
                 if let Some(value) = read(self) {
                     text.family(&families[0].name, families[0].kind, &families[0].help);
                     text.count(&families[0].name, application, "", value);
+                }
+            }
+            RegistrySource::Directory { read, .. } => {
+                if !self.directories.is_empty() {
+                    text.family(&families[0].name, families[0].kind, &families[0].help);
+                }
+                for (interface, directory) in &self.directories {
+                    let interface = labels([("interface", interface.as_str())]);
+                    text.count(&families[0].name, application, &interface, read(directory));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The families of what the process does with its registry.
 
 use super::{APPLICATION_LABELS, Family, Type, labels};
-use crate::registry::{Operations, State, Times};
+use crate::registry::{DirectorySizes, Operations, State, Times};
 
 /// The five gauges that Dubbo keeps of how long something took, by the endings of their names and the first words of their help.
 const TIMES: [(&str, &str); 5] = [
@@ -33,6 +33,12 @@ pub(crate) enum RegistrySource {
         help: &'static str,
         unit: &'static str,
         read: fn(&State) -> Option<u64>,
+    },
+    /// One size of the directory of each interface.
+    Directory {
+        name: &'static str,
+        help: &'static str,
+        read: fn(&DirectorySizes) -> u64,
     },
 }
 
@@ -84,6 +90,14 @@ impl RegistryRow {
                 help: (*help).into(),
                 unit,
                 labels: labels(APPLICATION_LABELS, &[]),
+                remark: self.remark,
+            }],
+            RegistrySource::Directory { name, help, .. } => vec![Family {
+                name: (*name).into(),
+                kind: Type::Gauge,
+                help: (*help).into(),
+                unit: "instances",
+                labels: labels(APPLICATION_LABELS, &["interface"]),
                 remark: self.remark,
             }],
         }
@@ -186,6 +200,17 @@ const fn counter(
     }
 }
 
+const fn directory(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&DirectorySizes) -> u64,
+) -> RegistryRow {
+    RegistryRow {
+        source: RegistrySource::Directory { name, help, read },
+        remark: "Declared by dubbo-go and never exported. Its label `interface` is ours.",
+    }
+}
+
 /// Every family of the registry, in the order of the text.
 pub(crate) const REGISTRY: &[RegistryRow] = &[
     operations(
@@ -231,33 +256,25 @@ pub(crate) const REGISTRY: &[RegistryRow] = &[
         },
         remark: SAME,
     },
-    gauge(
+    directory(
         "dubbo_registry_directory_num_all",
         "All Directory Urls",
-        "instances",
-        DECLARED,
-        |state| state.directory(|directory| directory.all),
+        |directory| directory.all,
     ),
-    gauge(
+    directory(
         "dubbo_registry_directory_num_valid_total",
         "Valid Directory Urls",
-        "instances",
-        DECLARED,
-        |state| state.directory(|directory| directory.valid),
+        |directory| directory.valid,
     ),
-    gauge(
+    directory(
         "dubbo_registry_directory_num_to_reconnect_total",
         "ToReconnect Directory Urls",
-        "instances",
-        DECLARED,
-        |state| state.directory(|directory| directory.to_reconnect),
+        |directory| directory.to_reconnect,
     ),
-    gauge(
+    directory(
         "dubbo_registry_directory_num_disable_total",
         "Disable Directory Urls",
-        "instances",
-        DECLARED,
-        |state| state.directory(|directory| directory.disabled),
+        |directory| directory.disabled,
     ),
     gauge(
         "dubbo_consumer_ejected_providers",

@@ -71,7 +71,7 @@ fn subscription_times_are_kept_for_each_interface() {
 }
 
 #[test]
-fn directories_are_summed_over_interfaces() {
+fn directories_are_told_by_interface() {
     let metrics = RegistryMetrics::default();
     metrics.directory(
         "x.Y",
@@ -100,20 +100,17 @@ fn directories_are_summed_over_interfaces() {
         },
     );
     let text = text(&metrics);
-    assert!(
-        text.contains("dubbo_registry_directory_num_all{application_name=\"a\"} 5\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("dubbo_registry_directory_num_valid_total{application_name=\"a\"} 4\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains(
-            "dubbo_registry_directory_num_to_reconnect_total{application_name=\"a\"} 1\n"
-        ),
-        "{text}"
-    );
+    for line in [
+        "num_all{application_name=\"a\",interface=\"x.Y\"} 3",
+        "num_all{application_name=\"a\",interface=\"x.Z\"} 2",
+        "num_valid_total{application_name=\"a\",interface=\"x.Y\"} 2",
+        "num_to_reconnect_total{application_name=\"a\",interface=\"x.Y\"} 1",
+    ] {
+        let line = format!("dubbo_registry_directory_{line}\n");
+        assert!(text.contains(&line), "{line}{text}");
+    }
+    let ejected = "dubbo_consumer_ejected_providers{application_name=\"a\"} 1\n";
+    assert!(text.contains(ejected), "{text}");
 }
 
 #[test]
