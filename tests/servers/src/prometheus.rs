@@ -263,7 +263,13 @@ fn built(name: &str) -> PathBuf {
     let wanted = modified(&Path::new(module).join("go.sum"));
     if modified(&program).is_none_or(|built| Some(built) < wanted) {
         let package = format!("github.com/prometheus/prometheus/cmd/{name}");
-        go_build(module, &["-trimpath", "-ldflags=-s -w", &package], &program);
+        // As test.sh builds it: with no discovery but what prometheus_pull.yml uses.
+        let tags = "-tags=remove_all_sd,enable_dns_sd,enable_zookeeper_sd";
+        go_build(
+            module,
+            &["-trimpath", "-ldflags=-s -w", tags, &package],
+            &program,
+        );
     }
     program
 }
