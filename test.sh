@@ -26,6 +26,7 @@ PACKAGES=(
   shellcheck                # our shell scripts
   util-linux                # setpriv and setsid, which end servers with their test; prlimit, unshare
   valgrind                  # memory checks
+  wget                      # the healthchecks of the compose file
 )
 # Looks at the page to watch, unless a Chrome is there already.
 BROWSER=chromium-headless-shell

@@ -22,6 +22,7 @@ pub use config::ProcessConfig;
 pub use dubbo_registry::RegisterMode;
 pub use exit::code as exit_code;
 pub use export::{Ending, Exporter};
+pub use guarded_http::raise_descriptors;
 pub use listener::listen;
 pub use logs::start as start_logs;
 pub use measure::Measuring;

@@ -20,30 +20,36 @@ pub enum Error {
     #[error("the HTTP client cannot be set up")]
     Setup(#[source] reqwest::Error),
     /// No connection came about, or it broke before the answer.
-    #[error("cannot reach the Pushgateway at {address}")]
+    #[error("cannot reach the Pushgateway at {address}{hint}")]
     Unreachable {
         /// The gateway, without user information.
         address: String,
         /// What happened.
         source: reqwest::Error,
+        /// What to look at besides, such as a proxy, in parentheses, or nothing.
+        hint: String,
     },
     /// No answer within the deadline.
-    #[error("the Pushgateway at {address} did not answer within {after:?}")]
+    #[error("the Pushgateway at {address} did not answer within {after:?}{hint}")]
     TimedOut {
         /// The gateway, without user information.
         address: String,
         /// The deadline.
         after: Duration,
+        /// What to look at besides, such as a proxy, in parentheses, or nothing.
+        hint: String,
     },
     /// The gateway, or what stands before it, answered something other than success.
-    #[error("the Pushgateway at {address} answered {status}{}{body}", if body.is_empty() { "" } else { ": " })]
+    #[error("the Pushgateway at {address} answered {status}{}{body}{hint}", if body.is_empty() { "" } else { ": " })]
     Refused {
         /// The gateway, without user information.
         address: String,
         /// The status.
         status: StatusCode,
-        /// The beginning of the answer's text, on one line.
+        /// The beginning of the answer's text, on one line; of a web page, its title.
         body: String,
+        /// The likely mistake, after a semicolon, and a proxy in parentheses, or nothing.
+        hint: String,
     },
 }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, Method};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{Request, RequestBuilder, Response};
 
 use crate::access::{Access, Credentials};
 use crate::address::Address;
 use crate::error::Error;
 use crate::grouping_key::GroupingKey;
+use crate::mistake::{self, Refusal};
+use crate::proxy::Route;
 use crate::tls::RenewedClient;
 
 /// The content type of the text exposition format, which PUT sends.
@@ -22,14 +24,15 @@ const EXCERPT_BYTES: usize = 300;
 
 /// A Pushgateway to talk to; clones share their connections. A renewed authority or identity is used from the next request on.
 ///
-/// Redirects are not followed, since a redirected PUT or DELETE becomes a GET, and proxies from the environment are not
-/// used, since a gateway stands inside one's own network.
+/// Redirects are not followed, since a redirected PUT or DELETE becomes a GET. Proxies are those that curl would take from the
+/// environment, but never for a gateway on this host.
 #[derive(Clone)]
 pub struct Gateway {
     client: Arc<RenewedClient>,
     address: Address,
     credentials: Credentials,
     timeout: Duration,
+    route: Arc<Route>,
 }
 
 /// A successful answer whose body is still to be read, chunk by chunk.
@@ -38,6 +41,7 @@ pub struct Answer {
     response: Response,
     address: String,
     deadline: Duration,
+    route: Arc<Route>,
 }
 
 impl Gateway {
@@ -52,12 +56,14 @@ impl Gateway {
             tls,
             timeout,
         } = access;
-        let client = RenewedClient::new(tls, address.is_https(), *timeout)?;
+        let route = Arc::new(Route::to(address));
+        let client = RenewedClient::new(tls, address.is_https(), *timeout, Arc::clone(&route))?;
         Ok(Self {
             client: Arc::new(client),
             address: address.clone(),
             credentials: credentials.clone(),
             timeout: *timeout,
+            route,
         })
     }
 
@@ -109,6 +115,7 @@ impl Gateway {
             response,
             address: self.address.to_string(),
             deadline,
+            route: Arc::clone(&self.route),
         })
     }
 
@@ -124,22 +131,49 @@ impl Gateway {
         })
     }
 
+    /// Sends a request, and takes nothing but a success for an answer.
     async fn send(&self, request: RequestBuilder, deadline: Duration) -> Result<Response, Error> {
-        let address = self.address.to_string();
-        let response = request
-            .timeout(deadline)
-            .send()
+        let (client, request) = request.timeout(deadline).build_split();
+        let request = request.map_err(Error::Setup)?;
+        let (path, changes) = (self.below(&request), request.method() != Method::GET);
+        let response = client
+            .execute(request)
             .await
-            .map_err(|error| broken(address.clone(), deadline, error))?;
-        let status = response.status();
-        if status.is_success() {
+            .map_err(|error| broken(self.address.to_string(), deadline, error, &self.route))?;
+        let (status, html) = (response.status(), is_html(&response));
+        // A gateway answers a change without a text; a page comes from what stands before it, or in its place.
+        if status.is_success() && !(changes && html) {
             return Ok(response);
         }
-        Err(Error::Refused {
-            address,
+        let location = header(&response, LOCATION).map(str::to_owned);
+        let body = excerpt(response).await;
+        let refusal = Refusal {
+            address: &self.address,
+            path: &path,
             status,
-            body: excerpt(response).await,
+            location: location.as_deref(),
+            html,
+            body: &body,
+        };
+        let hint = refusal.hint() + &self.route.hint();
+        let body = if html {
+            mistake::title(&body).to_owned()
+        } else {
+            body
+        };
+        Err(Error::Refused {
+            address: self.address.to_string(),
+            status,
+            body,
+            hint,
         })
+    }
+
+    /// Returns the path of a request below the base path.
+    fn below(&self, request: &Request) -> String {
+        let url = request.url().as_str();
+        let below = url.strip_prefix(&self.address.to_string());
+        below.unwrap_or_else(|| request.url().path()).to_owned()
     }
 }
 
@@ -163,22 +197,44 @@ impl Answer {
         self.response
             .chunk()
             .await
-            .map_err(|error| broken(self.address.clone(), self.deadline, error))
+            .map_err(|error| broken(self.address.clone(), self.deadline, error, &self.route))
     }
 }
 
-fn broken(address: String, deadline: Duration, error: reqwest::Error) -> Error {
+fn header(response: &Response, name: HeaderName) -> Option<&str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+fn is_html(response: &Response) -> bool {
+    header(response, CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"))
+}
+
+fn broken(address: String, deadline: Duration, error: reqwest::Error, route: &Route) -> Error {
+    let mut hint = route.hint();
+    if address.starts_with("https") && with_causes(&error).contains("InvalidContentType") {
+        hint.push_str(" (it does not speak TLS: begin its URL with http://)");
+    }
     if error.is_timeout() {
         Error::TimedOut {
             address,
             after: deadline,
+            hint,
         }
     } else {
         Error::Unreachable {
             address,
             source: error.without_url(),
+            hint,
         }
     }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Returns the beginning of a refusal's text on one line, without control characters.

@@ -22,6 +22,8 @@ mod args;
 mod error;
 mod gateway;
 mod grouping_key;
+mod mistake;
+mod proxy;
 mod tls;
 
 pub use access::{Access, Credentials, DEFAULT_TIMEOUT, Tls};

@@ -13,18 +13,25 @@ use rustls::ClientConfig;
 
 use crate::access::Tls;
 use crate::error::Error;
+use crate::proxy::Route;
 
 /// An HTTP client whose authority and identity may be renewed.
 #[derive(Debug)]
 pub(crate) struct RenewedClient {
     tls: ClientTls,
     connect_timeout: Duration,
+    route: Arc<Route>,
     used: Mutex<(Arc<ClientConfig>, Client)>,
 }
 
 impl RenewedClient {
     /// Makes the client of an `https` gateway, or one that reads no file for an `http` gateway.
-    pub(crate) fn new(tls: &Tls, https: bool, connect_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(
+        tls: &Tls,
+        https: bool,
+        connect_timeout: Duration,
+        route: Arc<Route>,
+    ) -> Result<Self, Error> {
         let authorities = match &tls.ca_file {
             // Nothing is encrypted, so nobody's certificate is looked at.
             _ if !https => Authorities::Unchecked,
@@ -38,10 +45,11 @@ impl RenewedClient {
             error => Error::Credentials(error),
         })?;
         let config = tls.config_now();
-        let client = client(&config, connect_timeout)?;
+        let client = client(&config, connect_timeout, &route)?;
         Ok(Self {
             tls,
             connect_timeout,
+            route,
             used: Mutex::new((config, client)),
         })
     }
@@ -51,18 +59,22 @@ impl RenewedClient {
         let config = self.tls.config().await;
         let mut used = self.used.lock();
         if !Arc::ptr_eq(&used.0, &config) {
-            let client = client(&config, self.connect_timeout)?;
+            let client = client(&config, self.connect_timeout, &self.route)?;
             *used = (config, client);
         }
         Ok(used.1.clone())
     }
 }
 
-fn client(config: &Arc<ClientConfig>, connect_timeout: Duration) -> Result<Client, Error> {
-    Client::builder()
+fn client(
+    config: &Arc<ClientConfig>,
+    connect_timeout: Duration,
+    route: &Route,
+) -> Result<Client, Error> {
+    route
+        .apply(Client::builder())?
         .tls_backend_preconfigured(ClientConfig::clone(config))
         .redirect(redirect::Policy::none())
-        .no_proxy()
         .connect_timeout(connect_timeout)
         .user_agent(concat!(
             env!("CARGO_PKG_NAME"),

@@ -2,6 +2,7 @@
 
 mod access;
 mod keys;
+mod mistakes;
 mod tls;
 
 use pushgateway::{Access, Gateway};

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use stack::{list, path, string, text, tool, yaml};
+use test_servers::refusing;
 
 /// Returns the configuration as docker-compose reads it, with every profile.
 fn config(folder: &str) -> Value {
@@ -201,8 +202,8 @@ fn what_is_mounted_is_there_and_can_not_be_written_to() {
             .filter(|volume| volume.starts_with('/'))
         {
             assert!(
-                volume.ends_with(":ro"),
-                "{name} should not write to {volume}"
+                volume.ends_with(":ro,z"),
+                "{name} should not write to {volume}, and read it under SELinux"
             );
         }
     }
@@ -286,4 +287,32 @@ fn alertmanager_accepts_its_configuration() {
         "prometheus-alertmanager",
         ["check-config", "prometheus_grafana/alertmanager.yml"],
     );
+}
+
+#[tokio::test]
+async fn healthchecks_ask_no_proxy() {
+    let server = refusing(200).await;
+    let config = config(".");
+    let mut asked = 0;
+    for (name, service) in services(&config) {
+        let test = texts(&service["healthcheck"]["test"]);
+        let Some((program, options)) = test[1..].split_first().filter(|(tool, _)| **tool == "wget")
+        else {
+            continue;
+        };
+        let options = options.iter().map(|option| {
+            let path = option.strip_prefix("http://127.0.0.1:");
+            let path = path.and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+            path.map_or((*option).to_owned(), |path| {
+                format!("http://{server}{path}")
+            })
+        });
+        let mut command = tokio::process::Command::new(program);
+        command.args(options).args(["-t", "1"]);
+        command.env("http_proxy", "http://127.0.0.1:1");
+        let output = command.output().await.expect("wget is installed");
+        assert!(output.status.success(), "{name}: {output:?}");
+        asked += 1;
+    }
+    assert_eq!(asked, 7);
 }

@@ -24,6 +24,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {
+    // Before the ports bound their connections by it.
+    app::raise_descriptors();
     let live = watch::is_live();
     if !live {
         // On the screen of the live view a log line would tear the picture.
