@@ -10,7 +10,7 @@ use dubbo_registry::{Reference, Registry};
 use metrics_core::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use triple::{Consumer, ConsumerMetrics, ConsumerOptions, Provider, Serving, Workers};
+use triple::{Access, Consumer, ConsumerMetrics, ConsumerOptions, Provider, Serving, Workers};
 
 use self::waiting::Waiting;
 use crate::{
@@ -69,6 +69,15 @@ impl Process {
         match &self.metrics {
             Some(metrics) => provider.metrics(metrics),
             None => provider,
+        }
+    }
+
+    /// Counts the calls that are refused, if the process measures.
+    #[must_use]
+    pub fn counted(&self, access: Access) -> Access {
+        match &self.metrics {
+            Some(metrics) => access.metrics(metrics),
+            None => access,
         }
     }
 

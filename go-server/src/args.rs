@@ -1,5 +1,6 @@
 //! The server's own options.
 
+mod access;
 mod tls;
 
 use std::{
@@ -11,6 +12,8 @@ use std::{
 use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, RegisterMode, value};
 use clap::Parser;
 use triple::ServerTls;
+
+pub use access::Admission;
 
 /// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
 #[derive(Clone, Debug, Parser)]
@@ -66,6 +69,9 @@ pub struct Args {
     tls: tls::TlsArgs,
 
     #[command(flatten)]
+    access: access::AccessArgs,
+
+    #[command(flatten)]
     process: ProcessArgs,
 }
 
@@ -92,6 +98,8 @@ pub struct Config {
     pub max_connection_age: Option<Duration>,
     /// What the port speaks TLS with; it speaks none without.
     pub tls: Option<ServerTls>,
+    /// Who may call, and how much.
+    pub admission: Admission,
     /// What every process of the sample needs.
     pub process: ProcessConfig,
 }
@@ -118,8 +126,10 @@ impl CommandLine for Args {
             register_mode,
             max_connection_age,
             tls,
+            access,
             process,
         } = self;
+        let shown = tls.asks_callers();
         let mut process = process.into_config()?;
         process.listening_on(listen);
         Ok(Config {
@@ -133,6 +143,7 @@ impl CommandLine for Args {
             register_mode,
             max_connection_age,
             tls: tls.tls()?,
+            admission: access.admission(shown)?,
             process,
         })
     }

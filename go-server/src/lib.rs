@@ -3,5 +3,5 @@
 mod args;
 mod greeter;
 
-pub use args::{Args, Config};
+pub use args::{Admission, Args, Config};
 pub use greeter::Greeter;

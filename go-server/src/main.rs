@@ -7,6 +7,7 @@ use greet::greet_service_server::GreetServiceServer;
 use server::{Args, Config, Greeter};
 use tokio::net::TcpListener;
 use tracing::info;
+use triple::CallLimit;
 
 fn main() -> ExitCode {
     let config = app::parse::<Args>();
@@ -25,6 +26,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         register_mode,
         max_connection_age,
         tls,
+        admission,
         process,
     } = config;
     let listener = app::listen(address, "--listen or --port")?;
@@ -42,6 +44,15 @@ fn run(config: Config) -> anyhow::Result<()> {
             .register_mode(register_mode);
         if let Some(age) = max_connection_age {
             provider = provider.max_connection_age(age);
+        }
+        provider = provider
+            .reflection(admission.reflection)
+            .calls_per_connection(admission.calls_per_connection);
+        if let Some(access) = admission.access {
+            provider = provider.layer(process.counted(access));
+        }
+        if let Some(calls) = admission.calls {
+            provider = provider.layer(CallLimit::new(calls));
         }
         if let Some(tls) = tls {
             provider = provider.tls(tls);

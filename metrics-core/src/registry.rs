@@ -44,6 +44,7 @@ pub(crate) struct State {
     pub(crate) malformed: u64,
     pub(crate) ejections: u64,
     pub(crate) panics: u64,
+    pub(crate) access_denied: Option<u64>,
 }
 
 /// Operations of one kind.
@@ -129,6 +130,16 @@ impl RegistryMetrics {
     /// Counts a provider that a consumer ejected.
     pub fn ejected(&self) {
         self.0.lock().ejections += 1;
+    }
+
+    /// Shows from now on that callers are looked at.
+    pub fn guarded(&self) {
+        self.0.lock().access_denied.get_or_insert(0);
+    }
+
+    /// Counts a call of a caller that may not make it.
+    pub fn access_denied(&self) {
+        *self.0.lock().access_denied.get_or_insert(0) += 1;
     }
 
     /// Counts a task that has panicked and is begun again.

@@ -52,11 +52,14 @@
 //! * [`Runtime`] gives a process its threads, [`Workers`] are those that serve calls, and [`Signals`] tell when to stop.
 //! * [`RpcMetadata`] and [`MeasuringObserver`] are what a registry is given: how to ask an instance what it offers, and whom to tell.
 //! * [`ServerTls`] and [`ConsumerTls`] encrypt what both sides say; a [`Peer`] is who calls.
+//! * [`Access`] lets only listed callers through, and a [`CallLimit`] only so many calls at a time: layers for [`Provider::layer`].
 //! * [`business_error`] is a status that Dubbo counts as the business's own and does not try again; [`wire_code`] reads it.
 
+mod access;
 mod answer;
 mod consumer;
 mod header;
+mod limit;
 mod observer;
 mod pb;
 mod peer;
@@ -68,13 +71,15 @@ mod sys;
 mod timeout;
 mod tls;
 
+pub use access::{Access, AccessRule, AccessService, AllowedCaller, InvalidAccessRule};
 pub use consumer::{
     Consumer, ConsumerBody, ConsumerFuture, ConsumerMetrics, ConsumerOptions, LoadBalance,
     MethodOptions, MethodTable, RpcMetadata, UnknownLoadBalance,
 };
+pub use limit::{CallLimit, CallLimitFuture, CallLimitService};
 pub use observer::MeasuringObserver;
 pub use peer::{Peer, PeerCertificate};
-pub use provider::{DescriptorError, Provider, ServeError, Services, Serving};
+pub use provider::{COMPANIONS, DescriptorError, Provider, ServeError, Services, Serving};
 pub use runtime::{Runtime, Shape, UnknownShape, Workers};
 pub use signal::Signals;
 pub use status::{BUSINESS_CODE, business_error, wire_code};

@@ -44,6 +44,7 @@ use listener::{Connections, Terms};
 use metadata::Metadata;
 use protocol::{Methods, Protocols};
 use routes::Routes;
+pub(crate) use routes::interface;
 
 /// A provider that is being put together.
 #[derive(Debug)]
@@ -60,11 +61,16 @@ pub struct Provider {
     warmup: Duration,
     register_mode: RegisterMode,
     terms: Terms,
+    reflection: bool,
 }
 
 impl Provider {
     /// tonic's own limit for a message. A larger one costs memory with each compressed call, a smaller one refuses more.
     pub const DEFAULT_UNPACKED_LIMIT: usize = 4 * 1024 * 1024;
+
+    /// Enough for a consumer of many callers. A larger number lets one connection take more of the provider, a smaller one asks for more
+    /// connections.
+    pub const DEFAULT_CALLS_PER_CONNECTION: u32 = 1024;
 
     /// Begins a provider of this application, with no service yet.
     #[must_use]
@@ -81,7 +87,8 @@ impl Provider {
             weight: DEFAULT_WEIGHT,
             warmup: DEFAULT_WARMUP,
             register_mode: RegisterMode::default(),
-            terms: Terms::default(),
+            terms: Terms::new(Self::DEFAULT_CALLS_PER_CONNECTION),
+            reflection: true,
         }
     }
 
@@ -215,6 +222,21 @@ impl Provider {
         self
     }
 
+    /// Sets how many calls may be in flight on one connection, [`Self::DEFAULT_CALLS_PER_CONNECTION`] without this; more of them wait in
+    /// the consumer.
+    #[must_use]
+    pub fn calls_per_connection(mut self, calls: u32) -> Self {
+        self.terms.streams = calls;
+        self
+    }
+
+    /// Sets whether the reflection service is offered, which tells what services, methods and messages there are; it is without this.
+    #[must_use]
+    pub fn reflection(mut self, offered: bool) -> Self {
+        self.reflection = offered;
+        self
+    }
+
     /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
     /// workers.
     ///
@@ -262,7 +284,7 @@ impl Provider {
         })
     }
 
-    /// Adds what Dubbo and gRPC tools ask for beside the services: metadata, health, reflection in both versions.
+    /// Adds what Dubbo and gRPC tools ask for beside the services ([`COMPANIONS`](crate::COMPANIONS)).
     fn add_companions(&mut self, health: &Health, metadata: &Metadata) -> Result<(), ServeError> {
         let metadata = MetadataServiceV2Server::new(metadata.clone());
         let reflection = || {
@@ -277,14 +299,24 @@ impl Provider {
                     |builder, set| builder.register_encoded_file_descriptor_set(set),
                 )
         };
-        let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
         self.routes.companion(metadata);
         self.routes.companion(health.service());
-        self.routes.companion(v1);
-        self.routes.companion(v1alpha);
+        if self.reflection {
+            let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
+            self.routes.companion(v1);
+            self.routes.companion(v1alpha);
+        }
         Ok(())
     }
 }
+
+/// What a provider offers beside its services: metadata, health, reflection in both versions.
+pub const COMPANIONS: [&str; 4] = [
+    "org.apache.dubbo.metadata.MetadataServiceV2",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
 
 /// Tells consumers that the services speak TLS, as Dubbo for Java tells them; dubbo-go tells and reads nothing.
 fn announce_tls(services: &mut [ServiceInfo]) {

@@ -29,6 +29,12 @@ pub(super) struct TlsArgs {
 }
 
 impl TlsArgs {
+    /// Returns whether callers are asked for certificates.
+    pub(super) fn asks_callers(&self) -> bool {
+        let authority = self.tls_client_ca.as_ref();
+        authority.is_some_and(|path| !path.as_os_str().is_empty())
+    }
+
     pub(super) fn tls(self) -> anyhow::Result<Option<ServerTls>> {
         let Self {
             tls_cert,

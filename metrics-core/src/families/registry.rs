@@ -350,4 +350,11 @@ pub(crate) const REGISTRY: &[RegistryRow] = &[
         OURS,
         |state| (state.connected.is_some() || state.panics > 0).then_some(state.panics),
     ),
+    counter(
+        "dubbo_provider_access_denied_total",
+        "Calls that were refused because their callers may not make them",
+        "calls",
+        OURS,
+        |state| state.access_denied,
+    ),
 ];

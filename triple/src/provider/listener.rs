@@ -53,12 +53,8 @@ const PING_LIMIT: Duration = Duration::from_secs(20);
 /// within half as long again. An HTTP/1.1 peer that reads no answer would keep it, and its connection, for ever.
 const TAKE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Calls in flight on one connection; more of them wait in the consumer.
-const STREAMS: u32 = 1024;
-
-/// Calls that a peer may have given up before they are looked at; more of them end its connection. As many as may be in flight can meet
-/// their deadline at the same time, on a machine that is too busy to have begun them: with h2's own 20 that would take healthy calls along.
-const GIVEN_UP: usize = STREAMS as usize;
+/// Calls that a peer may have given up before they are looked at, at least.
+const LEAST_GIVEN_UP: u32 = 20;
 
 /// A service of which each connection has its own.
 pub(super) trait ForConnection {
@@ -71,13 +67,26 @@ pub(super) trait ForConnection {
 }
 
 /// How connections are served.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Terms {
+    /// Calls in flight on one connection; more of them wait in the consumer.
+    pub(super) streams: u32,
     /// The age at which a connection is told to go away; the calls that it has may go on.
     pub(super) most_age: Option<Duration>,
     /// What the port speaks TLS with; it speaks none without.
     pub(super) tls: Option<ServerTls>,
     complaints: Arc<Complaints>,
+}
+
+impl Terms {
+    pub(super) fn new(streams: u32) -> Self {
+        Self {
+            streams,
+            most_age: None,
+            tls: None,
+            complaints: Arc::default(),
+        }
+    }
 }
 
 /// The connections of one provider.
@@ -185,12 +194,12 @@ where
     match opened {
         Ok(Ok(Opened::Plain(stream))) => {
             let service = service.for_connection(stream.connect_info(), None);
-            exchange(stream, service, terms.most_age, stop).await;
+            exchange(stream, service, terms, stop).await;
         }
         Ok(Ok(Opened::Secure(stream, addresses, certificate))) => {
             let service = service.for_connection(addresses, certificate);
             // Boxed, so that plain connections do not pay for its size.
-            Box::pin(exchange(*stream, service, terms.most_age, stop)).await;
+            Box::pin(exchange(*stream, service, terms, stop)).await;
         }
         Ok(Ok(Opened::Refused)) => {}
         Ok(Err(error)) => {
@@ -201,12 +210,8 @@ where
 }
 
 /// Answers the requests of a connection until it ends.
-async fn exchange<T, S, B>(
-    stream: T,
-    service: S,
-    most_age: Option<Duration>,
-    stop: CancellationToken,
-) where
+async fn exchange<T, S, B>(stream: T, service: S, terms: Terms, stop: CancellationToken)
+where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
@@ -223,8 +228,10 @@ async fn exchange<T, S, B>(
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_LIMIT)
-        .max_concurrent_streams(STREAMS)
-        .max_pending_accept_reset_streams(GIVEN_UP);
+        .max_concurrent_streams(terms.streams)
+        // As many as may be in flight can meet their deadline at the same time, on a machine that is too busy to have begun them: with h2's
+        // own 20, more of which end the connection, that would take healthy calls along.
+        .max_pending_accept_reset_streams(terms.streams.max(LEAST_GIVEN_UP) as usize);
     // The connection's own copy serves each of its calls: to copy it for a call is to move counts that all cores share.
     let service = RefCell::new(service);
     let service = service_fn(move |request| service.borrow_mut().call(request));
@@ -236,7 +243,7 @@ async fn exchange<T, S, B>(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        () = aged(most_age) => {
+        () = aged(terms.most_age) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -78,7 +78,7 @@ impl<S: Clone> ForConnection for Protocols<S> {
             unpacked_limit: self.unpacked_limit,
             addresses,
             certificate,
-            unfinished: Unfinished::default(),
+            unfinished: self.unfinished.for_connection(),
         }
     }
 }

@@ -21,6 +21,9 @@ use tonic::Status;
 /// connection could fill 4 GiB.
 const MOST_UNFINISHED: usize = 64 * 1024 * 1024;
 
+/// How many bytes of unfinished messages all connections of a provider may hold together.
+const MOST_UNFINISHED_IN_ALL: usize = 4 * MOST_UNFINISHED;
+
 /// How long a body over HTTP/1.1 may take to arrive. HTTP/2 looks after silent peers, and its callers send deadlines.
 pub(super) const BODY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -31,15 +34,27 @@ const DISCARD_LIMIT: Duration = Duration::from_secs(1);
 /// A gRPC message is preceded by a flag and its length.
 const PREFIX: usize = 5;
 
-/// What the requests of one connection hold of messages whose end has not come.
+/// What the requests of one connection, and of all together, hold of messages whose end has not come.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unfinished(Arc<AtomicUsize>);
+pub(super) struct Unfinished {
+    here: Arc<AtomicUsize>,
+    in_all: Arc<AtomicUsize>,
+}
 
 impl Unfinished {
+    /// Begins a connection's own count, beside that of all.
+    pub(super) fn for_connection(&self) -> Self {
+        Self {
+            here: Arc::default(),
+            in_all: Arc::clone(&self.in_all),
+        }
+    }
+
     /// Counts more bytes, unless they are too many.
     fn grow(&self, bytes: usize) -> bool {
-        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before + bytes <= MOST_UNFINISHED;
+        let here = self.here.fetch_add(bytes, Ordering::Relaxed);
+        let in_all = self.in_all.fetch_add(bytes, Ordering::Relaxed);
+        let fits = here + bytes <= MOST_UNFINISHED && in_all + bytes <= MOST_UNFINISHED_IN_ALL;
         if !fits {
             self.shrink(bytes);
         }
@@ -47,7 +62,8 @@ impl Unfinished {
     }
 
     fn shrink(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.here.fetch_sub(bytes, Ordering::Relaxed);
+        self.in_all.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

@@ -84,8 +84,7 @@ impl Routes {
     /// Returns the service that a request is for.
     fn find<B>(&mut self, request: &Request<B>) -> Result<&mut Offer, Status> {
         let path = request.uri().path();
-        let interface = path.get(1..).and_then(|path| path.split_once('/'));
-        let offers = interface.and_then(|(interface, _)| self.offers.get_mut(interface));
+        let offers = interface(path).and_then(|interface| self.offers.get_mut(interface));
         let Some(offers) = offers else {
             return Err(Status::unimplemented(format!("nothing answers {path}")));
         };
@@ -109,6 +108,12 @@ impl Offer {
             offered.matches(offered.interface(), group, version)
         })
     }
+}
+
+/// Returns the interface in the path of a request, `/interface/method`.
+pub(crate) fn interface(path: &str) -> Option<&str> {
+    let (interface, _) = path.get(1..)?.split_once('/')?;
+    Some(interface)
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
