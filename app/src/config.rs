@@ -2,11 +2,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use credentials::{Secret, SecretSource};
+use anyhow::{Context as _, bail};
+use credentials::{Authorities, ClientTls, Identity, Secret, SecretSource};
 use dubbo_registry::{Auth, ZooKeeperConfig};
 use guarded_http::Guard;
 use pushgateway::{Access, GroupingKey};
@@ -111,6 +114,10 @@ impl ProcessArgs {
                 RegistryArgs {
                     zk_address,
                     zk_auth_file,
+                    zk_access,
+                    zk_tls_ca,
+                    zk_tls_cert,
+                    zk_tls_key,
                     zk_session_timeout,
                     advertise_ip,
                 },
@@ -123,6 +130,8 @@ impl ProcessArgs {
         let mut zookeeper = ZooKeeperConfig::new(zk_address);
         zookeeper.session_timeout = zk_session_timeout;
         zookeeper.auth = zookeeper_auth(ZK_AUTH.find(zk_auth_file.as_deref())?)?;
+        zookeeper.access = zk_access;
+        zookeeper.tls = zookeeper_tls(zk_tls_ca, zk_tls_cert, zk_tls_key)?;
         zookeeper.check().context("--zk-address")?;
         Ok(ProcessConfig {
             application,
@@ -185,6 +194,26 @@ impl ExportArgs {
         };
         Ok(Some(Measure { measuring, export }))
     }
+}
+
+fn zookeeper_tls(
+    ca_file: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+) -> anyhow::Result<Option<ClientTls>> {
+    let identity = Identity::given(cert_file, key_file, ["--zk-tls-cert", "--zk-tls-key"])?;
+    let Some(ca_file) = ca_file.filter(|path| !path.as_os_str().is_empty()) else {
+        if identity.is_some() {
+            bail!("--zk-tls-cert and --zk-tls-key take TLS: set --zk-tls-ca");
+        }
+        return Ok(None);
+    };
+    if cfg!(not(target_os = "linux")) {
+        bail!("--zk-tls-ca works on Linux only");
+    }
+    ClientTls::new(Authorities::File(ca_file), identity, &[])
+        .map(Some)
+        .context("--zk-tls-ca, --zk-tls-cert and --zk-tls-key")
 }
 
 fn zookeeper_auth(given: Option<Secret>) -> anyhow::Result<Option<Auth>> {

@@ -45,7 +45,7 @@ pub enum Error {
     /// ZooKeeper does not accept the credentials.
     #[error(
         "ZooKeeper refuses the credentials of scheme {scheme:?}: check them, and the server's authentication providers and \
-         enforce.auth.schemes; SASL is not supported"
+         enforce.auth.schemes; of SASL it is DIGEST-MD5 that is spoken (sasl:user:password)"
     )]
     Credentials {
         /// The scheme.
@@ -54,7 +54,7 @@ pub enum Error {
     /// ZooKeeper gives sessions only to clients that authenticate themselves.
     #[error(
         "ZooKeeper at {hosts} wants its clients authenticated: give this process credentials (zk-auth) of a scheme in its \
-         enforce.auth.schemes; SASL is not supported"
+         enforce.auth.schemes, or for SASL sasl:user:password"
     )]
     CredentialsWanted {
         /// The hosts.
@@ -70,6 +70,14 @@ pub enum Error {
         action: &'static str,
         /// The node.
         path: String,
+    },
+    /// No ZooKeeper answers within TLS.
+    #[error("no ZooKeeper answers over TLS at {hosts}: {reason}")]
+    Tls {
+        /// The hosts that were tried.
+        hosts: String,
+        /// What was wrong last.
+        reason: String,
     },
     /// No ZooKeeper answers.
     #[error("no ZooKeeper answers at {hosts}: {reason}")]

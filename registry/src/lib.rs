@@ -54,4 +54,4 @@ pub use registry::Registry;
 pub use scrape_target::ScrapeTarget;
 pub use subscription::Subscription;
 pub use supervise::supervise;
-pub use zookeeper::{Auth, ZooKeeperConfig, ZooKeeperRegistry};
+pub use zookeeper::{Auth, NodeAccess, UnknownNodeAccess, ZooKeeperConfig, ZooKeeperRegistry};

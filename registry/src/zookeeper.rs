@@ -10,9 +10,11 @@ mod hosts;
 mod mapping;
 mod metadata_cache;
 mod node;
+mod owner;
 mod path;
 mod reachability;
 mod session;
+mod tunnel;
 mod url;
 mod view;
 mod watch;
@@ -20,15 +22,16 @@ mod watch;
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
 
-pub use self::config::{Auth, ZooKeeperConfig};
+pub use self::config::{Auth, NodeAccess, UnknownNodeAccess, ZooKeeperConfig};
 
 use self::{
     announcer::{Announcer, Subject},
     config::Address,
+    connector::Connector,
     discovery::Discovery,
     metadata_cache::MetadataCache,
     session::{Connection, Supervisor},
@@ -81,11 +84,20 @@ impl ZooKeeperRegistry {
             auth,
             session_timeout,
             last_resort,
+            access,
+            tls,
         } = config;
         let address: Address = address.parse()?;
         let runtime = Handle::try_current().map_err(|_| Error::Runtime)?;
-        let (supervisor, connection) =
-            Supervisor::new(address, auth, session_timeout, Arc::clone(&observer));
+        let connector = Connector {
+            address,
+            auth,
+            session_timeout,
+            access,
+            tls,
+            tunnel: OnceCell::new(),
+        };
+        let (supervisor, connection) = Supervisor::new(connector, Arc::clone(&observer));
         let inner = Inner {
             runtime: runtime.clone(),
             connection,

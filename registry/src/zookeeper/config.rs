@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use credentials::ClientTls;
+
 use crate::Error;
 
 /// Where ZooKeeper is and how to talk to it.
@@ -11,14 +13,44 @@ pub struct ZooKeeperConfig {
     pub address: String,
     /// Who this process is to ZooKeeper, if it has to be somebody.
     ///
-    /// Nodes that an authenticated process makes belong to it alone (as Dubbo for Java has it); only the member that
-    /// Prometheus reads stays readable to everyone.
+    /// Nodes that an authenticated process makes can be written by it alone; [`access`](Self::access) says who can read them.
     pub auth: Option<Auth>,
     /// How long ZooKeeper keeps the session of a silent process; see [`DEFAULT_SESSION_TIMEOUT`](Self::DEFAULT_SESSION_TIMEOUT).
     pub session_timeout: Duration,
     /// How long the last known providers are kept when the list becomes empty; see
     /// [`DEFAULT_LAST_RESORT`](Self::DEFAULT_LAST_RESORT).
     pub last_resort: Duration,
+    /// Who may read the nodes of a process that has authenticated itself; the member that Prometheus reads is readable to everyone.
+    pub access: NodeAccess,
+    /// What connections are encrypted with; nothing if none. Linux only: other systems do not tell whose a connection is.
+    pub tls: Option<ClientTls>,
+}
+
+/// Who may read the nodes of a process that has authenticated itself. Nobody else writes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NodeAccess {
+    /// Those with the same credentials, as Dubbo for Java has it.
+    #[default]
+    Private,
+    /// Everyone.
+    Readable,
+}
+
+/// A text that names no [`NodeAccess`].
+#[derive(Debug, thiserror::Error)]
+#[error("must be private or readable")]
+pub struct UnknownNodeAccess;
+
+impl FromStr for NodeAccess {
+    type Err = UnknownNodeAccess;
+
+    fn from_str(text: &str) -> Result<Self, UnknownNodeAccess> {
+        match text {
+            "private" => Ok(Self::Private),
+            "readable" => Ok(Self::Readable),
+            _ => Err(UnknownNodeAccess),
+        }
+    }
 }
 
 impl ZooKeeperConfig {
@@ -36,6 +68,8 @@ impl ZooKeeperConfig {
             auth: None,
             session_timeout: Self::DEFAULT_SESSION_TIMEOUT,
             last_resort: Self::DEFAULT_LAST_RESORT,
+            access: NodeAccess::default(),
+            tls: None,
         }
     }
 
@@ -48,7 +82,8 @@ impl ZooKeeperConfig {
     }
 }
 
-/// Credentials in one of ZooKeeper's authentication schemes, written `scheme:credentials`, such as `digest:user:password`.
+/// Credentials in one of ZooKeeper's authentication schemes, written `scheme:credentials`, such as `digest:user:password`, or
+/// `sasl:user:password` for SASL's DIGEST-MD5.
 ///
 /// Neither `Debug` nor any error shows the credentials.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,9 +92,22 @@ pub struct Auth {
     credentials: String,
 }
 
+/// The scheme that stands for SASL.
+const SASL: &str = "sasl";
+
 impl Auth {
     pub(super) fn scheme(&self) -> &str {
         &self.scheme
+    }
+
+    /// Returns whether they are for SASL, and not for a scheme of ZooKeeper's own.
+    pub(super) fn is_sasl(&self) -> bool {
+        self.scheme == SASL
+    }
+
+    pub(super) fn user_and_password(&self) -> (&str, &str) {
+        let parts = self.credentials.split_once(':');
+        parts.unwrap_or((&self.credentials, ""))
     }
 
     pub(super) fn credentials(&self) -> &[u8] {
@@ -80,7 +128,7 @@ impl FromStr for Auth {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         match text.trim_end_matches(['\r', '\n']).split_once(':') {
-            Some(("digest", credentials)) if !credentials.contains(':') => Err(Error::Auth),
+            Some(("digest" | SASL, credentials)) if !credentials.contains(':') => Err(Error::Auth),
             Some((scheme, credentials)) if !scheme.is_empty() && !credentials.is_empty() => {
                 Ok(Self {
                     scheme: scheme.to_owned(),
@@ -263,7 +311,14 @@ mod tests {
 
     #[test]
     fn credentials_without_a_scheme_are_refused_without_being_shown() {
-        for text in ["", "secret", ":secret", "digest:", "digest:secret"] {
+        for text in [
+            "",
+            "secret",
+            ":secret",
+            "digest:",
+            "digest:secret",
+            "sasl:secret",
+        ] {
             let error = text.parse::<Auth>().unwrap_err().to_string();
             assert!(
                 error.contains("scheme:credentials") && !error.contains("secret"),

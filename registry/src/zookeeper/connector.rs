@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use credentials::ClientTls;
+use tokio::{sync::OnceCell, time::timeout};
 use tracing::info;
-use zookeeper_client::{Client, CreateMode, Error as ZkError};
+use zookeeper_client::{Client, CreateMode, Error as ZkError, SaslOptions};
 
 use super::{
-    config::{Address, Auth},
-    hosts,
+    config::{Address, Auth, NodeAccess},
+    hosts::{self, Hosts},
     node::{Kind, Nodes, failed},
+    tunnel::Tunnel,
 };
 use crate::Error;
 
@@ -26,12 +28,16 @@ pub(super) struct Connector {
     pub(super) address: Address,
     pub(super) auth: Option<Auth>,
     pub(super) session_timeout: Duration,
+    pub(super) access: NodeAccess,
+    pub(super) tls: Option<ClientTls>,
+    /// The way to the servers where there is TLS, once it was needed.
+    pub(super) tunnel: OnceCell<Tunnel>,
 }
 
 impl Connector {
     /// Tries each server once, and returns a new session with the first that gives one.
     pub(super) async fn connect(&self) -> Result<Nodes, Error> {
-        let hosts = hosts::resolved(&self.address.hosts).await;
+        let hosts = self.hosts().await?;
         let first = self
             .client()
             .with_session_timeout(self.session_timeout)
@@ -48,6 +54,7 @@ impl Connector {
         let nodes = Nodes {
             client,
             authenticated: self.auth.is_some(),
+            access: self.access,
             old,
         };
         match &self.address.chroot {
@@ -59,9 +66,37 @@ impl Connector {
         }
     }
 
+    /// Returns where the client connects to: the servers, or the ways to them within TLS.
+    async fn hosts(&self) -> Result<Hosts, Error> {
+        let Some(tls) = &self.tls else {
+            return Ok(hosts::resolved(&self.address.hosts).await);
+        };
+        let tunnel = self
+            .tunnel
+            .get_or_try_init(|| Tunnel::open(&self.address.hosts, tls))
+            .await
+            .map_err(|error| self.no_tls(error.to_string()))?;
+        Ok(Hosts {
+            each: tunnel.hosts(),
+            all: tunnel.hosts(),
+        })
+    }
+
+    fn no_tls(&self, reason: String) -> Error {
+        Error::Tls {
+            hosts: self.address.hosts.clone(),
+            reason,
+        }
+    }
+
     fn client(&self) -> zookeeper_client::Connector {
         let connector = Client::connector();
         match &self.auth {
+            Some(auth) if auth.is_sasl() => {
+                let (user, password) = auth.user_and_password();
+                let (user, password) = (user.to_owned(), password.to_owned());
+                connector.with_sasl(SaslOptions::digest_md5(user, password))
+            }
             Some(auth) => connector.with_auth(auth.scheme(), auth.credentials()),
             None => connector,
         }
@@ -120,6 +155,7 @@ impl Connector {
         let Nodes {
             client,
             authenticated,
+            access,
             old,
         } = nodes;
         let client = client
@@ -128,6 +164,7 @@ impl Connector {
         Ok(Nodes {
             client,
             authenticated,
+            access,
             old,
         })
     }
@@ -142,6 +179,10 @@ impl Connector {
                     hosts: self.address.hosts.clone(),
                 },
             },
+            cause if self.tls.is_some() => {
+                let trouble = self.tunnel.get().and_then(Tunnel::trouble);
+                self.no_tls(trouble.unwrap_or_else(|| cause.to_string()))
+            }
             cause => Error::Unreachable {
                 hosts: self.address.hosts.clone(),
                 reason: cause.to_string(),

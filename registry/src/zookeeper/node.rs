@@ -4,7 +4,7 @@ use zookeeper_client::{
     Acl, Acls, Client, CreateMode, Error as ZkError, OneshotWatcher, Permission, Stat,
 };
 
-use super::{path, watch::Watch};
+use super::{config::NodeAccess, path, watch::Watch};
 use crate::Error;
 
 /// What an announcement wants done next.
@@ -81,6 +81,8 @@ pub(super) struct Nodes {
     pub(super) client: Client,
     /// Whether it has authenticated itself.
     pub(super) authenticated: bool,
+    /// Who may read the nodes of a process that has.
+    pub(super) access: NodeAccess,
     /// Whether the server is older than 3.6, and may be 3.4. To a request that it doesn't know it says so, and closes the connection.
     pub(super) old: bool,
 }
@@ -309,10 +311,12 @@ impl Nodes {
 
     /// Who may do what with nodes of this kind and their parents.
     pub(super) fn acls(&self, kind: Kind) -> Acls<'static> {
-        match (self.authenticated, kind) {
-            (false, _) => Acls::anyone_all(),
-            (true, Kind::Member) => Acls::new(&CREATOR_AND_READERS),
-            (true, _) => Acls::creator_all(),
+        match (self.authenticated, self.access, kind) {
+            (false, ..) => Acls::anyone_all(),
+            (true, NodeAccess::Readable, _) | (true, _, Kind::Member) => {
+                Acls::new(&CREATOR_AND_READERS)
+            }
+            (true, NodeAccess::Private, _) => Acls::creator_all(),
         }
     }
 }

@@ -128,12 +128,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        address: Address,
-        auth: Option<Auth>,
-        session_timeout: Duration,
-        observer: Arc<dyn Observer>,
-    ) -> (Self, Connection) {
+    pub(super) fn new(connector: Connector, observer: Arc<dyn Observer>) -> (Self, Connection) {
         let (sender, receiver) = watch::channel(Link::default());
         let (breaks, broken) = watch::channel(0);
         let connection = Connection {
@@ -142,11 +137,7 @@ impl Supervisor {
             broken: breaks,
         };
         let supervisor = Self {
-            connector: Connector {
-                address,
-                auth,
-                session_timeout,
-            },
+            connector,
             observer,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

@@ -9,5 +9,6 @@ mod outages;
 mod panics;
 mod prometheus;
 mod registration;
+mod secure;
 mod support;
 mod tap;

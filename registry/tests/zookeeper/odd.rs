@@ -46,7 +46,7 @@ async fn failure(config: ZooKeeperConfig) -> Error {
 #[tokio::test]
 async fn a_server_that_is_read_only_is_called_so() {
     let zookeeper = ZooKeeper::start_with(ZooKeeperSettings {
-        properties: vec!["readonlymode.enabled=true"],
+        properties: ["readonlymode.enabled=true"].map(str::to_owned).to_vec(),
         lines: ensemble(),
         ready: "Mode: read-only",
         ..ZooKeeperSettings::default()
@@ -75,10 +75,12 @@ async fn a_server_without_its_ensemble_is_called_so() {
 #[tokio::test]
 async fn a_server_that_wants_sasl_says_what_is_missing() {
     let zookeeper = ZooKeeper::start_with(ZooKeeperSettings {
-        properties: vec![
+        properties: [
             "zookeeper.sessionRequireClientSASLAuth=true",
             "zookeeper.authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-        ],
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         ..ZooKeeperSettings::default()
     })
     .await;
@@ -100,10 +102,12 @@ async fn a_server_that_wants_sasl_says_what_is_missing() {
 #[tokio::test]
 async fn a_server_that_wants_digest_takes_it_and_tells_who_has_none() {
     let zookeeper = ZooKeeper::start_with(ZooKeeperSettings {
-        properties: vec![
+        properties: [
             "zookeeper.enforce.auth.enabled=true",
             "zookeeper.enforce.auth.schemes=digest",
-        ],
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         ..ZooKeeperSettings::default()
     })
     .await;

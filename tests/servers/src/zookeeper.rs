@@ -26,7 +26,7 @@ pub struct Settings {
     /// The ZooKeeper of another release: its jar in place of Debian's.
     pub jar: Option<PathBuf>,
     /// Java's system properties, such as `zookeeper.enforce.auth.enabled=true`.
-    pub properties: Vec<&'static str>,
+    pub properties: Vec<String>,
     /// Lines of the configuration file, such as those of an ensemble, in which this server is the first.
     pub lines: Vec<String>,
     /// What `srvr` says once the server has come as far as it can; `Mode: standalone` when empty.
