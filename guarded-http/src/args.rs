@@ -16,6 +16,7 @@ const PASSWORD: SecretSource = SecretSource {
     option: "--metrics-pass-file",
 };
 
+/// The options of what the endpoint shows.
 const TLS_OPTIONS: [&str; 2] = ["--metrics-tls-cert", "--metrics-tls-key"];
 
 /// What stands before the metrics endpoint.
@@ -43,6 +44,17 @@ pub struct GuardArgs {
         help_heading = "Metrics"
     )]
     pub metrics_tls_key: Option<PathBuf>,
+
+    /// PEM file of the authority that scrapers' certificates must come from [default: scrapers need no certificate]
+    #[arg(
+        long,
+        env = "METRICS_TLS_CLIENT_CA",
+        hide_env_values = true,
+        value_name = "FILE",
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
+        help_heading = "Metrics"
+    )]
+    pub metrics_tls_client_ca: Option<PathBuf>,
 
     /// User whom the metrics endpoint asks for; the password comes from METRICS_PASS or --metrics-pass-file
     #[arg(
@@ -82,6 +94,9 @@ pub enum GuardError {
     /// A password was given, but nobody whose it is.
     #[error("a password for the metrics endpoint is set, but no user: add --metrics-user")]
     NoUser,
+    /// Scrapers were to show certificates, but there is no TLS.
+    #[error("--metrics-tls-client-ca takes TLS: set {} and {}", TLS_OPTIONS[0], TLS_OPTIONS[1])]
+    NoTls,
     /// A user was given, but no password.
     #[error("--metrics-user is set, but no password: set {} or {}", PASSWORD.variable, PASSWORD.option)]
     NoPassword,
@@ -101,11 +116,17 @@ impl GuardArgs {
         let Self {
             metrics_tls_cert,
             metrics_tls_key,
+            metrics_tls_client_ca,
             metrics_user,
             metrics_pass_file,
         } = self;
-        let tls = Identity::given(metrics_tls_cert, metrics_tls_key, TLS_OPTIONS)?
-            .map(|identity| ServerTls::new(identity, None, PROTOCOLS))
+        let authority = metrics_tls_client_ca.filter(|path| !path.as_os_str().is_empty());
+        let identity = Identity::given(metrics_tls_cert, metrics_tls_key, TLS_OPTIONS)?;
+        if identity.is_none() && authority.is_some() {
+            return Err(GuardError::NoTls);
+        }
+        let tls = identity
+            .map(|identity| ServerTls::new(identity, authority, PROTOCOLS))
             .transpose()
             .map_err(GuardError::Tls)?;
         let user = metrics_user.filter(|user| !user.is_empty());

@@ -1,6 +1,7 @@
 //! One connection, from the first byte to the last.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -25,6 +26,10 @@ use crate::crowd::Place;
 use crate::limits::Limits;
 use crate::prompt::Prompt;
 
+/// Where a request comes from, among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress(pub(crate) IpAddr);
+
 /// What all connections of a server share.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
@@ -45,12 +50,13 @@ impl Shared {
             debug!("a connection was gone before it was served: {err}");
             return;
         }
+        let peer = stream.peer_addr().ok().map(|peer| PeerAddress(peer.ip()));
         let served = async {
             match &self.tls {
-                None => self.exchange(stream, &place).await,
+                None => self.exchange(stream, peer, &place).await,
                 Some(tls) => {
                     if let Some(stream) = self.shake_hands(tls, stream).await {
-                        self.exchange(stream, &place).await;
+                        self.exchange(stream, peer, &place).await;
                     }
                 }
             }
@@ -74,7 +80,12 @@ impl Shared {
         None
     }
 
-    async fn exchange(&self, stream: impl AsyncRead + AsyncWrite + Unpin, place: &Place) {
+    async fn exchange(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: Option<PeerAddress>,
+        place: &Place,
+    ) {
         let Self {
             router,
             limits,
@@ -83,7 +94,10 @@ impl Shared {
             ..
         } = self;
         let router = TowerToHyperService::new(router.clone());
-        let service = service_fn(async |request: Request<Incoming>| {
+        let service = service_fn(async |mut request: Request<Incoming>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let _answering = place.answering();
             let _permit = answering.acquire().await;
             let mut response = router.call(request).await?;

@@ -23,6 +23,7 @@ mod args;
 mod connection;
 mod crowd;
 mod guard;
+mod guesses;
 mod limits;
 mod login;
 mod prompt;

@@ -16,6 +16,9 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use tracing::warn;
 
+use crate::connection::PeerAddress;
+use crate::guesses::Guesses;
+
 /// A user with a password; `Debug` shows the user's name alone.
 ///
 /// The password is compared in a time that tells nothing about it. Its file, if it is in one, is read for each request; while it
@@ -29,6 +32,7 @@ struct Inner {
     /// Random, of this process: two texts are equal when their tags are, and a tag tells nothing about its text.
     key: hmac::Key,
     failing: AtomicBool,
+    guesses: Guesses,
 }
 
 /// Why a user and a password are no login.
@@ -69,6 +73,7 @@ impl Login {
             password,
             key,
             failing: AtomicBool::new(false),
+            guesses: Guesses::default(),
         })))
     }
 
@@ -82,6 +87,7 @@ impl Login {
             password,
             key,
             failing,
+            ..
         } = &*self.0;
         let password = match password.read().await {
             Ok(password) if !password.is_empty() => password,
@@ -116,9 +122,32 @@ fn given(headers: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 async fn ask(State(login): State<Login>, request: Request, next: Next) -> Response {
+    let guesses = &login.0.guesses;
+    let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
+    let guessing = request.headers().contains_key(header::AUTHORIZATION);
+    if let Some(pause) = peer
+        .and_then(|peer| guesses.pause(peer))
+        .filter(|_| guessing)
+    {
+        let seconds = pause.as_secs() + 1;
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, seconds.to_string())],
+            "too many wrong passwords came from this address: it has to wait\n",
+        )
+            .into_response();
+    }
     match login.admits(request.headers()).await {
-        Ok(true) => next.run(request).await,
+        Ok(true) => {
+            if let Some(peer) = peer {
+                guesses.right(peer);
+            }
+            next.run(request).await
+        }
         Ok(false) => {
+            if let Some(peer) = peer.filter(|_| guessing) {
+                guesses.wrong(peer);
+            }
             let challenge = "Basic realm=\"metrics\", charset=\"UTF-8\"";
             (
                 StatusCode::UNAUTHORIZED,

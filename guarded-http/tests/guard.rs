@@ -145,3 +145,78 @@ async fn the_login_is_asked_for_whatever_the_path_is() {
         "{answer}"
     );
 }
+
+#[tokio::test]
+async fn an_address_that_guesses_the_password_has_to_wait() {
+    let server = Guarded::start(true).await;
+    let right = ["--user", "prometheus:hunter2"];
+    let status = async |options: &[&str]| {
+        let (_, answer) = server.curl("https", options).await;
+        answer[answer.len() - 3..].to_owned()
+    };
+    for guess in ["a", "b", "c", "d"] {
+        assert_eq!(
+            status(&["--user", &format!("prometheus:{guess}")]).await,
+            "401"
+        );
+    }
+    assert_eq!(status(&right).await, "200", "a few wrong ones cost nothing");
+    let mut answers = Vec::new();
+    for guess in 0..8 {
+        answers.push(status(&["--user", &format!("prometheus:{guess}")]).await);
+    }
+    assert_eq!(answers[..5], ["401"; 5]);
+    assert!(answers[5..].contains(&"429".to_owned()), "{answers:?}");
+    assert_eq!(status(&[]).await, "401", "no password is no guess");
+    test_servers::eventually(test_servers::LONG, "the wait is over", async || {
+        let answer = status(&right).await;
+        if answer == "200" { Ok(()) } else { Err(answer) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_scraper_must_show_a_certificate_where_it_is_asked_to() {
+    let (authority, stranger) = (
+        test_servers::Authority::new(),
+        test_servers::Authority::new(),
+    );
+    let shown = authority.issue("metrics", &["localhost"]);
+    let identity = Identity {
+        cert_file: shown.cert.clone(),
+        key_file: shown.key.clone(),
+    };
+    let tls = ServerTls::new(identity, Some(authority.file()), PROTOCOLS).expect("it was issued");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let router = Router::new().route("/", get(async || "hello"));
+    tokio::spawn(
+        Server::new(router)
+            .tls(Some(tls))
+            .serve(listener, std::future::pending()),
+    );
+    let known = authority.issue("prometheus", &[]);
+    let foreign = stranger.issue("prometheus", &[]);
+    for (certificate, expected) in [(Some(&known), "hello"), (Some(&foreign), ""), (None, "")] {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--max-time", "30", "--noproxy", "*", "--cacert"]);
+        command.arg(authority.file());
+        if let Some(issued) = certificate {
+            command
+                .arg("--cert")
+                .arg(&issued.cert)
+                .arg("--key")
+                .arg(&issued.key);
+        }
+        let output = command
+            .arg(format!("https://localhost:{port}/"))
+            .output()
+            .await;
+        let output = output.expect("curl is installed");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            expected,
+            "{certificate:?}"
+        );
+    }
+}

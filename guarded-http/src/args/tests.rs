@@ -164,3 +164,20 @@ fn every_option_has_its_variable_and_none_takes_a_password() {
     assert_eq!(options, 4);
     assert!(Program::try_parse_from(["program", "--metrics-pass", "x"]).is_err());
 }
+
+#[test]
+fn certificates_of_scrapers_take_tls() {
+    let folder = files();
+    let authority = ("--metrics-tls-client-ca", "cert.pem");
+    let err = guard(folder.path(), &[authority], "").unwrap_err();
+    assert_eq!(
+        shown(&err),
+        "--metrics-tls-client-ca takes TLS: set --metrics-tls-cert and --metrics-tls-key"
+    );
+    let tls = [
+        ("--metrics-tls-cert", "cert.pem"),
+        ("--metrics-tls-key", "key.pem"),
+        authority,
+    ];
+    assert!(guard(folder.path(), &tls, "").unwrap().tls.is_some());
+}
