@@ -14,13 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 use zookeeper_client::{Error as ZkError, SessionState};
 
-use super::{
-    backoff::Backoff,
-    config::{Address, Auth},
-    connector::Connector,
-    node::Nodes,
-    reachability,
-};
+use super::{backoff::Backoff, connector::Connector, node::Nodes, reachability};
 use crate::{Error, Observer, SessionEvent, supervise};
 
 /// How long the client may look for its server alone, in shares of the time that its session lives: no less than the first, at

@@ -2,7 +2,9 @@
 
 use credentials::{Authorities, ClientTls, Identity};
 use dubbo_registry::{Auth, NodeAccess, Registry, ZooKeeperConfig};
-use test_servers::{Authority, Folder, Issued, LONG, Settings, ZooKeeper, eventually, free_port};
+use test_servers::{
+    Authority, Folder, Issued, LONG, ZooKeeper, ZooKeeperSettings, eventually, free_port,
+};
 use zookeeper_client::{Acls, Client, CreateMode, Error as ZkError, SaslOptions};
 
 use crate::support::*;
@@ -30,9 +32,9 @@ async fn secure(authority: &Authority) -> (ZooKeeper, String) {
         "ssl.clientAuth=need".to_owned(),
         "ssl.hostnameVerification=false".to_owned(),
     ];
-    let settings = Settings {
+    let settings = ZooKeeperSettings {
         lines: lines.to_vec(),
-        ..Settings::default()
+        ..ZooKeeperSettings::default()
     };
     let zookeeper = ZooKeeper::start_with(settings).await;
     (zookeeper, format!("127.0.0.1:{port}"))
@@ -123,7 +125,7 @@ async fn a_process_logs_in_by_sasl_and_its_nodes_belong_to_it() {
     let module = "org.apache.zookeeper.server.auth.DigestLoginModule";
     let login = format!("Server {{ {module} required user_dubbo=\"secret\"; }};");
     std::fs::write(&jaas, login).expect("the folder is writable");
-    let zookeeper = ZooKeeper::start_with(Settings {
+    let zookeeper = ZooKeeper::start_with(ZooKeeperSettings {
         properties: vec![format!(
             "java.security.auth.login.config={}",
             jaas.display()
@@ -134,7 +136,7 @@ async fn a_process_logs_in_by_sasl_and_its_nodes_belong_to_it() {
         ]
         .map(str::to_owned)
         .to_vec(),
-        ..Settings::default()
+        ..ZooKeeperSettings::default()
     })
     .await;
     let config = |auth: &str| ZooKeeperConfig {
@@ -189,6 +191,7 @@ async fn readable_nodes_are_read_by_everyone_and_written_by_their_owner_only() {
     let child = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
     let intruder = stranger.create("/services/my-app/127.0.0.1:1", b"x", &child);
     assert_eq!(intruder.await.err(), Some(ZkError::NoAuth));
-    let mut subscription = connect(zookeeper.address()).subscribe(reference());
+    let reader = connect(zookeeper.address());
+    let mut subscription = reader.subscribe(reference());
     available(&mut subscription).await;
 }

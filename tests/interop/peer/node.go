@@ -22,6 +22,7 @@ type node struct {
 	interval    time.Duration
 	logLevel    string
 	tls         tlsFiles
+	interfaces  bool
 }
 
 // tlsFiles are those of dubbo-go's tls_config: a consumer speaks TLS where there is an authority, a provider where there is a certificate,
@@ -36,6 +37,7 @@ func (n *node) define(flags *flag.FlagSet) {
 	flags.IntVar(&n.metricsPort, "metrics-port", 0, "port of /prometheus; 0 measures nothing")
 	flags.StringVar(&n.pushgateway, "pushgateway-url", "", "http://host:port of a Pushgateway to push to as well; empty for none")
 	flags.DurationVar(&n.interval, "push-interval", 10*time.Second, "time between two pushes, in whole seconds")
+	flags.BoolVar(&n.interfaces, "registry-interface", false, "register and find by each interface, not by the instance")
 	flags.StringVar(&n.tls.authority, "tls-ca", "", "file of the authority that the other side's certificates come from")
 	flags.StringVar(&n.tls.cert, "tls-cert", "", "file of the own certificate")
 	flags.StringVar(&n.tls.key, "tls-key", "", "file of its key")
@@ -50,10 +52,11 @@ func (n *node) options() []dubbo.InstanceOption {
 		dubbo.WithLogger(logger.WithLevel(n.logLevel)),
 	}
 	if n.zookeeper != "" {
-		options = append(options, dubbo.WithRegistry(
-			registry.WithZookeeper(),
-			registry.WithAddress(n.zookeeper),
-		))
+		registered := []registry.Option{registry.WithZookeeper(), registry.WithAddress(n.zookeeper)}
+		if n.interfaces {
+			registered = append(registered, registry.WithRegisterInterface())
+		}
+		options = append(options, dubbo.WithRegistry(registered...))
 	}
 	if n.tls != (tlsFiles{}) {
 		options = append(options, dubbo.WithTLS(

@@ -300,6 +300,6 @@ mod tests {
         assert!(held.set(10));
         assert!(unfinished.grow(1));
         drop(held);
-        assert_eq!(unfinished.0.load(Ordering::Relaxed), 1);
+        assert_eq!(unfinished.here.load(Ordering::Relaxed), 1);
     }
 }
