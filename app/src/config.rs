@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
-use credentials::{Secret, SecretSource};
 use anyhow::{Context as _, bail};
 use credentials::{Authorities, ClientTls, Identity, Secret, SecretSource};
 use dubbo_registry::{Auth, ZooKeeperConfig};
