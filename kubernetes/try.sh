@@ -26,6 +26,7 @@ version=k8s.io/component-base/version
 operator=github.com/prometheus-operator/prometheus-operator
 [ -x "$tools/prometheus-operator" ] || (cd "$servers/operator" && go build -trimpath \
   -ldflags '-s -w -X github.com/prometheus/common/version.Version=0.85.0' -o "$tools/prometheus-operator" $operator/cmd/operator)
+[ -x "$tools/helm" ] || GOBIN=$(realpath "$tools") go install -trimpath -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0
 if [ ! -d "$tools/crds" ]; then
   mkdir -p "$tools/crds.new"
   cp "$(cd "$servers/operator" && go list -m -f '{{.Dir}}' $operator)"/example/prometheus-operator-crd/*.yaml "$tools/crds.new"

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -46,4 +48,30 @@ func checkNamespaces(c *Cluster, r *Report) {
 		return ours.up()["shop/dubbo-pod-monitor"] == 3 && charts.up()["shop/dubbo-pod-monitor"] == 3 && ours.up()["shop/zookeeper"] == 1
 	})
 	r.check(up, "an overlay for another namespace is scraped by both", ours.up(), charts.up())
+}
+
+// checkChart installs the Helm chart in a namespace of its own, upgrades it and removes it.
+func checkChart(c *Cluster, r *Report) {
+	c.watch()
+	helm := func(arguments ...string) (string, error) {
+		command := exec.Command(filepath.Join(c.Tools, "helm"), append(arguments, "--kubeconfig", c.file("kubeconfig"), "--namespace", "charted")...)
+		command.Dir = c.Project
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	c.kubectl("create", "namespace", "charted")
+	c.kubectl("label", "namespace", "charted", "pod-security.kubernetes.io/enforce=restricted")
+	// Rules and dashboard are in the cluster already.
+	out, err := helm("install", "dubbo", "kubernetes/chart", "--set", "rules=false,dashboard=false", "--wait", "--timeout=4m")
+	r.check(err == nil && strings.Contains(out, "STATUS: deployed"), "helm install brings every pod up", out)
+	up := within(3*time.Minute, func() bool {
+		return charts.up()["charted/dubbo-pod-monitor"] == 3 && charts.up()["charted/zookeeper"] == 1
+	})
+	r.check(up, "the Prometheus of kube-prometheus-stack scrapes them", charts.up())
+	out, err = helm("upgrade", "dubbo", "kubernetes/chart", "--reuse-values", "--set", "server.replicas=3,server.env.DELAY=11ms", "--wait", "--timeout=4m")
+	r.check(err == nil && strings.Contains(out, "REVISION: 2"), "helm upgrade changes the providers", out)
+	r.check(within(3*time.Minute, func() bool { return charts.up()["charted/dubbo-pod-monitor"] == 4 }), "three providers and a consumer are scraped", charts.up())
+	out, err = helm("uninstall", "dubbo", "--wait", "--timeout=4m")
+	r.check(err == nil, "helm uninstall removes them", out)
+	c.kubectl("delete", "namespace", "charted", "--wait=false")
 }

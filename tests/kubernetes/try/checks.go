@@ -12,9 +12,12 @@ var checks = []struct {
 	{"everything-gone", checkEverythingGone},
 	{"rollout", checkRollout},
 	{"drain", checkDrain},
+	{"autoscaling", checkAutoscaling},
 	{"namespaces", checkNamespaces},
+	{"chart", checkChart},
 	{"push", checkPush},
 	{"queries", checkQueries},
+	{"tls", checkTLS},
 	{"claim", checkClaim},
 	{"ensemble", checkEnsemble},
 }

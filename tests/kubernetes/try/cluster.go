@@ -40,7 +40,9 @@ func (c *Cluster) start() {
 		"--bind-address", "0.0.0.0", "--advertise-address", host,
 		"--service-account-key-file", c.file("sa.pub"), "--service-account-signing-key-file", c.file("sa.key"),
 		"--service-account-issuer", "https://kubernetes.default.svc", "--authorization-mode", "RBAC",
-		"--token-auth-file", c.file("tokens.csv"), "--service-cluster-ip-range", "10.96.0.0/16")
+		"--token-auth-file", c.file("tokens.csv"), "--service-cluster-ip-range", "10.96.0.0/16",
+		// To other API servers without kube-proxy.
+		"--enable-aggregator-routing")
 	must(within(3*time.Minute, func() bool {
 		answer, err := c.try("get", "--raw", "/readyz")
 		return err == nil && strings.TrimSpace(answer) == "ok"

@@ -119,10 +119,13 @@ func (p *Pod) value(variable corev1.EnvVar) (string, bool, error) {
 	return "", false, fmt.Errorf("the variable %s has no value", variable.Name)
 }
 
-// volume returns the folder of a claim, with the group that may write to it.
+// volume returns the folder of a claim, with the group that may write to it, or of a secret.
 func (p *Pod) volume(mount corev1.VolumeMount) (string, error) {
 	ctx, c := context.Background(), p.kubelet.cluster
 	for _, volume := range p.spec.Spec.Volumes {
+		if volume.Name == mount.Name && volume.Secret != nil {
+			return p.secret(volume.Name, volume.Secret)
+		}
 		if volume.Name != mount.Name || volume.PersistentVolumeClaim == nil {
 			continue
 		}
@@ -143,7 +146,29 @@ func (p *Pod) volume(mount corev1.VolumeMount) (string, error) {
 		}
 		return folder, nil
 	}
-	return "", fmt.Errorf("the volume %s is no claim", mount.Name)
+	return "", fmt.Errorf("the volume %s is no claim and no secret", mount.Name)
+}
+
+// secret writes what a secret holds into a folder that the pod's group may read.
+func (p *Pod) secret(name string, source *corev1.SecretVolumeSource) (string, error) {
+	c := p.kubelet.cluster
+	secret, err := c.client.CoreV1().Secrets(p.spec.Namespace).Get(context.Background(), source.SecretName, metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	folder := c.file("secrets/" + p.network + "." + name)
+	fatal(os.MkdirAll(folder, 0o755))
+	mode, group := os.FileMode(*source.DefaultMode), 0
+	if own := p.spec.Spec.SecurityContext.FSGroup; own != nil {
+		group = int(*own)
+	}
+	for key, content := range secret.Data {
+		file := filepath.Join(folder, key)
+		fatal(os.WriteFile(file, content, 0o600))
+		fatal(os.Chown(file, 0, group))
+		fatal(os.Chmod(file, mode))
+	}
+	return folder, nil
 }
 
 // launch starts a program in a network namespace, with a root of its own and nothing but its user's rights.

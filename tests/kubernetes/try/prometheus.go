@@ -31,7 +31,7 @@ func (c *Cluster) prometheus(resource, account string) *Prometheus {
 	networks++
 	name := fmt.Sprintf("prometheus-%s-%d", resource, networks)
 	p := &Prometheus{cluster: c, resource: resource, name: name, folder: c.file(fmt.Sprintf("prometheus/%d-%s", networks, resource)), address: fmt.Sprintf("10.244.0.%d", 10+networks)}
-	for _, folder := range []string{"etc/config_out", "etc/rules", "account", "data"} {
+	for _, folder := range []string{"etc/config_out", "etc/rules", "etc/certs", "account", "data"} {
 		fatal(os.MkdirAll(filepath.Join(p.folder, folder), 0o755))
 	}
 	fatal(os.Chmod(filepath.Join(p.folder, "data"), 0o777))
@@ -87,8 +87,17 @@ func (p *Prometheus) sync() bool {
 	if err != nil {
 		return false
 	}
-	if text+maps == p.known {
+	assets, err := p.cluster.try("-n", "monitoring", "get", "secret", "prometheus-"+p.resource+"-tls-assets-0", "-o", "json")
+	if err != nil {
+		return false
+	}
+	if text+maps+assets == p.known {
 		return true
+	}
+	var authorities struct{ Data map[string][]byte }
+	fatal(json.Unmarshal([]byte(assets), &authorities))
+	for name, content := range authorities.Data {
+		fatal(os.WriteFile(filepath.Join(p.folder, "etc/certs", name), content, 0o644))
 	}
 	var list struct {
 		Items []struct {
@@ -112,7 +121,7 @@ func (p *Prometheus) sync() bool {
 			return false
 		}
 	}
-	p.known = text + maps
+	p.known = text + maps + assets
 	return true
 }
 
@@ -164,6 +173,7 @@ type Target struct {
 	ScrapePool string
 
 	ScrapeInterval string
+	ScrapeURL      string `json:"scrapeUrl"`
 }
 
 func (p *Prometheus) targets() []Target {

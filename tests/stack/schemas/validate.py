@@ -119,6 +119,22 @@ def scaled(objects):
     assert any(one["labels"]["side"] == "provider" for one in found), f"{recorded} is not recorded"
 
 
+def encrypted(objects):
+    """Each side finds its certificate, key and authority where its Secret is mounted, and Prometheus asks over https."""
+    for name, authority in (("dubbo-server", "TLS_CLIENT_CA"), ("dubbo-client", "TLS_CA")):
+        pod = named(objects, "Deployment", name)["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        (mount,), (volume,) = container["volumeMounts"], pod["volumes"]
+        assert mount["name"] == volume["name"] and volume["secret"]["secretName"] == f"{name}-tls", pod
+        variables = {one["name"]: one.get("value") for one in container["env"]}
+        for variable, key in (("TLS_CERT", "tls.crt"), ("TLS_KEY", "tls.key"), (authority, "ca.crt"), ("METRICS_TLS_CERT", "tls.crt"), ("METRICS_TLS_KEY", "tls.key")):
+            assert variables[variable] == f"{mount['mountPath']}/{key}", variables
+    (endpoint,) = named(objects, "PodMonitor", "dubbo-pod-monitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["scheme"] == "https" and endpoint["tlsConfig"]["ca"]["secret"]["name"] == "dubbo-server-tls", endpoint
+    (port,) = named(objects, "Service", "dubbo-server")["spec"]["ports"]
+    assert port["appProtocol"] == "https", port
+
+
 # What each overlay promises besides valid objects.
 OVERLAYS = {
     "kubernetes": None,
@@ -128,6 +144,7 @@ OVERLAYS = {
     "kubernetes/overlays/zookeeper-ensemble": ensemble,
     "kubernetes/overlays/another-namespace": moved,
     "kubernetes/overlays/autoscaling": scaled,
+    "kubernetes/overlays/tls": encrypted,
 }
 
 

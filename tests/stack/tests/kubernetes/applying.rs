@@ -8,7 +8,7 @@ use stack::{all_yaml, list, manifests, objects, path, string, text, tool, yaml};
 
 use crate::{named, of_kind};
 
-const OVERLAYS: [&str; 7] = [
+const OVERLAYS: [&str; 8] = [
     "kubernetes",
     "kubernetes/overlays/kube-prometheus",
     "kubernetes/overlays/helm",
@@ -16,6 +16,7 @@ const OVERLAYS: [&str; 7] = [
     "kubernetes/overlays/zookeeper-ensemble",
     "kubernetes/overlays/another-namespace",
     "kubernetes/overlays/autoscaling",
+    "kubernetes/overlays/tls",
 ];
 
 /// Returns the manifests under a folder: no kustomizations, patches or examples.
@@ -29,7 +30,7 @@ fn written(folder: &str) -> BTreeSet<String> {
             .to_string();
         let file = format!("{folder}/{name}");
         if path(&file).is_dir() {
-            if !["chart", "examples"].contains(&name.as_str()) {
+            if !["chart", "examples", "patches"].contains(&name.as_str()) {
                 files.append(&mut written(&file));
             }
         } else if name.ends_with(".yaml")
