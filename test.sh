@@ -150,13 +150,18 @@ supply_chain() {
 
 # The Go programs of the tests: one on dubbo-go, one on grpc-go, and what the suites of others need.
 peers() {
-  peer interop/peer && peer interop/grpc && peer conformance/tools
+  peer interop/peer && peer interop/grpc && peer conformance/tools && formatted kubernetes
+}
+
+# formatted FOLDER: gofmt changes nothing there.
+formatted() {
+  unformatted=$(gofmt -l "tests/$1")
+  [ -z "$unformatted" ] || { echo "not formatted by gofmt: $unformatted"; return 1; }
 }
 
 peer() (
+  formatted "$1" || exit 1
   cd "tests/$1" || exit 1
-  unformatted=$(gofmt -l .)
-  [ -z "$unformatted" ] || { echo "not formatted by gofmt: $unformatted"; exit 1; }
   go vet ./...
 )
 

@@ -31,13 +31,13 @@ func checkTargets(c *Cluster, r *Report) {
 	}
 	c.kubectl("-n", "dubbo-system", "delete", "rolebinding", "dubbo-pod-discovery")
 	// Discovery that runs already goes on until its watch ends, so another Prometheus starts on the same configuration.
-	stranger := c.prometheus(ours.resource, "prometheus-k8s")
-	refused := within(time.Minute, func() bool { return strings.Contains(stranger.log(), `cannot list resource \"pods\"`) })
-	r.check(refused && stranger.up()["dubbo-system/dubbo-pod-monitor"] == 0, "without the RoleBinding nothing is discovered", stranger.up())
+	another := c.prometheus(ours.resource, "prometheus-k8s")
+	refused := within(time.Minute, func() bool { return strings.Contains(another.log(), `cannot list resource \"pods\"`) })
+	r.check(refused && another.up()["dubbo-system/dubbo-pod-monitor"] == 0, "without the RoleBinding nothing is discovered", another.up())
 	c.kubectl("apply", "--server-side", "--force-conflicts", "-k", "kubernetes/overlays/kube-prometheus")
-	back := within(3*time.Minute, func() bool { return stranger.up()["dubbo-system/dubbo-pod-monitor"] == 3 })
-	r.check(back, "with it everything is", stranger.up())
-	stranger.stop()
+	back := within(3*time.Minute, func() bool { return another.up()["dubbo-system/dubbo-pod-monitor"] == 3 })
+	r.check(back, "with it everything is", another.up())
+	another.stop()
 }
 
 // checkPush pushes by a batch job and by hand. What is pushed keeps its own labels.
