@@ -128,14 +128,14 @@ func checkAutoscaling(c *Cluster, r *Report) {
 	})
 	r.check(served, "the recorded rate is an external metric", out)
 	c.kubectl("apply", "--server-side", "--force-conflicts", "-k", "kubernetes/overlays/autoscaling")
-	// Fewer calls than in the example are enough for a trial.
+	// Fewer calls and pods than in the example are enough for a trial.
 	c.kubectl("-n", "dubbo-system", "patch", "hpa", "dubbo-server", "--type=json", "-p",
-		`[{"op": "replace", "path": "/spec/metrics/0/external/target/averageValue", "value": "40"}]`)
+		`[{"op": "replace", "path": "/spec/metrics/0/external/target/averageValue", "value": "10"}, {"op": "replace", "path": "/spec/maxReplicas", "value": 4}]`)
 	var replicas string
 	scaled := within(5*time.Minute, func() bool {
 		replicas = strings.TrimSpace(c.kubectl("-n", "dubbo-system", "get", "deployment", "dubbo-server", "-o", "jsonpath={.spec.replicas}"))
 		number, err := strconv.Atoi(replicas)
-		return err == nil && number > 2
+		return err == nil && number == 4
 	})
 	r.check(scaled, "the autoscaler adds providers: "+replicas, c.kubectl("-n", "dubbo-system", "describe", "hpa", "dubbo-server"))
 	must(c.available(3*time.Minute), "every pod is ready")
