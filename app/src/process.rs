@@ -140,6 +140,7 @@ impl Process {
     ) -> anyhow::Result<Consumer> {
         let reference = Reference::new(interface)?;
         options.application = Some(self.application.clone());
+        options.host = Some(self.advertised.ip.to_string());
         options.metrics = self.metrics.clone().map(|metrics| ConsumerMetrics {
             metrics,
             methods: methods.iter().map(ToString::to_string).collect(),

@@ -38,6 +38,10 @@ pub struct Args {
     #[arg(long, env, value_name = "POLICY", default_value = "p2c", value_parser = load_balance())]
     loadbalance: LoadBalance,
 
+    /// The tag of all calls, which then go to servers with this tag where there are any [default: none]
+    #[arg(long, env, value_name = "TAG", value_parser = value::tag)]
+    tag: Option<String>,
+
     /// How many connections each provider gets.
     #[arg(long, env, value_name = "CONNECTIONS", default_value = "1")]
     connections: NonZeroUsize,
@@ -105,6 +109,7 @@ impl CommandLine for Args {
             timeout,
             retries,
             loadbalance,
+            tag,
             connections,
             max_connections,
             subset,
@@ -137,6 +142,8 @@ impl CommandLine for Args {
                 methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?,
                 application: None,
                 tls,
+                host: None,
+                tag,
                 metrics: None,
             },
             direct: (!direct.is_empty()).then(|| direct.join(",")),

@@ -56,6 +56,10 @@ pub struct Args {
     #[arg(long, env, value_name = "DURATION", default_value = "10m", value_parser = value::duration)]
     warmup: Duration,
 
+    /// The tag of the server, which then gets only calls that carry it [default: none]
+    #[arg(long, env, value_name = "TAG", value_parser = value::tag)]
+    tag: Option<String>,
+
     /// Where consumers find the server: by its instance (Dubbo 3), by each interface (Dubbo 2), or both.
     #[arg(long, env, value_name = "MODE", default_value = "all", value_parser = value::register_mode())]
     register_mode: RegisterMode,
@@ -92,6 +96,8 @@ pub struct Config {
     pub weight: u32,
     /// How long consumers call it less than that.
     pub warmup: Duration,
+    /// Its tag, without which it gets calls with no tag.
+    pub tag: Option<String>,
     /// Which of Dubbo's two registrations are made.
     pub register_mode: RegisterMode,
     /// The age at which a connection is told to go away; never without it.
@@ -123,6 +129,7 @@ impl CommandLine for Args {
             stop_wait,
             weight,
             warmup,
+            tag,
             register_mode,
             max_connection_age,
             tls,
@@ -140,6 +147,7 @@ impl CommandLine for Args {
             stop_wait,
             weight,
             warmup,
+            tag,
             register_mode,
             max_connection_age,
             tls: tls.tls()?,

@@ -23,6 +23,7 @@ fn run(config: Config) -> anyhow::Result<()> {
         stop_wait,
         weight,
         warmup,
+        tag,
         register_mode,
         max_connection_age,
         tls,
@@ -41,6 +42,7 @@ fn run(config: Config) -> anyhow::Result<()> {
             .provider()
             .weight(weight)
             .warmup(warmup)
+            .tag(tag.unwrap_or_default())
             .register_mode(register_mode);
         if let Some(age) = max_connection_age {
             provider = provider.max_connection_age(age);

@@ -36,6 +36,9 @@ pub enum Malformed {
     /// The name of an interface-level provider is not the URL of one.
     #[error("its name is not the URL of a provider: {0}")]
     Url(&'static str),
+    /// A rule that an operator published can't be applied.
+    #[error("the rule is not one that can be applied: {0}")]
+    Rule(String),
     /// An application in a mapping cannot be a node's name.
     #[error("{name:?} is not an application: {reason}")]
     Application {

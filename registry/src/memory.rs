@@ -13,10 +13,12 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Announcement, Notification, Observer, Provider, Reference, Registration, Registry,
+    Announcement, Notification, Observer, Provider, Reference, Registration, Registry, Rules,
     ScrapeTarget, SessionEvent, Subscription,
     announcement::Progress,
     provider::{ordered, weight},
+    rules::Source,
+    subscription::Snapshot,
 };
 
 /// A registry in memory: what one participant announces, every participant of the same registry sees at once.
@@ -42,11 +44,13 @@ struct Content {
     subscribers: BTreeMap<u64, Subscriber>,
     /// How many consumers of each interface have been given a number.
     numbered: BTreeMap<String, u32>,
+    /// By the names of their nodes.
+    rules: BTreeMap<String, String>,
 }
 
 struct Subscriber {
     reference: Reference,
-    list: watch::Sender<Arc<[Provider]>>,
+    list: watch::Sender<Snapshot>,
     observer: Arc<dyn Observer>,
 }
 
@@ -103,6 +107,14 @@ impl MemoryRegistry {
             .collect()
     }
 
+    /// Publishes a rule by its name in Dubbo's configuration, such as `my-app.tag-router`, as Dubbo Admin does; an empty text takes it
+    /// back.
+    pub fn publish_rule(&self, name: &str, text: &str) {
+        self.shared.change(|content, _| {
+            content.rules.insert(name.to_owned(), text.to_owned());
+        });
+    }
+
     fn participant(shared: Arc<Shared>, observer: Arc<dyn Observer>) -> Self {
         observer.session(SessionEvent::Established);
         Self {
@@ -151,25 +163,36 @@ impl Shared {
         let Content {
             registrations,
             subscribers,
+            rules,
             ..
         } = &*content;
         for subscriber in subscribers.values() {
-            subscriber.notify(registrations.values());
+            subscriber.notify(registrations.values(), rules);
         }
         key
     }
 }
 
 impl Subscriber {
-    fn notify<'a>(&self, registrations: impl Iterator<Item = &'a Registration>) {
+    fn notify<'a>(
+        &self,
+        registrations: impl Iterator<Item = &'a Registration>,
+        texts: &BTreeMap<String, String>,
+    ) {
         let list = providers(&self.reference, registrations);
         let valid = list.len();
-        let changed = self.list.send_if_modified(|current| {
-            let changed = **current != *list;
+        let rules = self.rules(&list, texts);
+        let mut changed = false;
+        self.list.send_if_modified(|current| {
+            changed = *current.providers != *list;
             if changed {
-                *current = list.into();
+                current.providers = list.into();
             }
-            changed
+            let ruled = rules.is_some();
+            if let Some(rules) = rules {
+                current.rules = rules.into();
+            }
+            changed || ruled
         });
         if changed {
             let notification = Notification {
@@ -180,6 +203,28 @@ impl Subscriber {
             };
             self.observer.notified(&self.reference, notification);
         }
+    }
+}
+
+impl Subscriber {
+    /// Returns the rules for a list of providers; `None` where there have never been any.
+    fn rules(&self, list: &[Provider], texts: &BTreeMap<String, String>) -> Option<Rules> {
+        let mut applications: Vec<_> = list.iter().map(|p| p.application.as_str()).collect();
+        applications.sort_unstable();
+        applications.dedup();
+        let mut rules = Rules::default();
+        let mut any = false;
+        for source in Source::all(&self.reference, &applications) {
+            let Some(text) = texts.get(&source.node(&self.reference)) else {
+                continue;
+            };
+            any = true;
+            if let Err(reason) = rules.set(&source, Some(text.as_bytes())) {
+                let node = source.node(&self.reference);
+                self.observer.malformed(&node, &reason);
+            }
+        }
+        any.then_some(rules)
     }
 }
 

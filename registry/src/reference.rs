@@ -4,12 +4,15 @@ use std::fmt;
 
 use crate::{Error, name};
 
-/// A service that a consumer wants to call: interface, group and version.
+/// A service that a consumer wants to call, interface, group and version, and what rules and operators are told of the consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
     interface: String,
     group: String,
     version: String,
+    application: String,
+    host: String,
+    tag: String,
 }
 
 impl Reference {
@@ -22,6 +25,9 @@ impl Reference {
             interface: name::checked("interface", interface.into())?,
             group: String::new(),
             version: String::new(),
+            application: String::new(),
+            host: String::new(),
+            tag: String::new(),
         })
     }
 
@@ -39,6 +45,27 @@ impl Reference {
         self
     }
 
+    /// Sets the application that calls; empty means that it is not told.
+    #[must_use]
+    pub fn application(mut self, application: impl Into<String>) -> Self {
+        self.application = application.into();
+        self
+    }
+
+    /// Sets the host that calls; empty means that it is not told.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = host.into();
+        self
+    }
+
+    /// Sets the tag of calls that carry none (`dubbo.tag`); empty means none.
+    #[must_use]
+    pub fn tagged(mut self, tag: impl Into<String>) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
     /// Returns the interface, such as `greet.GreetService`.
     pub fn interface(&self) -> &str {
         &self.interface
@@ -52,6 +79,42 @@ impl Reference {
     /// Returns the version as it was given, empty for none.
     pub fn service_version(&self) -> &str {
         &self.version
+    }
+
+    /// Returns the application that calls, empty where it is not told.
+    pub fn calling_application(&self) -> &str {
+        &self.application
+    }
+
+    /// Returns the host that calls, empty where it is not told.
+    pub fn calling_host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the tag of calls that carry none, empty for none.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Returns what rules know of the consumer by this name.
+    pub(crate) fn param(&self, key: &str) -> Option<&str> {
+        let told = match key {
+            "application" => &self.application,
+            "host" => &self.host,
+            "interface" | "path" => &self.interface,
+            "group" => &self.group,
+            "version" => plain_version(&self.version),
+            "dubbo.tag" => &self.tag,
+            "side" | "protocol" => "consumer",
+            _ => "",
+        };
+        Some(told).filter(|told| !told.is_empty())
+    }
+
+    /// Returns the name of the service's rules: `interface:version:group`, with empty parts where they are not set.
+    pub(crate) fn rule_key(&self) -> String {
+        let version = plain_version(&self.version);
+        format!("{}:{version}:{}", self.interface, self.group)
     }
 
     /// Tells whether a service of this name, group and version is the one meant.
@@ -120,5 +183,16 @@ mod tests {
         assert_eq!(service_key("a.B", "", ""), "a.B");
         assert_eq!(service_key("a.B", "", "0.0.0"), "a.B");
         assert_eq!(service_key("a.B", "blue", "1.0.0"), "blue/a.B:1.0.0");
+    }
+
+    #[test]
+    fn the_name_of_rules_keeps_the_colons_of_what_is_not_set() {
+        let reference = Reference::new("a.B").unwrap();
+        assert_eq!(reference.rule_key(), "a.B::");
+        assert_eq!(
+            reference.clone().version("0.0.0").group("blue").rule_key(),
+            "a.B::blue"
+        );
+        assert_eq!(reference.version("1.0.0").rule_key(), "a.B:1.0.0:");
     }
 }

@@ -40,6 +40,7 @@ pub struct Registration {
     services: Vec<ServiceInfo>,
     weight: u32,
     warmup: Duration,
+    tag: String,
     register_mode: RegisterMode,
     /// Of the start, since 1970.
     timestamp_milliseconds: u128,
@@ -69,6 +70,7 @@ impl Registration {
             services,
             weight: DEFAULT_WEIGHT,
             warmup: DEFAULT_WARMUP,
+            tag: String::new(),
             register_mode: RegisterMode::default(),
             timestamp_milliseconds: started.as_millis(),
         })
@@ -87,6 +89,14 @@ impl Registration {
     #[must_use]
     pub fn warmup(mut self, warmup: Duration) -> Self {
         self.warmup = warmup;
+        self
+    }
+
+    /// Sets the tag of the provider (`dubbo.tag`), which then gets only calls that carry it; empty for none. The parameter `dubbo.tag` of
+    /// a service goes first.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = tag.into();
         self
     }
 
@@ -200,6 +210,10 @@ impl Registration {
             if self.warmup != DEFAULT_WARMUP {
                 let warmup = || self.warmup.as_millis().to_string();
                 params.entry("warmup".into()).or_insert_with(warmup);
+            }
+            if !self.tag.is_empty() {
+                let tag = || self.tag.clone();
+                params.entry("dubbo.tag".into()).or_insert_with(tag);
             }
             let metadata = ServiceMetadata {
                 name: service.interface.clone(),

@@ -5,28 +5,37 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Error, Provider};
+use crate::{Error, Provider, Rules};
 
-/// The providers of one service, kept up to date until this is dropped.
+/// What a subscription knows at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) providers: Arc<[Provider]>,
+    pub(crate) rules: Arc<Rules>,
+    /// False until the registry has answered.
+    pub(crate) is_known: bool,
+}
+
+/// The providers of one service and the rules for them, kept up to date until this is dropped.
 ///
 /// The list is ordered by address and holds each address once. It starts empty, keeps its last content while the registry
 /// is away, and marks its last resort (see [`Provider::listed`]).
 #[derive(Debug)]
 pub struct Subscription {
-    providers: watch::Receiver<Arc<[Provider]>>,
+    snapshot: watch::Receiver<Snapshot>,
     _ends_with_this: DropGuard,
 }
 
 impl Subscription {
-    pub(crate) fn new() -> (watch::Sender<Arc<[Provider]>>, CancellationToken, Self) {
-        let (sender, providers) = watch::channel(Arc::from([]));
+    pub(crate) fn new() -> (watch::Sender<Snapshot>, CancellationToken, Self) {
+        let (sender, snapshot) = watch::channel(Snapshot::default());
         let ended = CancellationToken::new();
         let guard = ended.clone().drop_guard();
         (
             sender,
             ended,
             Self {
-                providers,
+                snapshot,
                 _ends_with_this: guard,
             },
         )
@@ -34,16 +43,21 @@ impl Subscription {
 
     /// Returns the list as it is now.
     pub fn providers(&self) -> Arc<[Provider]> {
-        self.providers.borrow().clone()
+        self.snapshot.borrow().providers.clone()
     }
 
-    /// Waits for the next change and returns the list.
+    /// Returns the rules as they are now.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.snapshot.borrow().rules.clone()
+    }
+
+    /// Waits for the next change of the list or of the rules, and returns the list.
     ///
     /// # Errors
     /// [`Error::Closed`] when the registry was closed.
     pub async fn changed(&mut self) -> Result<Arc<[Provider]>, Error> {
-        self.providers.changed().await.map_err(|_| Error::Closed)?;
-        Ok(self.providers.borrow_and_update().clone())
+        self.snapshot.changed().await.map_err(|_| Error::Closed)?;
+        Ok(self.snapshot.borrow_and_update().providers.clone())
     }
 
     /// Waits until there is a provider and returns the list.
@@ -51,10 +65,12 @@ impl Subscription {
     /// # Errors
     /// [`Error::Closed`] when the registry was closed.
     pub async fn available(&mut self) -> Result<Arc<[Provider]>, Error> {
-        let list = self
-            .providers
-            .wait_for(|providers| !providers.is_empty())
+        let snapshot = self
+            .snapshot
+            .wait_for(|snapshot| !snapshot.providers.is_empty())
             .await;
-        list.map(|list| list.clone()).map_err(|_| Error::Closed)
+        snapshot
+            .map(|snapshot| snapshot.providers.clone())
+            .map_err(|_| Error::Closed)
     }
 }

@@ -13,6 +13,7 @@ mod node;
 mod owner;
 mod path;
 mod reachability;
+mod rules;
 mod session;
 mod tunnel;
 mod url;
@@ -34,6 +35,7 @@ use self::{
     connector::Connector,
     discovery::Discovery,
     metadata_cache::MetadataCache,
+    rules::RuleFollower,
     session::{Connection, Supervisor},
     view::View,
 };
@@ -142,9 +144,19 @@ impl Registry for ZooKeeperRegistry {
         let inner = &*self.inner;
         let (list, ended, subscription) = Subscription::new();
         if !inner.closing.is_cancelled() {
+            let (found, providers) = tokio::sync::watch::channel(Arc::from([]));
+            let rules = RuleFollower::new(
+                reference.clone(),
+                providers,
+                list,
+                Arc::clone(&inner.observer),
+                inner.connection.clone(),
+            );
+            let following = rules.run(ended.clone(), inner.closing.clone());
+            inner.tasks.spawn_on(following, &inner.runtime);
             let discovery = Discovery {
                 view: View::new(reference, inner.last_resort),
-                list,
+                list: found,
                 metadata: Arc::clone(&inner.metadata),
                 observer: Arc::clone(&inner.observer),
                 connection: inner.connection.clone(),

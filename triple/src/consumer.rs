@@ -33,6 +33,7 @@ mod method;
 mod replay;
 mod retry;
 mod roster;
+mod routes;
 mod selection;
 mod standing;
 mod subset;
@@ -83,6 +84,10 @@ pub struct ConsumerOptions {
     pub application: Option<String>,
     /// What connections are encrypted with, and never made without; nothing by default.
     pub tls: Option<ConsumerTls>,
+    /// The host that calls, for the rules of operators that name consumers by their address; untold by default.
+    pub host: Option<String>,
+    /// The tag of calls that carry none in their header `dubbo.tag`; none by default. Providers with a tag get only calls that carry it.
+    pub tag: Option<String>,
     /// Where calls are measured; nowhere by default.
     pub metrics: Option<ConsumerMetrics>,
 }
@@ -130,6 +135,20 @@ impl ConsumerOptions {
 
     /// One HTTP/2 connection carries a thousand calls at once; more help when its one core is the bottleneck.
     pub const DEFAULT_CONNECTIONS: usize = 1;
+
+    /// Tells the registry who calls.
+    fn introduce(&self, mut reference: Reference) -> Reference {
+        if let Some(application) = &self.application {
+            reference = reference.application(application);
+        }
+        if let Some(host) = &self.host {
+            reference = reference.host(host);
+        }
+        if let Some(tag) = &self.tag {
+            reference = reference.tagged(tag);
+        }
+        reference
+    }
 }
 
 impl Default for ConsumerOptions {
@@ -147,6 +166,8 @@ impl Default for ConsumerOptions {
             methods: MethodTable::default(),
             application: None,
             tls: None,
+            host: None,
+            tag: None,
             metrics: None,
         }
     }
@@ -182,10 +203,11 @@ impl Consumer {
         workers: &Workers,
         options: ConsumerOptions,
     ) -> Self {
+        let reference = options.introduce(reference);
         let consumer = Self::unconnected(&reference, workers, options);
         let number = registry.number(&reference);
-        let list = registry.subscribe(reference);
-        let followed = Followed::new(&consumer.directory, list, number);
+        let list = registry.subscribe(reference.clone());
+        let followed = Followed::new(&consumer.directory, reference, list, number);
         tokio::spawn(directory::follow(followed));
         consumer
     }

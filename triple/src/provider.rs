@@ -59,6 +59,7 @@ pub struct Provider {
     metrics: Option<Metrics>,
     weight: u32,
     warmup: Duration,
+    tag: String,
     register_mode: RegisterMode,
     terms: Terms,
     reflection: bool,
@@ -86,6 +87,7 @@ impl Provider {
             metrics: None,
             weight: DEFAULT_WEIGHT,
             warmup: DEFAULT_WARMUP,
+            tag: String::new(),
             register_mode: RegisterMode::default(),
             terms: Terms::new(Self::DEFAULT_CALLS_PER_CONNECTION),
             reflection: true,
@@ -200,6 +202,13 @@ impl Provider {
         self
     }
 
+    /// Sets the provider's tag (`dubbo.tag`), none without this: consumers send it only calls that carry the same tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
     /// Sets which of Dubbo's two registrations are made, both without this.
     #[must_use]
     pub fn register_mode(mut self, mode: RegisterMode) -> Self {
@@ -275,6 +284,7 @@ impl Provider {
             services: self.services,
             weight: self.weight,
             warmup: self.warmup,
+            tag: self.tag,
             register_mode: self.register_mode,
             address,
             connections,

@@ -127,6 +127,19 @@ pub fn weight(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Parses a tag for routing calls, which has to fit into a header.
+///
+/// # Errors
+///
+/// When the text is empty or has spaces or characters beyond ASCII.
+pub fn tag(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a word of ASCII characters, such as gray".to_owned())
+    }
+}
+
 /// Parses an address to listen on, with or without the brackets of IPv6.
 ///
 /// # Errors

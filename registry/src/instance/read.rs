@@ -87,7 +87,7 @@ pub(crate) struct Instance {
 }
 
 /// The parameters of a service that Dubbo looks for in the instance's node, too.
-const INSTANCE_PARAMS: [&str; 3] = ["timestamp", "weight", "warmup"];
+const INSTANCE_PARAMS: [&str; 4] = ["dubbo.tag", "timestamp", "weight", "warmup"];
 
 /// Reads the node of an instance of `application`; `None` for one that offers no service (revision 0).
 pub(crate) fn parse(application: &str, data: &[u8]) -> Result<Option<Instance>, Malformed> {

@@ -44,6 +44,11 @@ pub(super) fn companions(interface: &str) -> [String; 3] {
     ["configurators", "routers", "consumers"].map(|name| category(interface, name))
 }
 
+/// A rule that operators publish, by its name in Dubbo's configuration.
+pub(super) fn rule(name: &str) -> String {
+    format!("/dubbo/config/dubbo/{name}")
+}
+
 fn category(interface: &str, name: &str) -> String {
     let interface: String = byte_serialize(interface.as_bytes()).collect();
     format!("/dubbo/{interface}/{name}")

@@ -9,6 +9,7 @@ mod outages;
 mod panics;
 mod prometheus;
 mod registration;
+mod rules;
 mod secure;
 mod support;
 mod tap;

@@ -43,7 +43,7 @@ pub fn yaml(name: &str) -> Value {
 /// When it can't be read.
 pub fn all_yaml(name: &str) -> Vec<Value> {
     use serde_json::value::Value as Json;
-    serde_yaml_ng::Deserializer::from_str(&text(name))
+    yaml_serde::Deserializer::from_str(&text(name))
         .map(|document| {
             <Json as serde::Deserialize>::deserialize(document)
                 .unwrap_or_else(|err| panic!("{name}: {err}"))

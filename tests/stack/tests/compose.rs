@@ -18,7 +18,7 @@ fn config(folder: &str) -> Value {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    serde_yaml_ng::from_slice(&output.stdout).expect("it prints YAML")
+    yaml_serde::from_slice(&output.stdout).expect("it prints YAML")
 }
 
 fn services(config: &Value) -> impl Iterator<Item = (&String, &Value)> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use dubbo_registry::{Provider, Subscription, supervise};
+use dubbo_registry::{Provider, Reference, Router, Rules, Settings, Subscription, supervise};
 use futures_util::future::BoxFuture;
 use metrics_core::{DirectorySizes, RegistryMetrics};
 use parking_lot::{Mutex, RwLock};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Endpoint, Surroundings};
 use super::roster::Roster;
+use super::routes::Routes;
 
 /// A provider as the registry lists it.
 #[derive(Debug)]
@@ -32,10 +33,22 @@ pub(crate) struct Listing {
     pub(crate) authority: Option<String>,
 }
 
+/// The registry's list with the rules for it.
+#[derive(Debug)]
+struct Ruling {
+    reference: Reference,
+    providers: Arc<[Provider]>,
+    rules: Arc<Rules>,
+    /// What rules set for each of the providers.
+    settings: Vec<Settings>,
+}
+
 /// The endpoints of a consumer, shared by its clones.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    endpoints: RwLock<Arc<[Arc<Endpoint>]>>,
+    routes: RwLock<Arc<Routes>>,
+    /// None without a registry.
+    ruling: Mutex<Option<Ruling>>,
     version: AtomicU64,
     known: AtomicBool,
     roster: Mutex<Roster>,
@@ -47,7 +60,8 @@ impl Directory {
     /// Makes an empty directory. Of more than twice as many providers as `subset` it uses so many only; 0 for all.
     pub(crate) fn new(subset: usize, surroundings: Surroundings) -> Self {
         Self {
-            endpoints: RwLock::new(Arc::new([])),
+            routes: RwLock::default(),
+            ruling: Mutex::default(),
             version: AtomicU64::new(0),
             known: AtomicBool::new(false),
             roster: Mutex::new(Roster::new(subset)),
@@ -57,7 +71,12 @@ impl Directory {
     }
 
     pub(crate) fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
-        Arc::clone(&self.endpoints.read())
+        self.routes().endpoints()
+    }
+
+    /// Returns the endpoints and the rules by which calls are sent to them.
+    pub(crate) fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.read())
     }
 
     /// Returns a number that changes with the list, so that a caller knows when its copy is old.
@@ -115,7 +134,45 @@ impl Directory {
         }
     }
 
-    /// Takes over a new list: endpoints that stay keep their connections.
+    /// Takes over a new list, or new rules for it: endpoints that stay keep their connections.
+    pub(crate) fn route(
+        &self,
+        reference: &Reference,
+        providers: Arc<[Provider]>,
+        rules: Arc<Rules>,
+    ) {
+        let settings = providers.iter().map(|p| rules.settings(reference, p));
+        let settings: Vec<_> = settings.collect();
+        let enabled = providers.iter().zip(&settings);
+        let enabled = enabled.filter(|(_, settings)| settings.disabled != Some(true));
+        let listings = enabled.map(|(provider, settings)| Listing {
+            address: provider.address(),
+            weight: settings.weight.unwrap_or(provider.weight),
+            warmup: warmup(provider),
+            listed: provider.listed,
+            authority: None,
+        });
+        let all: Vec<_> = providers.iter().collect();
+        let tells_apart = Router::new(&rules, reference, &all).tells_apart();
+        let mut roster = self.roster.lock();
+        roster.use_all(tells_apart);
+        roster.set_listings(listings.collect());
+        *self.ruling.lock() = Some(Ruling {
+            reference: reference.clone(),
+            providers: Arc::clone(&providers),
+            rules,
+            settings,
+        });
+        if !self.apply(&mut roster) {
+            // The same endpoints, but perhaps other rules.
+            self.publish(self.endpoints());
+        }
+        drop(roster);
+        self.known.store(true, Ordering::Release);
+        self.surroundings.changed.notify_waiters();
+    }
+
+    /// Takes over a new list without rules: endpoints that stay keep their connections.
     pub(crate) fn replace(&self, listings: Vec<Listing>) {
         let mut roster = self.roster.lock();
         roster.set_listings(listings);
@@ -166,12 +223,26 @@ impl Directory {
         if !is_new && old.is_empty() {
             return false;
         }
-        *self.endpoints.write() = list.into();
-        self.version.fetch_add(1, Ordering::Release);
+        self.publish(list.into());
         for endpoint in old.values() {
             endpoint.remove();
         }
         true
+    }
+
+    /// Lets calls see these endpoints, with the rules for them.
+    fn publish(&self, endpoints: Arc<[Arc<Endpoint>]>) {
+        let routes = match &*self.ruling.lock() {
+            None => Routes::to(endpoints),
+            Some(Ruling {
+                reference,
+                providers,
+                rules,
+                settings,
+            }) => Routes::ruled(endpoints, reference, providers, rules, settings),
+        };
+        *self.routes.write() = Arc::new(routes);
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     fn reweigh(&self, endpoint: &Endpoint, listing: &Listing) {
@@ -240,6 +311,7 @@ pub(crate) async fn follow(followed: Followed) {
 /// What the task behind a directory follows.
 pub(crate) struct Followed {
     pub(crate) directory: Weak<Directory>,
+    pub(crate) reference: Reference,
     pub(crate) subscription: Subscription,
     /// Asks for the consumer's number, which only a consumer of many providers needs.
     number: Option<BoxFuture<'static, Option<u32>>>,
@@ -250,11 +322,13 @@ pub(crate) struct Followed {
 impl Followed {
     pub(crate) fn new(
         directory: &Arc<Directory>,
+        reference: Reference,
         subscription: Subscription,
         number: BoxFuture<'static, Option<u32>>,
     ) -> Self {
         Self {
             directory: Arc::downgrade(directory),
+            reference,
             subscription,
             number: Some(number),
             has_list: false,
@@ -323,14 +397,7 @@ impl Followed {
             );
             directory.roster.lock().set_number(number);
         }
-        let listings = providers.iter().map(|provider| Listing {
-            address: provider.address(),
-            weight: provider.weight,
-            warmup: warmup(provider),
-            listed: provider.listed,
-            authority: None,
-        });
-        directory.replace(listings.collect());
+        directory.route(&self.reference, providers, self.subscription.rules());
     }
 }
 
@@ -371,7 +438,7 @@ pub(crate) fn report(directory: &Arc<Directory>, metrics: RegistryMetrics, inter
 impl Drop for Directory {
     fn drop(&mut self) {
         self.ended.cancel();
-        for endpoint in self.endpoints.get_mut().iter() {
+        for endpoint in self.routes.get_mut().endpoints().iter() {
             endpoint.remove();
         }
     }

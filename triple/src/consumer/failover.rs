@@ -23,6 +23,7 @@ use super::endpoint::Endpoint;
 use super::method::MethodOptions;
 use super::replay::{Replay, RequestBody};
 use super::retry::{self, Left};
+use super::routes::Routes;
 use super::selection::Selection;
 use crate::{header, timeout};
 
@@ -38,18 +39,18 @@ pub(super) struct Shared {
     pub(super) methods: Option<Methods>,
 }
 
-/// The service that makes calls; each clone keeps a copy of the directory's list.
+/// The service that makes calls; each clone keeps a copy of the directory's list and rules.
 #[derive(Clone, Debug)]
 pub(super) struct Failover {
     shared: Arc<Shared>,
-    endpoints: Arc<[Arc<Endpoint>]>,
+    routes: Arc<Routes>,
     version: u64,
 }
 
 impl Failover {
     pub(super) fn new(shared: Shared) -> Self {
         Self {
-            endpoints: shared.directory.endpoints(),
+            routes: shared.directory.routes(),
             version: shared.directory.version(),
             shared: Arc::new(shared),
         }
@@ -59,7 +60,7 @@ impl Failover {
     fn refresh(&mut self) {
         let version = self.shared.directory.version();
         if version != self.version {
-            self.endpoints = self.shared.directory.endpoints();
+            self.routes = self.shared.directory.routes();
             self.version = version;
         }
     }
@@ -80,8 +81,8 @@ impl<B: RequestBody> Service<Request<B>> for Failover {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.refresh();
-        let (shared, endpoints) = (Arc::clone(&self.shared), Arc::clone(&self.endpoints));
-        Box::pin(async move { Ok(call(shared, endpoints, request).await) })
+        let (shared, routes) = (Arc::clone(&self.shared), Arc::clone(&self.routes));
+        Box::pin(async move { Ok(call(shared, &routes, request).await) })
     }
 }
 
@@ -96,10 +97,14 @@ struct Plan<'o> {
 }
 
 impl<'o> Plan<'o> {
-    fn new(options: &'o ConsumerOptions, head: &Parts, now: Instant) -> Self {
+    /// What is said of the method goes before what is said of the service, and a rule before the program.
+    fn new(options: &'o ConsumerOptions, routes: &Routes, head: &Parts, now: Instant) -> Self {
         let method = options.methods.of(head.uri.path());
+        let (of_method, of_service) = routes.limits(head);
         let timeout = method.and_then(|method| method.timeout);
+        let timeout = of_method.timeout.or(timeout).or(of_service.timeout);
         let retries = method.and_then(|method| method.retries);
+        let retries = of_method.retries.or(retries).or(of_service.retries);
         Self {
             method,
             timeout: timeout.unwrap_or(options.timeout),
@@ -135,20 +140,21 @@ impl<'o> Plan<'o> {
 /// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
 async fn call<B: RequestBody>(
     shared: Arc<Shared>,
-    mut endpoints: Arc<[Arc<Endpoint>]>,
+    routes: &Routes,
     request: Request<B>,
 ) -> Response<AttemptBody> {
     let (head, body) = request.into_parts();
     let replay = Replay::new(body);
     let mut begun = Instant::now();
-    let plan = Plan::new(&shared.options, &head, begun);
+    let plan = Plan::new(&shared.options, routes, &head, begun);
+    let mut endpoints = routes.of(&head);
     let mut limits = plan.limits(begun);
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
     let (mut attempts, mut not_sent) = (0, 0);
     loop {
         let picked = match shared.pick(&endpoints, &tried, begun) {
             Some(endpoint) => Ok(endpoint),
-            None => wait_for_provider(&shared, &tried, limits.until).await,
+            None => wait_for_provider(&shared, &head, &tried, limits.until).await,
         };
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
@@ -165,7 +171,7 @@ async fn call<B: RequestBody>(
                 tried.push(endpoint);
                 wait_for_change(&shared, not_sent, limits.until).await;
                 not_sent += 1;
-                endpoints = shared.directory.endpoints();
+                endpoints = shared.directory.routes().of(&head);
                 continue;
             }
             Attempt::NotSent(status) => Failed {
@@ -199,7 +205,7 @@ async fn call<B: RequestBody>(
             } = failed;
             return response.unwrap_or_else(|| status.into_http());
         }
-        endpoints = shared.directory.endpoints();
+        endpoints = shared.directory.routes().of(&head);
         begun = Instant::now();
         limits = plan.limits(begun);
     }
@@ -324,6 +330,7 @@ async fn wait_for_change(shared: &Shared, times: u32, until: Option<Instant>) {
 /// Waits until a provider can be called, while one is known whose connection is still being made.
 async fn wait_for_provider(
     shared: &Shared,
+    head: &Parts,
     tried: &[Arc<Endpoint>],
     until: Option<Instant>,
 ) -> Result<Arc<Endpoint>, Status> {
@@ -332,12 +339,13 @@ async fn wait_for_provider(
         let mut changed = std::pin::pin!(changed);
         // Listening starts before looking, so that a change in between is not missed.
         changed.as_mut().enable();
-        let endpoints = shared.directory.endpoints();
+        let routes = shared.directory.routes();
+        let endpoints = routes.of(head);
         if let Some(endpoint) = shared.pick(&endpoints, tried, Instant::now()) {
             return Ok(endpoint);
         }
         if shared.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting()) {
-            return Err(nobody(&shared.service, &endpoints));
+            return Err(unreachable(&shared.service, &routes, &endpoints));
         }
         let over = match until {
             Some(until) => timeout_at(until, changed).await.is_err(),
@@ -347,12 +355,18 @@ async fn wait_for_provider(
             }
         };
         if over {
-            return Err(nobody(&shared.service, &endpoints));
+            return Err(unreachable(&shared.service, &routes, &endpoints));
         }
     }
 }
 
-fn nobody(service: &str, endpoints: &[Arc<Endpoint>]) -> Status {
+fn unreachable(service: &str, routes: &Routes, endpoints: &[Arc<Endpoint>]) -> Status {
+    let all = routes.endpoints().len();
+    if endpoints.is_empty() && all > 0 {
+        return Status::unavailable(format!(
+            "tags and routing rules leave none of the {all} providers of {service} for this call"
+        ));
+    }
     if endpoints.is_empty() {
         return Status::unavailable(format!(
             "no provider of {service} is registered: is one running, on the same registry?"

@@ -21,6 +21,8 @@ pub(super) struct Roster {
     ring: Ring,
     /// How many providers are used of more than twice as many; 0 for all, always.
     size: usize,
+    /// Rules tell providers apart: a subset could lack those that a call may go to.
+    all: bool,
     /// Where on the ring the subset begins; none until it is known.
     start: Option<u64>,
     /// Providers that are not needed any more, since then.
@@ -33,6 +35,7 @@ impl Roster {
             listings: Vec::new(),
             ring: Ring::default(),
             size,
+            all: false,
             start: None,
             surplus: HashMap::new(),
         }
@@ -40,7 +43,7 @@ impl Roster {
 
     /// Returns whether a list of this length is used in part only.
     pub(super) fn is_long(&self, length: usize) -> bool {
-        self.size > 0 && length > self.size.saturating_mul(2)
+        !self.all && self.size > 0 && length > self.size.saturating_mul(2)
     }
 
     /// Returns whether only a part of the list is used now.
@@ -56,6 +59,11 @@ impl Roster {
     /// Takes over the consumer's number among all, or that it has none.
     pub(super) fn set_number(&mut self, number: Option<u32>) {
         self.start = Some(subset::start(number));
+    }
+
+    /// Says whether all providers are to be used, however many there are.
+    pub(super) fn use_all(&mut self, all: bool) {
+        self.all = all;
     }
 
     pub(super) fn set_listings(&mut self, listings: Vec<Listing>) {

@@ -27,6 +27,7 @@ pub struct Serving {
     pub(super) services: Vec<ServiceInfo>,
     pub(super) weight: u32,
     pub(super) warmup: Duration,
+    pub(super) tag: String,
     pub(super) register_mode: RegisterMode,
     pub(super) address: SocketAddr,
     pub(super) connections: Connections,
@@ -69,6 +70,7 @@ impl Serving {
         let registration = Registration::new(&self.application, host, port, self.services.clone())?
             .weight(self.weight)
             .warmup(self.warmup)
+            .tag(&self.tag)
             .register_mode(self.register_mode);
         // Consumers ask for the metadata as soon as they see the node.
         self.metadata.set(registration.metadata());

@@ -1,0 +1,134 @@
+//! Routing rules are followed on a real ZooKeeper.
+
+use dubbo_registry::{Call, Reference, Registry, Router, Subscription, ZooKeeperConfig};
+use test_servers::{LONG, ZooKeeper, eventually};
+
+use crate::support::{
+    Recorder, announce, available, connect, connect_with, operator, put_persistent, reference,
+    registration,
+};
+
+const TAGS: &str = "/dubbo/config/dubbo/my-app.tag-router";
+const CONDITIONS: &str = "/dubbo/config/dubbo/greet.GreetService::.condition-router";
+const OVERRIDES: &str = "/dubbo/config/dubbo/desk.configurators";
+
+const GRAY: &str = "force: true\ntags:\n- name: gray\n  addresses: ['127.0.0.1:20001']\n";
+
+fn desk() -> Reference {
+    reference().application("desk")
+}
+
+/// The ports that a call with this tag may go to.
+fn routed(subscription: &Subscription, tag: &str) -> Vec<u16> {
+    let providers = subscription.providers();
+    let providers: Vec<_> = providers.iter().collect();
+    let router = Router::new(&subscription.rules(), &desk(), &providers);
+    let find = |name: &str| (name == "dubbo.tag").then_some(tag);
+    let places = router.route(&Call {
+        method: "Greet",
+        attachments: &find,
+    });
+    places
+        .into_iter()
+        .map(|place| providers[place].port)
+        .collect()
+}
+
+async fn until(subscription: &Subscription, what: &str, holds: impl Fn(&Subscription) -> bool) {
+    eventually(LONG, what, async || holds(subscription)).await;
+}
+
+fn weight(subscription: &Subscription) -> Option<u32> {
+    let provider = &subscription.providers()[0];
+    subscription.rules().settings(&desk(), provider).weight
+}
+
+#[tokio::test]
+async fn rules_are_there_with_the_first_list_and_follow_their_nodes() {
+    let zookeeper = ZooKeeper::start().await;
+    let operator = operator(&zookeeper).await;
+    put_persistent(&operator, TAGS, GRAY.as_bytes()).await;
+    let provider = connect(zookeeper.address());
+    announce(&provider).await;
+    let other = provider.register(registration("my-app", 20001));
+    other.done().await.unwrap();
+
+    let recorder = Recorder::default();
+    let consumer = connect_with(ZooKeeperConfig::new(zookeeper.address()), &recorder);
+    let mut subscription = consumer.subscribe(desk());
+    assert_eq!(available(&mut subscription).await, [20000, 20001]);
+    assert_eq!(routed(&subscription, ""), [20000], "from the first call on");
+    assert_eq!(routed(&subscription, "gray"), [20001]);
+
+    put_persistent(
+        &operator,
+        CONDITIONS,
+        b"force: true\nconditions: ['=> port = 20001']",
+    )
+    .await;
+    until(&subscription, "the condition is applied", |s| {
+        routed(s, "").is_empty()
+    })
+    .await;
+    put_persistent(&operator, CONDITIONS, b"conditions: [broken").await;
+    until(&subscription, "the broken rule is told", |_| {
+        recorder.malformed() == [CONDITIONS]
+    })
+    .await;
+    assert!(
+        routed(&subscription, "").is_empty(),
+        "the one before is in force"
+    );
+    operator.delete(CONDITIONS, None).await.unwrap();
+    until(&subscription, "the condition is gone", |s| {
+        routed(s, "") == [20000]
+    })
+    .await;
+
+    let rule = |weight: u32| {
+        format!(
+            "scope: application\nkey: desk\nconfigs: [{{side: consumer, parameters: {{weight: {weight}}}}}]"
+        )
+    };
+    for expected in [7, 0] {
+        put_persistent(&operator, OVERRIDES, rule(expected).as_bytes()).await;
+        until(&subscription, "the weight is set", |s| {
+            weight(s) == Some(expected)
+        })
+        .await;
+    }
+    operator.set_data(OVERRIDES, b"", None).await.unwrap();
+    until(&subscription, "an empty rule is none", |s| {
+        weight(s).is_none()
+    })
+    .await;
+    operator.delete(TAGS, None).await.unwrap();
+    until(&subscription, "the tags are gone", |s| {
+        routed(s, "") == [20000, 20001]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rules_hold_while_zookeeper_is_away_and_are_read_again_after() {
+    let mut zookeeper = ZooKeeper::start().await;
+    let client = operator(&zookeeper).await;
+    put_persistent(&client, TAGS, GRAY.as_bytes()).await;
+    drop(client);
+    let provider = connect(zookeeper.address());
+    announce(&provider).await;
+    let other = provider.register(registration("my-app", 20001));
+    other.done().await.unwrap();
+    let consumer = connect(zookeeper.address());
+    let mut subscription = consumer.subscribe(desk());
+    assert_eq!(available(&mut subscription).await, [20000, 20001]);
+    zookeeper.kill();
+    assert_eq!(routed(&subscription, ""), [20000]);
+    zookeeper.restart().await;
+    let client = operator(&zookeeper).await;
+    client.delete(TAGS, None).await.unwrap();
+    until(&subscription, "the tags are gone", |s| {
+        routed(s, "") == [20000, 20001]
+    })
+    .await;
+}
