@@ -1,5 +1,7 @@
 //! Gathers every family into the text of one scrape.
 
+mod registered;
+
 use std::sync::Arc;
 
 use prometheus::TextEncoder;
@@ -13,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::outcome::{Fault, Kind, Outcome};
 use crate::reading::Reading;
 use crate::series::Series;
+pub use registered::Registered;
 
 /// About the bytes that the families of one method take.
 const BYTES_PER_SERIES: usize = 16 * 1024;
@@ -30,6 +33,26 @@ pub(crate) fn written(metrics: &Metrics, format: Format, families: Families) -> 
 }
 
 fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
+    let mut text = measured(metrics, format, families);
+    #[cfg(target_os = "linux")]
+    crate::process::write(&mut text);
+    let added = metrics.collectors().gather();
+    if format == Format::Text {
+        // A collector that breaks the rules of its own registry loses its families, and nothing else.
+        match TextEncoder::new().encode_to_string(&added) {
+            Ok(families) => text.append(&families),
+            Err(error) => {
+                tracing::warn!(%error, "the families of the added collectors are left out");
+            }
+        }
+    } else {
+        added.iter().for_each(|family| text.foreign(family));
+    }
+    text
+}
+
+/// Reads everything that was measured, and writes it.
+fn measured(metrics: &Metrics, format: Format, families: Families) -> Text {
     let readings = metrics.readings();
     let application = metrics.application_labels();
     let mut text = Text::new(format, (readings.len() + 1) * BYTES_PER_SERIES);
@@ -48,20 +71,6 @@ fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
     text.count(FOLDED.name, &application, "", folded);
     metrics.pools().write(&mut text, &application);
     metrics.pushes().write(&mut text, &application);
-    #[cfg(target_os = "linux")]
-    crate::process::write(&mut text);
-    let added = metrics.collectors().gather();
-    if format == Format::Text {
-        // A collector that breaks the rules of its own registry loses its families, and nothing else.
-        match TextEncoder::new().encode_to_string(&added) {
-            Ok(families) => text.append(&families),
-            Err(error) => {
-                tracing::warn!(%error, "the families of the added collectors are left out");
-            }
-        }
-    } else {
-        added.iter().for_each(|family| text.foreign(family));
-    }
     text
 }
 

@@ -1,9 +1,11 @@
 //! What a caller decides about measuring, and its defaults.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::buckets::MAX_BOUND_SECONDS;
 use crate::clock::Clock;
+use crate::families::families;
 
 /// The sliding window when nothing else is said, as long as dubbo-go's. A longer one is smoother and slower to show a change;
 /// memory hardly depends on it.
@@ -60,6 +62,8 @@ pub struct Config {
     pub buckets: Vec<f64>,
     /// The families of calls that are exported; all by default.
     pub families: Families,
+    /// Further labels, name and value, of every family of ours but those of the process (`process_*`); none by default.
+    pub labels: Vec<(String, String)>,
     /// The clock.
     pub clock: Clock,
 }
@@ -72,6 +76,7 @@ impl Default for Config {
             series_cap: DEFAULT_SERIES_CAP,
             buckets: DEFAULT_BUCKETS.to_vec(),
             families: Families::default(),
+            labels: Vec::new(),
             clock: Clock::default(),
         }
     }
@@ -79,6 +84,7 @@ impl Default for Config {
 
 /// A configuration that cannot be measured with.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The window is outside [`WINDOW_RANGE`].
     #[error("a window of {0:?} is outside 100ms to 1h")]
@@ -91,6 +97,9 @@ pub enum ConfigError {
         "the buckets {0:?} are not positive seconds in ascending order, up to 8727 (2 hours 25 minutes)"
     )]
     Buckets(Vec<f64>),
+    /// A further label's name is none, or is one that a family has already.
+    #[error("`{0}` cannot be a further label: it is no name of a label, or one that a family has")]
+    Label(String),
 }
 
 impl Config {
@@ -100,6 +109,12 @@ impl Config {
         }
         if self.series_cap == 0 {
             return Err(ConfigError::SeriesCap);
+        }
+        let mut names = BTreeSet::new();
+        for (name, _) in &self.labels {
+            if !is_label(name) || !names.insert(name) {
+                return Err(ConfigError::Label(name.clone()));
+            }
         }
         let legal = self
             .buckets
@@ -112,9 +127,48 @@ impl Config {
     }
 }
 
+/// Tells whether a text can be the name of a further label.
+fn is_label(name: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(word)
+        && !name.starts_with("__")
+        && families()
+            .iter()
+            .all(|family| !family.labels.contains(&name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_further_label_is_a_name_that_no_family_has() {
+        let check = |names: &[&str]| {
+            let labels = names.iter().map(|name| (name.to_string(), "v".to_owned()));
+            let config = Config {
+                labels: labels.collect(),
+                ..Config::default()
+            };
+            config.check()
+        };
+        assert_eq!(check(&["zone", "_a1"]), Ok(()));
+        for name in [
+            "",
+            "1a",
+            "a-b",
+            "__name__",
+            "interface",
+            "le",
+            "error_code",
+            "ä",
+        ] {
+            assert_eq!(check(&[name]), Err(ConfigError::Label(name.to_owned())));
+        }
+        let twice = check(&["zone", "zone"]);
+        assert_eq!(twice, Err(ConfigError::Label("zone".to_owned())));
+    }
 
     #[test]
     fn the_defaults_are_legal() {

@@ -3,7 +3,6 @@
 //! * `GET /prometheus`, or another path: every family, compressed when the client takes gzip
 //! * `GET /`: a page to watch, unless it is turned off
 
-mod accept;
 mod page;
 mod path;
 
@@ -21,8 +20,8 @@ use guarded_http::{Guard, Server};
 use tokio::net::TcpListener;
 
 use crate::config::Families;
-use crate::metrics::Metrics;
-use accept::Accepted;
+use crate::metrics::{Metrics, ticking};
+use crate::scrape::Scrape;
 use page::Page;
 pub use path::{METRICS_PATH, MetricsPath, PathError};
 
@@ -107,12 +106,6 @@ impl Endpoint {
     }
 }
 
-/// Moves the window, for as long as it is polled.
-pub(crate) async fn ticking(ticker: impl Future<Output = ()>) {
-    ticker.await;
-    std::future::pending().await
-}
-
 /// What stands after the question mark of a scrape.
 #[derive(Debug, Default)]
 struct Asked {
@@ -134,27 +127,29 @@ impl Asked {
 
 async fn text(State(metrics): State<Metrics>, uri: Uri, headers: HeaderMap) -> Response {
     let compress = takes_gzip(&headers);
-    let Accepted {
-        format,
-        content_type,
-    } = accept::accepted(&headers);
     let asked = Asked::parse(uri.query());
     let families = asked.families.unwrap_or(metrics.config().families);
     // Thousands of series take milliseconds: not on a thread that may serve calls.
-    let made = tokio::task::spawn_blocking(move || -> io::Result<Vec<u8>> {
-        let body = metrics.written(format, families);
-        if compress { gzip(&body) } else { Ok(body) }
-    });
-    let kind = [
-        (header::CONTENT_TYPE, content_type),
-        // One address has several answers.
-        (header::VARY, "accept, accept-encoding".to_owned()),
-    ];
-    match made.await {
-        Ok(Ok(body)) if compress => {
-            (kind, [(header::CONTENT_ENCODING, "gzip")], body).into_response()
+    let made = tokio::task::spawn_blocking(move || -> io::Result<Scrape> {
+        let mut scrape = metrics.scrape_of(&headers, families);
+        if compress {
+            scrape.body = gzip(&scrape.body)?;
         }
-        Ok(Ok(body)) => (kind, body).into_response(),
+        Ok(scrape)
+    });
+    match made.await {
+        Ok(Ok(Scrape { content_type, body })) => {
+            let kind = [
+                (header::CONTENT_TYPE, &*content_type),
+                // One address has several answers.
+                (header::VARY, "accept, accept-encoding"),
+            ];
+            let coding = compress.then_some([(header::CONTENT_ENCODING, "gzip")]);
+            match coding {
+                Some(coding) => (kind, coding, body).into_response(),
+                None => (kind, body).into_response(),
+            }
+        }
         Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -67,6 +67,7 @@ impl<'a> Distribution<'a> {
 
 impl Text {
     /// Continues a text in the text format.
+    #[cfg(feature = "push")]
     pub(crate) fn plain(text: String) -> Self {
         Self {
             text,

@@ -8,9 +8,11 @@ use std::borrow::Cow;
 
 pub(crate) use calls::{CALLS, CallRow, CallSource};
 pub(crate) use process::{
-    ACTIVE_SIZE, APPLICATION_INFO, FOLDED, PROCESS, PUSH_FINAL, PUSH_LAST_SUCCESS, PUSH_REQUESTS,
-    PUSHED_AT, QUEUE_SIZE, THREAD_COUNT,
+    ACTIVE_SIZE, APPLICATION_INFO, FOLDED, PROCESS, PUSH_LAST_SUCCESS, PUSH_REQUESTS, QUEUE_SIZE,
+    THREAD_COUNT,
 };
+#[cfg(feature = "push")]
+pub(crate) use process::{PUSH_FINAL, PUSHED_AT};
 pub(crate) use registry::{REGISTRY, RegistryRow, RegistrySource};
 
 use crate::key::Side;

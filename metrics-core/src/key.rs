@@ -1,6 +1,10 @@
 //! What identifies a series: side, interface, method, group, version.
 
+mod descriptors;
+
 use std::sync::Arc;
+
+pub use descriptors::ServiceError;
 
 /// The label value that unknown methods of a known interface share.
 pub const UNKNOWN_METHOD: &str = "unknown";
@@ -89,6 +93,15 @@ impl Service {
             version: "".into(),
             methods: methods.into_iter().map(Arc::from).collect(),
         }
+    }
+
+    /// Returns a service with all methods that it has in an encoded `FileDescriptorSet`, as `protoc`, `prost-build` and `protox` write it.
+    ///
+    /// # Errors
+    /// When the bytes are no such set, or it has no service of this full name.
+    pub fn described(interface: &str, descriptor_set: &[u8]) -> Result<Self, ServiceError> {
+        let methods = descriptors::methods(interface, descriptor_set)?;
+        Ok(Self::new(interface, methods.iter().map(String::as_str)))
     }
 
     /// Sets Dubbo's service group.

@@ -41,6 +41,12 @@
 //! * [`Endpoint`] serves the figures and a page to watch, [`Pusher`] pushes them, and [`Probes`] tell whoever supervises the process how it is.
 //! * [`RegistryMetrics`] is told what happens with a registry, and [`Figures`] tell a program what a scrape tells Prometheus.
 //!
+//! # Features
+//!
+//! * `endpoint` (on by default): [`Endpoint`], its page and [`Probes`]. Without it, [`Metrics::scrape`] answers a route of your own, and
+//!   [`Metrics::collector`] puts the figures into a registry of your own: `docs/embedding.md`.
+//! * `push` (on by default): [`Pusher`].
+//!
 //! # What it promises
 //!
 //! * Every call is counted, once, whatever becomes of it: answered, failed, timed out, dropped, panicked, or streamed to nobody.
@@ -59,6 +65,7 @@ mod clock;
 mod collector;
 mod config;
 mod counters;
+#[cfg(feature = "endpoint")]
 mod endpoint;
 mod exemplars;
 mod exposition;
@@ -69,13 +76,17 @@ mod methods;
 mod metrics;
 mod native;
 mod outcome;
+#[cfg(feature = "endpoint")]
 mod probe;
 #[cfg(target_os = "linux")]
 mod process;
+#[cfg(feature = "push")]
 mod pusher;
+mod pushes;
 mod reading;
 mod registry;
 mod runtime;
+mod scrape;
 mod series;
 mod shard;
 mod slots;
@@ -84,13 +95,15 @@ mod window;
 pub use buckets::MAX_BOUND_SECONDS;
 pub use call::{Attempts, Call, Method};
 pub use clock::{Clock, Hand};
+pub use collector::Registered;
 pub use config::{
     Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW,
     Families, PANES, WINDOW_RANGE,
 };
+#[cfg(feature = "endpoint")]
 pub use endpoint::{Endpoint, METRICS_PATH, MetricsPath, PathError};
 pub use families::{Family, Type, families};
-pub use key::{MAX_NAME, MethodKey, Service, Side, UNKNOWN_METHOD};
+pub use key::{MAX_NAME, MethodKey, Service, ServiceError, Side, UNKNOWN_METHOD};
 pub use layer::{
     AnyError, Classify, ConsumerLayer, Measure, ProviderLayer, RequestBody, ResponseBody,
     ResponseFuture, grpc_timeout,
@@ -98,6 +111,9 @@ pub use layer::{
 pub use methods::Methods;
 pub use metrics::{Figures, Latency, Metrics};
 pub use outcome::{Fault, Kind, Outcome, Outcomes};
+#[cfg(feature = "endpoint")]
 pub use probe::{Probes, Readiness};
+#[cfg(feature = "push")]
 pub use pusher::{AtStop, DEFAULT_PUSH_INTERVAL, MIN_PUSH_INTERVAL, Pusher};
 pub use registry::{DirectorySizes, RegistryMetrics};
+pub use scrape::Scrape;

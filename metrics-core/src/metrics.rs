@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError, Families};
 use crate::exposition::Format;
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
 use crate::key::{MethodKey, Side};
-use crate::pusher::Pushes;
+use crate::pushes::Pushes;
 use crate::reading::Reading;
 use crate::registry::RegistryMetrics;
 use crate::runtime::Pools;
@@ -115,6 +115,11 @@ impl Metrics {
         &self.0.collectors
     }
 
+    /// Returns a collector of everything measured, to register with a registry of the caller's own.
+    pub fn collector(&self) -> collector::Registered {
+        collector::Registered::new(self)
+    }
+
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
@@ -180,8 +185,14 @@ impl Metrics {
         crate::exposition::labels(
             APPLICATION_LABELS
                 .iter()
-                .map(|name| (*name, self.application_value(name))),
+                .map(|name| (*name, self.application_value(name)))
+                .chain(self.constant_labels()),
         )
+    }
+
+    fn constant_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.0.config.labels.iter();
+        labels.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     fn bind(&self, side: Side, key: &MethodKey, shared: bool) -> Method {
@@ -207,7 +218,7 @@ impl Metrics {
                     || !(value.is_empty()
                         || ["application_version", "hostname", "ip"].contains(name))
             });
-            let labels = crate::exposition::labels(kept);
+            let labels = crate::exposition::labels(kept.chain(self.constant_labels()));
             Arc::new(Series::new(
                 side,
                 key.clone(),
@@ -244,4 +255,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// Moves the window, for as long as it is polled.
+#[cfg(any(feature = "endpoint", feature = "push"))]
+pub(crate) async fn ticking(ticker: impl Future<Output = ()>) {
+    ticker.await;
+    std::future::pending().await
 }

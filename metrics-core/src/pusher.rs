@@ -3,20 +3,17 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::Instant;
 
 use crate::clock::unix_seconds;
-use crate::endpoint::ticking;
-use crate::exposition::{Text, labels};
-use crate::families::{PUSH_FINAL, PUSH_LAST_SUCCESS, PUSH_REQUESTS, PUSHED_AT};
-use crate::metrics::Metrics;
+use crate::exposition::Text;
+use crate::families::{PUSH_FINAL, PUSHED_AT};
+use crate::metrics::{Metrics, ticking};
 
 /// The time from one push to the next when nothing else is said. A longer one spares the gateway and shows older figures.
 pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
@@ -197,54 +194,6 @@ fn payload(metrics: &Metrics, last: Option<AtStop>) -> String {
         text.count(PUSH_FINAL.name, "", "", 1);
     }
     text.into_string()
-}
-
-/// How pushing goes; exported once there is a pusher.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pushes(Arc<Mutex<Option<Counts>>>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    succeeded: u64,
-    failed: u64,
-    last_success_seconds: f64,
-}
-
-impl Pushes {
-    fn begin(&self) {
-        self.0.lock().get_or_insert_default();
-    }
-
-    fn count(&self, succeeded: bool) {
-        let mut counts = self.0.lock();
-        let counts = counts.get_or_insert_default();
-        if succeeded {
-            counts.succeeded += 1;
-            counts.last_success_seconds = unix_seconds();
-        } else {
-            counts.failed += 1;
-        }
-    }
-
-    pub(crate) fn write(&self, text: &mut Text, application: &str) {
-        let counts = self.0.lock();
-        let Some(Counts {
-            succeeded,
-            failed,
-            last_success_seconds,
-        }) = &*counts
-        else {
-            return;
-        };
-        PUSH_REQUESTS.begin(text);
-        for (result, count) in [("success", succeeded), ("failure", failed)] {
-            let result = labels([("result", result)]);
-            text.count(PUSH_REQUESTS.name, application, &result, *count);
-        }
-        PUSH_LAST_SUCCESS.begin(text);
-        let name = PUSH_LAST_SUCCESS.name;
-        text.gauge(name, application, "", *last_success_seconds);
-    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,48 @@
-//! Which format a scrape asks for.
+//! One scrape: which format it asks for, and the answer.
 
-use axum::http::{HeaderMap, header};
+use http::{HeaderMap, header};
 
+use crate::config::Families;
 use crate::exposition::Format;
+use crate::metrics::Metrics;
+
+/// What a scrape is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scrape {
+    /// The value of the header `content-type`.
+    pub content_type: String,
+    /// The body, not compressed.
+    pub body: Vec<u8>,
+}
+
+impl Metrics {
+    /// Answers a scrape with these headers in the format that its `accept` asks for: text, OpenMetrics, or protobuf with native histograms.
+    /// For servers that have a route of their own. It may take milliseconds: call it where no calls are served.
+    pub fn scrape(&self, headers: &HeaderMap) -> Scrape {
+        self.scrape_of(headers, self.config().families)
+    }
+
+    pub(crate) fn scrape_of(&self, headers: &HeaderMap, families: Families) -> Scrape {
+        let Accepted {
+            format,
+            content_type,
+        } = accepted(headers);
+        Scrape {
+            content_type,
+            body: self.written(format, families),
+        }
+    }
+}
 
 /// A format, and the content type that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Accepted {
-    pub(super) format: Format,
-    pub(super) content_type: String,
+struct Accepted {
+    format: Format,
+    content_type: String,
 }
 
 /// Returns the format with the greatest weight in `Accept`, the first one of equal weights; the text format when none is known.
-pub(super) fn accepted(headers: &HeaderMap) -> Accepted {
+fn accepted(headers: &HeaderMap) -> Accepted {
     let values = headers
         .get_all(header::ACCEPT)
         .into_iter()
@@ -95,7 +125,7 @@ fn with_escaping(content_type: String, asked: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use http::HeaderValue;
 
     use super::*;
 

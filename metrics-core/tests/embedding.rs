@@ -1,0 +1,132 @@
+//! Our families in a registry of the caller's own, and the caller's among ours.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use metrics_core::{Clock, Config, MethodKey, Metrics, Outcome, Side};
+use prometheus::{Histogram, HistogramOpts, IntGauge, Opts, Registry, TextEncoder};
+
+fn measured(labels: Vec<(String, String)>) -> Metrics {
+    let (clock, hand) = Clock::manual();
+    let metrics = Metrics::new(Config {
+        clock,
+        labels,
+        ..Config::default()
+    })
+    .expect("legal");
+    let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "Z"));
+    for outcome in [Outcome::SUCCESS, Outcome::INTERNAL] {
+        let call = method.start();
+        hand.advance(Duration::from_millis(30));
+        call.end(outcome);
+    }
+    metrics
+}
+
+/// Returns the samples of families whose names begin so, without empty labels.
+fn samples(text: &str, prefix: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.starts_with(prefix));
+    let mut lines: Vec<_> = lines
+        .map(|line| {
+            let (head, value) = line.rsplit_once(' ').expect("a value");
+            let (name, labels) = head.split_once('{').unwrap_or((head, ""));
+            let labels = labels.trim_end_matches('}');
+            let mut labels: Vec<_> = labels
+                .split(',')
+                .filter(|label| !label.is_empty() && !label.ends_with("=\"\""))
+                .collect();
+            labels.sort_unstable();
+            let value: f64 = value.trim().parse().expect("a number");
+            format!("{name}{{{}}} {value}", labels.join(","))
+        })
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn a_registry_of_the_callers_own_has_every_family_with_the_same_samples() {
+    let metrics = measured(Vec::new());
+    let registry = Registry::new();
+    registry
+        .register(Box::new(metrics.collector()))
+        .expect("no family is there");
+    let theirs = TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .expect("it is legal");
+    let ours = metrics.text();
+    let expected = samples(&ours, "dubbo_");
+    assert!(expected.len() > 50, "{ours}");
+    assert_eq!(samples(&theirs, "dubbo_"), expected);
+    let again = registry.register(Box::new(metrics.collector()));
+    assert!(again.is_err(), "no family is there twice");
+}
+
+#[test]
+fn a_registry_with_a_prefix_and_labels_applies_them() {
+    let labels = [("zone".to_owned(), "b".to_owned())].into();
+    let registry = Registry::new_custom(Some("shop".to_owned()), Some(labels)).expect("legal");
+    registry
+        .register(Box::new(measured(Vec::new()).collector()))
+        .expect("no family is there");
+    let text = TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .expect("it is legal");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("shop_dubbo_provider_requests_total{"));
+    assert!(
+        line.is_some_and(|line| line.contains("zone=\"b\"")),
+        "{text}"
+    );
+}
+
+#[test]
+fn families_of_the_caller_stand_in_every_format() {
+    let metrics = measured(Vec::new());
+    let took =
+        Histogram::with_opts(HistogramOpts::new("took_seconds", "Time").buckets(vec![0.1, 1.0]));
+    let took = took.expect("legal");
+    took.observe(0.5);
+    let rooms = IntGauge::with_opts(Opts::new("rooms", "Rooms").const_label("floor", "1"));
+    let rooms = rooms.expect("legal");
+    rooms.set(3);
+    metrics.collectors().register(Box::new(took)).expect("new");
+    metrics.collectors().register(Box::new(rooms)).expect("new");
+    for (accept, bucket) in [
+        ("text/plain", "took_seconds_bucket{le=\"1\"} 1\n"),
+        (
+            "application/openmetrics-text",
+            "took_seconds_bucket{le=\"1.0\"} 1\n",
+        ),
+    ] {
+        let scrape = metrics.scrape(&HeaderMap::from_iter([(
+            http::header::ACCEPT,
+            accept.parse().expect("ASCII"),
+        )]));
+        assert!(
+            scrape.content_type.starts_with(accept),
+            "{}",
+            scrape.content_type
+        );
+        let text = String::from_utf8(scrape.body).expect("it is text");
+        assert!(
+            text.contains(bucket) && text.contains("rooms{floor=\"1\"} 3\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn further_labels_stand_on_every_family_of_ours() {
+    let metrics = measured(vec![("zone".to_owned(), "eu \"b\"".to_owned())]);
+    let text = metrics.text();
+    let ours: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("dubbo_"))
+        .collect();
+    assert!(ours.len() > 50, "{text}");
+    for line in ours {
+        assert!(line.contains("zone=\"eu \\\"b\\\"\""), "{line}");
+    }
+}
