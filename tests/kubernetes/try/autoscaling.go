@@ -120,7 +120,7 @@ func checkAutoscaling(c *Cluster, r *Report) {
 	c.watch()
 	c.load(r)
 	c.adapter(ours)
-	const metric = metrics + "/namespaces/dubbo-system/dubbo_provider_requests_per_second"
+	const metric = metrics + "/namespaces/dubbo-system/dubbo_requests_per_second"
 	var out string
 	served := within(3*time.Minute, func() bool {
 		out, _ = c.try("get", "--raw", metric+"?labelSelector=application_name%3Ddubbo-rust-server")
