@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     backoff::Backoff,
-    goals::{Goals, Step},
+    goals::{Goals, Rival, Step},
     node::{Nodes, Operation},
     session::Connection,
     watch::Watch,
@@ -147,6 +147,9 @@ impl Announcer {
                             watches.set(goal, watcher);
                         }
                         self.goals.answer(answer);
+                        if let Some(rival) = self.goals.take_rival() {
+                            self.warn_of(rival);
+                        }
                     }
                     Err(error) => {
                         self.failed(error, began.elapsed());
@@ -175,6 +178,21 @@ impl Announcer {
             self.subject.report(&*self.observer, Ok(()), elapsed);
         }
         self.progress.announced();
+    }
+
+    /// Says that another process registers the same address: at once, and then more and more rarely.
+    fn warn_of(&self, rival: Rival) {
+        if rival.losses.is_power_of_two() {
+            let session = rival
+                .by
+                .map_or_else(String::new, |by| format!(" (session {by:#x})"));
+            warn!(
+                times = rival.losses,
+                "{}: another live process{session} registers this address too, and both replace each other's node: give one of them \
+                 another --port, --advertise-port or --advertise-ip",
+                self.subject.name()
+            );
+        }
     }
 
     fn failed(&mut self, error: Error, elapsed: Duration) {

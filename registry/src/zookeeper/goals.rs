@@ -31,6 +31,15 @@ pub(super) enum Step {
     Withdrawn,
 }
 
+/// Another process that seems to register the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rival {
+    /// How often it has taken our place.
+    pub(super) losses: u32,
+    /// Its session, where its node was seen.
+    pub(super) by: Option<i64>,
+}
+
 /// The goals of one announcement, and how far they are met.
 #[derive(Debug)]
 pub(super) struct Goals {
@@ -41,6 +50,7 @@ pub(super) struct Goals {
     /// How many times in a row somebody else was faster.
     conflicts: u32,
     pausing: bool,
+    rival: Option<Rival>,
     session: i64,
     /// The sessions that this process has had: a node of theirs is ours, too.
     sessions: HashSet<i64>,
@@ -77,6 +87,7 @@ impl Goals {
             next: None,
             conflicts: 0,
             pausing: false,
+            rival: None,
             session: 0,
             sessions: HashSet::new(),
             withdrawing: false,
@@ -143,6 +154,11 @@ impl Goals {
         Step::Perform(goal, operation)
     }
 
+    /// Returns who has taken our place since this was asked last, or removed our node again.
+    pub(super) fn take_rival(&mut self) -> Option<Rival> {
+        self.rival.take()
+    }
+
     /// Takes the answer to the operation that was performed last.
     pub(super) fn answer(&mut self, answer: Answer) {
         let Some(index) = self.pending.front().copied() else {
@@ -163,7 +179,16 @@ impl Goals {
         match next {
             Next::Perform(operation) => self.next = Some(operation),
             Next::Again => {}
-            Next::Rival { losses, operation } => {
+            Next::Rival {
+                losses,
+                by,
+                operation,
+            } => {
+                let by = by.filter(|session| *session != 0 && !own(*session));
+                // A node that was removed once may have been removed by hand.
+                if by.is_some() || losses > 1 {
+                    self.rival = Some(Rival { losses, by });
+                }
                 // Two live processes that claim one place would replace each other for ever: slow them down.
                 self.conflicts = losses;
                 self.pausing = losses > 1;

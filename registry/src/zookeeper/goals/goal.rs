@@ -55,9 +55,10 @@ pub(super) enum Next {
     Perform(Operation),
     /// Read again.
     Again,
-    /// Our place was taken or emptied after we had it.
+    /// Our place was taken or emptied after we had it; by this session, where it is taken.
     Rival {
         losses: u32,
+        by: Option<i64>,
         operation: Operation,
     },
     Met,
@@ -185,22 +186,31 @@ impl Goal {
                         *place = place.held();
                         return Next::Met;
                     }
-                    place.claim(Operation::Write {
+                    place.claim(
+                        None,
+                        Operation::Write {
+                            path: path.clone(),
+                            version,
+                            data: ours.clone(),
+                        },
+                    )
+                }
+                Answer::Node { version, owner, .. } => place.claim(
+                    Some(owner),
+                    Operation::Replace {
                         path: path.clone(),
                         version,
                         data: ours.clone(),
-                    })
-                }
-                Answer::Node { version, .. } => place.claim(Operation::Replace {
-                    path: path.clone(),
-                    version,
-                    data: ours.clone(),
-                }),
-                Answer::Absent => place.claim(Operation::Create {
-                    path: path.clone(),
-                    data: ours.clone(),
-                    kind: Kind::Ephemeral,
-                }),
+                    },
+                ),
+                Answer::Absent => place.claim(
+                    None,
+                    Operation::Create {
+                        path: path.clone(),
+                        data: ours.clone(),
+                        kind: Kind::Ephemeral,
+                    },
+                ),
                 _ => Next::Again,
             },
             Self::Url(node) => node.answered(answer, session),
@@ -301,13 +311,14 @@ impl Place {
     }
 
     /// Takes the place: at once the first time, and as one among rivals when it was lost before.
-    pub(super) fn claim(&mut self, operation: Operation) -> Next {
+    pub(super) fn claim(&mut self, by: Option<i64>, operation: Operation) -> Next {
         match self {
             Self::Unknown => Next::Perform(operation),
             Self::Held { losses } => {
                 *losses += 1;
                 Next::Rival {
                     losses: *losses,
+                    by,
                     operation,
                 }
             }

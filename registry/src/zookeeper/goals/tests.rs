@@ -236,3 +236,23 @@ fn withdrawing_in_a_later_session_removes_what_a_former_one_left() {
     begin(&mut machine, &mut server, 2);
     assert_eq!(server.below("/services"), []);
 }
+
+#[test]
+fn a_live_rival_is_named_and_an_operator_is_not() {
+    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    begin(&mut machine, &mut server, 1);
+    assert_eq!(machine.take_rival(), None, "the first one has no rival");
+    server.nodes.remove(INSTANCE);
+    machine.recheck(0);
+    settle(&mut machine, &mut server);
+    assert_eq!(machine.take_rival(), None, "a node may be removed by hand");
+    server.set(INSTANCE, "rival", 9);
+    machine.recheck(0);
+    settle(&mut machine, &mut server);
+    let rival = Rival {
+        losses: 2,
+        by: Some(9),
+    };
+    assert_eq!(machine.take_rival(), Some(rival));
+    assert_eq!(machine.take_rival(), None, "it is told once");
+}

@@ -84,16 +84,23 @@ impl UrlNode {
                 let path = self.folder.clone();
                 Next::Perform(Operation::List { path })
             }
-            Answer::Node { version, .. } => self.place.claim(Operation::Replace {
-                path,
-                version,
-                data: Vec::new(),
-            }),
-            Answer::Absent => self.place.claim(Operation::Create {
-                path,
-                data: Vec::new(),
-                kind: Kind::Ephemeral,
-            }),
+            Answer::Node { version, owner, .. } => self.place.claim(
+                Some(owner),
+                Operation::Replace {
+                    path,
+                    version,
+                    data: Vec::new(),
+                },
+            ),
+            // Another process at this address has another URL, and removes ours.
+            Answer::Absent => self.place.claim(
+                None,
+                Operation::Create {
+                    path,
+                    data: Vec::new(),
+                    kind: Kind::Ephemeral,
+                },
+            ),
             Answer::Children(names) => {
                 self.cleaned = true;
                 self.leftovers = url::leftovers(&self.name, names);
