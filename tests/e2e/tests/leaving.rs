@@ -1,7 +1,10 @@
 //! How processes leave: signals, a closed pipe, a count that is reached.
 
+use std::time::Duration;
+
 use e2e::Program;
 use test_servers::{LONG, Pushgateway, ZooKeeper, eventually, get, wrapped};
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn ctrl_c_is_as_good_as_sigterm() {
@@ -86,4 +89,33 @@ async fn a_reader_who_leaves_ends_the_client_quietly_and_in_order() {
         "{log}"
     );
     assert!(gateway.groups().await.is_empty(), "the group is deleted");
+}
+
+/// Kubernetes' default, which the manifests keep.
+const GRACE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_process_leaves_within_half_a_minute_whatever_hangs() {
+    let (mut zookeeper, mut gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
+    let mut command = Program::server(&zookeeper.address());
+    command.args(["--pushgateway-url", &gateway.address(), "--delay", "10m"]);
+    let mut server = Program::start(&command);
+    server.logged("registered").await;
+    let address = server.provider_address().await;
+    let mut client = Program::start(Program::client(&zookeeper.address()).args([
+        "--push=false",
+        "--timeout",
+        "10m",
+        "--direct",
+        &format!("tri://{address}"),
+    ]));
+    client.logged("calls begin").await;
+    zookeeper.stop_process();
+    gateway.stop_process();
+    let asked = Instant::now();
+    server.terminate();
+    client.terminate();
+    assert_eq!(server.wait(LONG).await, 0, "{}", server.stderr());
+    assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
+    assert!(asked.elapsed() < GRACE, "{:?}", asked.elapsed());
 }
