@@ -341,3 +341,44 @@ async fn a_registry_whose_server_is_gone_closes_in_bounded_time() {
         began.elapsed()
     );
 }
+
+#[tokio::test]
+async fn a_zookeeper_that_comes_back_without_its_data_takes_no_provider_away() {
+    const PROVIDERS: u16 = 100;
+    let mut zookeeper = ZooKeeper::start().await;
+    let put = async |zookeeper: &ZooKeeper, range: std::ops::Range<u16>| {
+        let operator = operator(zookeeper).await;
+        put_persistent(&operator, MAPPING, b"app").await;
+        for number in range {
+            let path = format!("/services/app/127.0.0.1:{}", 20000 + number);
+            put_instance(&operator, &path, 20000 + number).await;
+        }
+    };
+    put(&zookeeper, 0..PROVIDERS).await;
+    let registry = connect(zookeeper.address());
+    let mut subscription = registry.subscribe(reference());
+    let all: Vec<u16> = (0..PROVIDERS).map(|number| 20000 + number).collect();
+    available(&mut subscription).await;
+    until(&subscription, &all).await;
+
+    zookeeper.restart_empty().await;
+    put(&zookeeper, 0..1).await;
+    eventually(LONG, "the first one is listed again", async || {
+        let providers = subscription.providers();
+        assert_eq!(ports(&providers), all, "none is taken away");
+        let listed: Vec<_> = providers.iter().filter(|p| p.listed).collect();
+        if listed.len() == 1 {
+            Ok(())
+        } else {
+            Err(listed.len())
+        }
+    })
+    .await;
+    put(&zookeeper, 1..PROVIDERS).await;
+    eventually(LONG, "all are listed again", async || {
+        let providers = subscription.providers();
+        assert_eq!(ports(&providers), all, "none is taken away");
+        providers.iter().all(|provider| provider.listed)
+    })
+    .await;
+}

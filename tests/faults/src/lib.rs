@@ -28,6 +28,7 @@ mod peers;
 mod process;
 mod refusing;
 mod registry;
+mod renewal;
 mod report;
 mod soak;
 mod stage;

@@ -13,6 +13,7 @@
 mod authority;
 mod child;
 mod daemon;
+mod ensemble;
 mod ephemerals;
 mod eventually;
 mod folder;
@@ -33,6 +34,7 @@ mod zookeeper;
 
 pub use authority::{Authority, Issued};
 pub use child::find;
+pub use ensemble::Ensemble;
 pub use ephemerals::Ephemerals;
 pub use eventually::{LONG, Probe, eventually};
 pub use folder::Folder;

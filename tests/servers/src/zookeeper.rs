@@ -34,8 +34,8 @@ pub struct Settings {
 }
 
 #[derive(Debug)]
-struct Standalone {
-    settings: Settings,
+pub(crate) struct Standalone {
+    pub(crate) settings: Settings,
 }
 
 // === impl ZooKeeper ===
@@ -188,7 +188,7 @@ impl Launch for Standalone {
     }
 }
 
-async fn ask(port: u16, command: &str) -> Result<String, String> {
+pub(crate) async fn ask(port: u16, command: &str) -> Result<String, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(command.as_bytes()).await?;

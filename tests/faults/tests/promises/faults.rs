@@ -155,3 +155,13 @@ fn floods_of_frames_end_their_own_connection() {
 fn garbage_harms_no_port() {
     holds("garbage");
 }
+
+#[test]
+fn connections_that_are_renewed_all_the_time_cost_no_call_even_without_retries() {
+    holds("connections-renewed");
+}
+
+#[test]
+fn a_silent_connection_costs_no_call_and_is_found_out_by_pings() {
+    holds("connection-silent");
+}
