@@ -9,6 +9,8 @@
 # Needs Rust, Go, and the packages zookeeper, prometheus-pushgateway and nghttp2-client of Debian or Ubuntu. All load stays on 127.0.0.1.
 set -euo pipefail
 cd "$(dirname "$0")"
+[ "$(uname -s)" = Linux ] || { echo 'bench.sh: this needs Linux, with what ./test.sh installs' >&2; exit 1; }
+command -v cargo >/dev/null || { echo 'bench.sh: there is no cargo: install Rust with https://rustup.rs' >&2; exit 1; }
 
 case " $* " in
 *" --help "* | *" -h "*) ;;

@@ -9,4 +9,6 @@
 # Needs what ./test.sh needs. Exits with 1 when a promise of docs/reliability.md is broken.
 set -euo pipefail
 cd "$(dirname "$0")"
+[ "$(uname -s)" = Linux ] || { echo 'faults.sh: this needs Linux, with what ./test.sh installs' >&2; exit 1; }
+command -v cargo >/dev/null || { echo 'faults.sh: there is no cargo: install Rust with https://rustup.rs' >&2; exit 1; }
 exec cargo run --quiet --package faults -- "$@"

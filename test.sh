@@ -7,6 +7,7 @@
 # The last line counts the checks: "N passed, N failed"; the exit code is 0 when none failed.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
+[ "$(uname -s)" = Linux ] || { echo 'test.sh: this needs Linux; elsewhere "cargo test -p metrics-core" and the like run without servers' >&2; exit 1; }
 
 # The one list of what tests need from the distribution, with why.
 PACKAGES=(
@@ -89,6 +90,16 @@ has_browser() {
 
 packages() {
   command -v apt-get >/dev/null || {
+    # As these distributions name them; not tried there.
+    local others=
+    if command -v dnf >/dev/null; then
+      others='dnf install gcc make curl java-latest-openjdk-devel maven docker-compose iproute jsonnet libfaketime nghttp2 python3 ShellCheck util-linux valgrind wget chromium-headless'
+    elif command -v apk >/dev/null; then
+      others='apk add build-base bash curl openjdk17-jdk maven docker-cli-compose iproute2 jsonnet libfaketime nghttp2 python3 shellcheck util-linux setpriv valgrind wget chromium'
+    elif command -v pacman >/dev/null; then
+      others='pacman -S --needed base-devel curl jdk-openjdk maven docker-compose iproute2 jsonnet libfaketime libnghttp2 python shellcheck util-linux valgrind wget chromium'
+    fi
+    [ -z "$others" ] || echo "$others; besides, on PATH: prometheus, promtool, amtool, prometheus-pushgateway, prometheus-alertmanager and h2load, and ZooKeeper's jars in /usr/share/java"
     echo "no apt-get here; install what these Debian packages hold: ${PACKAGES[*]}"
     local tool
     for tool in cc java h2load prometheus prometheus-pushgateway prometheus-alertmanager docker-compose; do

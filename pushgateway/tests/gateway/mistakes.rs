@@ -20,7 +20,7 @@ async fn said(url: &str) -> String {
     text
 }
 
-/// Answers every request so.
+/// Answers every request so; `{path}` is what was asked for.
 async fn answering(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
@@ -29,7 +29,11 @@ async fn answering(answer: &'static str) -> String {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let _ = stream.read(&mut [0; 4096]).await;
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).await.unwrap_or(0);
+                let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                let answer = answer.replace("{path}", path);
                 let _ = stream.write_all(answer.as_bytes()).await;
             });
         }
@@ -63,7 +67,7 @@ async fn a_base_path_that_the_gateway_does_not_have_is_named() {
 #[tokio::test]
 async fn a_redirect_says_where_it_leads() {
     let url = answering(
-        "HTTP/1.1 308 Permanent Redirect\r\nlocation: https://gateway.example/metrics/job/app/instance/host%3A1\r\n\
+        "HTTP/1.1 308 Permanent Redirect\r\nlocation: https://gateway.example{path}\r\n\
          content-length: 0\r\nconnection: close\r\n\r\n",
     )
     .await;
