@@ -10,13 +10,16 @@ use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
 use http::{Request, Version};
 use metrics_core::{Config, Metrics};
-use support::{Behaviour, channel, exchange, http, post, provider};
+use support::{Behaviour, channel, exchange, greet, http, post, provider, reference};
 use test_servers::{LONG, eventually};
 use tokio::net::TcpListener;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use triple::{Access, AccessRule, CallLimit, Provider, RpcMetadata, Serving, Workers};
+use triple::{
+    Access, AccessRule, CallLimit, Consumer, ConsumerOptions, Provider, RpcMetadata, Serving,
+    Workers,
+};
 
 async fn serve(provider: Provider) -> Serving {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -262,4 +265,24 @@ async fn answered_calls_make_room() {
         assert_eq!(called(&serving, &[]).await, Code::Ok);
         eventually(LONG, "room", async || limit.running() == 0).await;
     }
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_refused_comes_back_when_there_is_room() {
+    let behaviour = Behaviour::taking(Duration::from_millis(30));
+    let serving = serve(provider(&behaviour).layer(CallLimit::new(1))).await;
+    let address = serving.address().to_string();
+    let options = ConsumerOptions {
+        retries: 6,
+        ..ConsumerOptions::default()
+    };
+    let consumer = Consumer::direct(&address, &reference(), &Workers::here(), options).unwrap();
+    let client = GreetServiceClient::new(consumer);
+    let calls = [(); 3].map(|()| greet(&client));
+    let [one, two, three] = calls;
+    let (one, two, three) = tokio::join!(one, two, three);
+    for answer in [one, two, three] {
+        assert_eq!(answer.unwrap(), "hello world");
+    }
+    assert_eq!(behaviour.calls(), 3);
 }

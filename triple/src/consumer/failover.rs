@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Request, Response};
 use metrics_core::{Attempts, Methods};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower_service::Service;
@@ -206,6 +206,15 @@ async fn call<B: RequestBody>(
             return response.unwrap_or_else(|| status.into_http());
         }
         endpoints = shared.directory.routes().of(&head);
+        let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
+        if let Some(pause) = retry::pause(&failed.status, attempts)
+            && !endpoints.iter().any(untried)
+        {
+            let left = plan
+                .overall
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            sleep(left.map_or(pause, |left| left.min(pause))).await;
+        }
         begun = Instant::now();
         limits = plan.limits(begun);
     }

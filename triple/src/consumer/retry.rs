@@ -37,6 +37,21 @@ pub(crate) fn is_business(status: &Status) -> bool {
     wire_code(status) == BUSINESS_CODE
 }
 
+/// The pause before a call goes to a provider that has just refused it because of a limit, twice as long after each further attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Returns how long to wait before the next attempt where only providers are left that have refused the call because of a limit of their
+/// own: at random from half of it on, so that refused callers do not come back together.
+pub(crate) fn pause(status: &Status, attempts: usize) -> Option<Duration> {
+    (status.code() == Code::ResourceExhausted).then(|| {
+        let exponent = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 2_u32.checked_pow(exponent).unwrap_or(u32::MAX);
+        let pause = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE);
+        pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+    })
+}
+
 /// What was left of an attempt's time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Left {
@@ -72,6 +87,16 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_because_of_a_limit_is_followed_by_longer_and_longer_pauses() {
+        let refused = Status::resource_exhausted("busy");
+        for (attempts, most) in [(1, 20), (2, 40), (4, 160), (9, 1000), (usize::MAX, 1000)] {
+            let pause = pause(&refused, attempts).unwrap().as_millis();
+            assert!((most / 2..=most).contains(&pause), "{attempts}: {pause} ms");
+        }
+        assert_eq!(pause(&Status::unavailable("gone"), 1), None);
     }
 
     #[test]
