@@ -19,7 +19,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Makes an output that writes no line for a call if it is `quiet`, and cancels `closed` when nobody reads stdout any
+    /// Makes an output that writes no line for a call if it is `quiet`, and cancels `closed` when stdout is not read any
     /// more: a reason to stop, and no failure.
     #[must_use]
     pub fn new(quiet: bool, closed: CancellationToken) -> Self {

@@ -8,7 +8,7 @@ use greet::greet_service_client::GreetServiceClient;
 use tokio::time::sleep;
 use tracing::info;
 
-/// How soon somebody is told that there is no provider yet.
+/// How soon the log says that there is no provider yet.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {

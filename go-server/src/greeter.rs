@@ -5,7 +5,7 @@ use std::time::Duration;
 use greet::{GreetRequest, GreetResponse, greet_service_server::GreetService};
 use tonic::{Request, Response, Status, async_trait};
 
-/// Greets whoever asks by the name that was asked for, after a mock delay, unless a mock error comes first.
+/// Answers with a greeting of the name in the request after a mock delay, or with a mock error.
 #[derive(Clone, Debug)]
 pub struct Greeter {
     /// How long a greeting takes.

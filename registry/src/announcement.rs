@@ -64,14 +64,14 @@ impl Announcement {
         self.withdraw.cancel();
         let mut state = self.state.clone();
         match timeout(Self::WITHDRAW_DEADLINE, state.wait_for(|state| state.ended)).await {
-            // Whoever announced it is gone, which has ended its session, and with it everything announced in it.
+            // The registry is gone, which has ended its session, and with it everything announced in it.
             Ok(_) => Ok(()),
             Err(_) => Err(Error::Deadline(Self::WITHDRAW_DEADLINE)),
         }
     }
 }
 
-/// The other end of an [`Announcement`]: whoever does the work notes here how far it has come.
+/// The other end of an [`Announcement`]: the announcing task notes here how far it has come.
 #[derive(Debug)]
 pub(crate) struct Progress {
     state: watch::Sender<State>,

@@ -32,7 +32,7 @@ pub struct Notification {
     pub elapsed: Duration,
 }
 
-/// Somebody who is told what the registry does: metrics, tests.
+/// Receives what the registry does: metrics, tests.
 ///
 /// Methods are called from the registry's own tasks and must return at once. `()` is an observer that ignores everything.
 pub trait Observer: Send + Sync + fmt::Debug {

@@ -51,7 +51,7 @@ use crate::{
 /// killed process's node is deleted before the one in its place is made, not in one transaction.
 ///
 /// All the work is done by tasks on the runtime on which it was connected. Clones share one session; when the last one is
-/// dropped, it closes as by [`close`](Registry::close), only that nobody waits for it.
+/// dropped, it closes as by [`close`](Registry::close), in the background.
 #[derive(Clone)]
 pub struct ZooKeeperRegistry {
     inner: Arc<Inner>,

@@ -1,4 +1,4 @@
-//! Reading an instance's node, whoever wrote it.
+//! Reads an instance's node, as Java, Go and this crate write it.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ pub(crate) enum Storage {
     Remote(Option<MetadataRequest>),
     /// From the instance itself.
     Local(MetadataRequest),
-    /// From nobody that we can ask.
+    /// It cannot be had.
     Nowhere,
 }
 

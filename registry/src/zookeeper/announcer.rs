@@ -216,8 +216,8 @@ impl Announcer {
     }
 }
 
-/// Returns a random pause for somebody who was not the first so many times in a row: at most 25 s, for two live processes
-/// that claim one address.
+/// Returns a random pause after another process was faster so many times in a row: at most 25 s, for two live processes that claim
+/// one address.
 fn crowd_pause(times: u32) -> Duration {
     Duration::from_millis(fastrand::u64(0..=50 << times.min(9)))
 }

@@ -11,7 +11,7 @@ use crate::Error;
 pub struct ZooKeeperConfig {
     /// Comma-separated hosts with ports (2181 when missing) and an optional chroot: `zk1:2181,zk2:2181/apps`.
     pub address: String,
-    /// Who this process is to ZooKeeper, if it has to be somebody.
+    /// How this process logs in to ZooKeeper, where it has to.
     ///
     /// Nodes that an authenticated process makes can be written by it alone; [`access`](Self::access) says who can read them.
     pub auth: Option<Auth>,

@@ -244,7 +244,7 @@ async fn perform(
             children(nodes, &path::instances(application), watch, &mut watcher).await
         }
         Read::Instance { application, node } => {
-            // Nobody waits for an instance that is gone: the list that named it is watched.
+            // An instance that is gone is not waited for: the list that named it is watched.
             nodes
                 .peek(&path::instance(application, node), watch)
                 .await

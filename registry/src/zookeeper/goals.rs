@@ -47,7 +47,7 @@ pub(super) struct Goals {
     /// The goals that have to be looked at, the current one first.
     pending: VecDeque<usize>,
     next: Option<Operation>,
-    /// How many times in a row somebody else was faster.
+    /// How many times in a row another process was faster.
     conflicts: u32,
     pausing: bool,
     rival: Option<Rival>,

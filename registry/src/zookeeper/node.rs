@@ -61,7 +61,7 @@ pub(super) enum Answer {
     Absent,
     /// It was done; for a creation, at this path.
     Done { path: String },
-    /// Somebody else was faster: read again.
+    /// Another process was faster: read again.
     Conflict,
     /// The nodes of this session.
     Owned(Vec<String>),
@@ -321,7 +321,7 @@ impl Nodes {
     }
 }
 
-/// Says what failed, in the words of whoever has to repair it.
+/// Says what failed, in words that tell what to repair.
 pub(super) fn failed(action: &'static str, path: &str, error: ZkError) -> Error {
     let path = path.to_owned();
     match error {

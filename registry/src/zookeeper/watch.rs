@@ -13,7 +13,7 @@ pub(super) struct Watch {
 enum Set {
     /// Dropping it takes it back from the server.
     Removable(OneshotWatcher),
-    /// It stays until it fires or its session ends, whoever still waits for it.
+    /// It stays until it fires or its session ends, also when no task waits for it.
     Kept(JoinHandle<WatchedEvent>),
 }
 

@@ -1,4 +1,4 @@
-//! Many at once: a mapping that everybody writes, and hundreds of instances that come together.
+//! Many processes at once: one mapping that all write, and hundreds of instances that start together.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn nobody_is_lost_from_a_mapping_that_all_write_at_once() {
             registry.register(registration(&format!("app-{number}"), 20000 + number))
         })
         .collect();
-    // Somebody who does not compare before he sets, as older dubbo-go releases do.
+    // A writer that does not compare before it sets, as older dubbo-go releases.
     for _ in 0..5 {
         put(&operator, MAPPING, b"careless", CreateMode::Persistent).await;
         tokio::task::yield_now().await;

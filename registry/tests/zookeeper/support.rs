@@ -32,7 +32,7 @@ pub(crate) fn registration(application: &str, port: u16) -> Registration {
     Registration::new(application, "127.0.0.1", port, vec![service]).unwrap()
 }
 
-/// Connects a registry that nobody observes.
+/// Connects a registry without an observer.
 pub(crate) fn connect(address: impl Into<String>) -> ZooKeeperRegistry {
     connect_with(ZooKeeperConfig::new(address), &Recorder::default())
 }

@@ -27,6 +27,7 @@ mod kind;
 mod methods;
 mod unary;
 mod web;
+mod wrapper;
 
 pub(super) use methods::Methods;
 
@@ -34,6 +35,7 @@ use super::compression::{self, Encoding, Unpacked};
 use super::listener::ForConnection;
 use super::received::{self, Received, Unfinished};
 use crate::peer::PeerCertificate;
+use crate::status::Caller;
 use answer::{GrpcAnswer, GrpcBody, Writing};
 use head::Head;
 use kind::Kind;
@@ -150,7 +152,7 @@ where
         self.methods.correct(request.uri_mut());
         let head = Head::of(request.headers());
         let kind = kind::of(&request, head.content_type, &self.methods);
-        let (packed, writing) = (head.packed(), Writing::of(&head));
+        let (packed, writing, caller) = (head.packed(), Writing::of(&head), head.caller());
         request.extensions_mut().insert(self.addresses.clone());
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
@@ -159,6 +161,10 @@ where
         let framed = !matches!(kind, Kind::Unary(..));
         let request = request.map(|body| Received::new(body, &self.unfinished, framed, timed));
         match kind {
+            Kind::Grpc if caller == Caller::Java => {
+                let request = request.map(|body| Body::new(wrapper::Unwrapped::new(body)));
+                Either::Left(self.grpc(request.map(EitherBody::Right), packed, writing))
+            }
             Kind::Grpc => Either::Left(self.grpc(request.map(EitherBody::Left), packed, writing)),
             Kind::Web(form) => {
                 let mut request = request.map(|body| EitherBody::Right(web::request(form, body)));

@@ -42,7 +42,7 @@ impl Revisions {
         is_new
     }
 
-    /// Notes that a revision is being asked for. False when nobody has it any more.
+    /// Notes that a revision is being asked for. False when no instance has it any more.
     pub(super) fn ask(&mut self, application: &str, revision: &str) -> bool {
         let metadata = self.known.get_mut(&key(application, revision));
         metadata.is_some_and(|metadata| {

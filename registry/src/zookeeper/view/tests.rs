@@ -373,7 +373,7 @@ fn metadata_that_failed_is_asked_for_again_at_another_instance() {
     let list = view.publish(now + METADATA_RETRY).unwrap().providers;
     assert!(
         list.iter().all(|provider| !provider.listed),
-        "they offer something else: nobody is left"
+        "they offer something else: none is left"
     );
 }
 

@@ -28,9 +28,9 @@ enum Turn {
     Expire,
     /// Another application joins the mapping.
     Join(u8),
-    /// Somebody overwrites the mapping without looking.
+    /// Another process overwrites the mapping without looking.
     Overwrite,
-    /// The instance's node is deleted, or taken by somebody.
+    /// The instance's node is deleted, or taken by another session.
     Delete,
     Rival,
     /// Everything that interface-level consumers see is deleted.
