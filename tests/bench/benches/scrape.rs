@@ -2,7 +2,12 @@
 
 use bench::{metrics, populate};
 use criterion::{Criterion, criterion_group, criterion_main};
-use metrics_core::{Clock, Side};
+use http::{HeaderMap, HeaderValue, header};
+use metrics_core::{Clock, Config, Families, Metrics, Side};
+
+const PROTOBUF: HeaderValue = HeaderValue::from_static(
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+);
 
 fn thousand_series(criterion: &mut Criterion) {
     let (clock, hand) = Clock::manual();
@@ -15,5 +20,25 @@ fn thousand_series(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, thousand_series);
+/// What a process with `--metrics-families=lean --metrics-buckets=none` makes for a Prometheus that reads native histograms.
+fn thousand_lean_series(criterion: &mut Criterion) {
+    let (clock, hand) = Clock::manual();
+    let metrics = Metrics::new(Config {
+        clock,
+        families: Families::Lean,
+        buckets: Vec::new(),
+        ..Config::default()
+    })
+    .expect("legal");
+    populate(&metrics, &hand, 1000);
+    let headers = HeaderMap::from_iter([(header::ACCEPT, PROTOBUF)]);
+    let mut group = criterion.benchmark_group("1000 series in use, lean");
+    group.sample_size(20);
+    group.bench_function("scrape with native histograms", |b| {
+        b.iter(|| metrics.scrape(&headers))
+    });
+    group.finish();
+}
+
+criterion_group!(benches, thousand_series, thousand_lean_series);
 criterion_main!(benches);
