@@ -10,7 +10,9 @@ local panel = import 'panel.libsonnet';
   local cluster = std.join(',', ['%s=~"$%s"' % [label, label] for label in config.clusterLabels]),
   local process = cluster + ',job=~"$job",instance=~"$instance"',
   local application = process + ',application_name=~"$application"',
-  local calls = application + ',interface=~"$interface",method=~"$method"',
+  local calls = application + ',interface=~"$interface",method=~"$method",group=~"$group",version=~"$version"',
+  // Of the chosen side, where both are in one panel.
+  local chosen = 'side=~"$side",' + calls,
   // Series of all instances together.
   local service = cluster + ',application_name=~"$application",interface=~"$interface"',
 
@@ -19,6 +21,9 @@ local panel = import 'panel.libsonnet';
   local rate(side, family, by='') =
     'sum%s (rate(dubbo_%s_%s{%s}[$__rate_interval]))' % [if by == '' then '' else ' by (%s)' % by, side, family, calls],
   local now(side, family) = 'sum(%s)' % live('dubbo_%s_%s{%s}' % [side, family, calls]),
+  // What a counter counted within the chosen time. A series that began within it counts from its start.
+  local within(selector) =
+    '(increase(%(s)s[$__range]) and %(s)s offset $__range) or (last_over_time(%(s)s[$__range]) unless %(s)s offset $__range)' % { s: selector },
   // Reads `idle` when nothing was called, and nothing when there is nobody to ask.
   local ratio(part, all, idle) = '%s / (%s > 0) or %s * 0 + %d' % [part, all, all, idle],
   local quantile(side, percent, by='') =
@@ -29,12 +34,13 @@ local panel = import 'panel.libsonnet';
   local window = 'Over the sliding window of the processes themselves, 120 s if --metrics-window says nothing else.',
 
   local glance(side, title) = [
-    panel.stat(title + ' QPS', 'Calls per second, of all instances. ' + window + ' A process that is younger shows its rate from the first second on.', 'reqps', now(side, 'qps_total')),
+    panel.stat(title + ' QPS', 'Calls per second, of all instances. ' + window + ' A process that is younger shows its rate from the first second on.', 'reqps', now(side, 'qps_total'), empty='no ' + side),
     panel.stat(title + ' success rate',
                'Share of the calls that succeeded; 100 % before the first call. ' + window,
                'percentunit',
                ratio(now(side, 'requests_succeed_total_aggregate'), now(side, 'requests_total_aggregate'), 1),
-               thresholds=[[null, 'red'], [0.95, 'orange'], [0.99, 'green']]),
+               thresholds=[[null, 'red'], [config.availabilityObjective - 0.01, 'orange'], [config.availabilityObjective, 'green']],
+               empty='no ' + side),
     panel.stat(title + ' P99', '99 of 100 calls took at most this long, from the histogram of all instances. Without calls there is no figure.', 's', quantile(side, '99'), empty='no calls'),
   ],
 
@@ -63,34 +69,34 @@ local panel = import 'panel.libsonnet';
       ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s})' % [std.join(', ', promql.applicationLabels), cluster], 'Firing', 'short'],
     ], 12),
     panel.graph('Calls by application', 'Calls per second of each side, by application and interface: the ten with most.', 'reqps', [
-      ['topk(10, sum by (application_name, interface) (dubbo:requests:rate5m{side="%s",%s}))' % [side, calls], side + ' {{application_name}} {{interface}}']
-      for side in ['provider', 'consumer']
+      ['topk by (side) (10, sum by (side, application_name, interface) (dubbo:requests:rate5m{%s}))' % chosen, '{{side}} {{application_name}} {{interface}}'],
     ]),
     panel.graph('Errors by application', 'Share of the calls that failed, business errors included: the ten with most.', 'percentunit', [
-      ['topk(10, sum by (application_name, interface) (dubbo:requests_failed:rate5m{side="%(side)s",%(calls)s}) / (sum by (application_name, interface) (dubbo:requests:rate5m{side="%(side)s",%(calls)s}) > 0))' % { side: side, calls: calls }, side + ' {{application_name}} {{interface}}']
-      for side in ['provider', 'consumer']
+      ['topk by (side) (10, sum by (side, application_name, interface) (dubbo:requests_failed:rate5m{%(calls)s}) / (sum by (side, application_name, interface) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{interface}}'],
     ]),
     panel.graph('P99 by method', 'Response time that 99 of 100 calls did not exceed: the ten slowest methods.', 's', [
-      ['topk(10, dubbo:request_duration_seconds:p99{side="%s",%s,method=~"$method"})' % [side, service], side + ' {{application_name}} {{interface}}/{{method}}']
-      for side in ['provider', 'consumer']
-    ]),
+      ['topk by (side) (10, dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"})' % service, '{{side}} {{application_name}} {{interface}}/{{method}}'],
+    ], steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
+    panel.timeline('Processes over time', 'Whose figures arrive. A process that has ended has no line any more.', [
+      ['min by (job, instance) (up{%(process)s} and on (%(labels)s) last_over_time(dubbo:process_info{%(process)s}[$__range])) or max by (job, instance) (dubbo:process_up{%(application)s})' % { process: process, application: application, labels: std.join(', ', promql.instanceLabels) }, '{{job}} {{instance}}'],
+    ], [[null, 'red'], [1, 'green']], { '0': 'no answer', '1': 'up' }),
   ],
 
   local failing = [
     panel.table('Failing calls', 'Failed calls per second, by method, instance and code; a click on a value chooses it.', [
-      ['sort_desc(sum by (side, application_name, interface, method, instance, error_name, fault) (dubbo:errors:rate5m{%s}))' % calls, 'Failed', 'reqps'],
+      ['sort_desc(sum by (side, application_name, interface, method, instance, error_name, fault) (dubbo:errors:rate5m{%s}))' % chosen, 'Failed', 'reqps'],
     ], 24, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
     panel.graph('Failing calls over time', 'Since when: failed calls per second, by method, instance and code, the ten with most.', 'reqps', [
-      ['topk(10, sum by (side, interface, method, instance, error_name) (dubbo:errors:rate5m{%s}))' % calls, '{{side}} {{interface}}/{{method}} {{error_name}} {{instance}}'],
+      ['topk by (side) (10, sum by (side, interface, method, instance, error_name) (dubbo:errors:rate5m{%s}))' % chosen, '{{side}} {{interface}}/{{method}} {{error_name}} {{instance}}'],
     ], 12),
     panel.graph('Errors by instance', 'Share of the calls of an instance that failed, the ten with most.', 'percentunit', [
-      ['topk(10, sum by (side, application_name, instance) (dubbo:requests_failed:rate5m{%(calls)s}) / (sum by (side, application_name, instance) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: calls }, '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, sum by (side, application_name, instance) (dubbo:requests_failed:rate5m{%(calls)s}) / (sum by (side, application_name, instance) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{instance}}'],
     ], 12),
     panel.graph('Mean response time by instance', 'Time of all calls over their number, the ten slowest instances.', 's', [
-      ['topk(10, sum by (side, application_name, instance) (dubbo:request_duration_seconds_sum:rate5m{%(calls)s}) / (sum by (side, application_name, instance) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: calls }, '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, sum by (side, application_name, instance) (dubbo:request_duration_seconds_sum:rate5m{%(calls)s}) / (sum by (side, application_name, instance) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{instance}}'],
     ], 12),
     panel.graph('In flight by instance', 'Calls that have started and not ended, the ten instances with most.', 'short', [
-      ['topk(10, sum by (side, application_name, instance) (dubbo:requests_in_flight{%s}))' % calls, '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, sum by (side, application_name, instance) (dubbo:requests_in_flight{%s}))' % chosen, '{{side}} {{application_name}} {{instance}}'],
     ], 12),
   ],
 
@@ -107,54 +113,61 @@ local panel = import 'panel.libsonnet';
                 'Failed calls per second. A business error is an answer of the handler; the others are faults on the way.',
                 'reqps',
                 [[rate(side, 'errors_total', 'error_type'), '{{error_type}}']],
-                stack=true),
+                stack=true,
+                overrides=panel.errorTypes),
     panel.graph(title + ' response time',
                 'From the histogram of all instances. A gap means that there were no calls.',
                 's',
-                [[quantile(side, percent), 'p' + percent] for percent in ['50', '90', '95', '99']]),
+                [[quantile(side, percent), 'p' + percent] for percent in ['50', '90', '95', '99']],
+                exemplar=true,
+                steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
     panel.heatmap(title + ' response times', 'How many calls per second took how long. A gap means that there were no calls.', rate(side, 'request_duration_seconds_bucket', 'le')),
     panel.graph(title + ' in flight',
                 'Calls that have started and not ended, by instance.',
                 'short',
                 [['sum by (instance) (%s)' % live('dubbo_%s_requests_processing_total{%s}' % [side, calls]), '{{instance}}']]),
-    panel.table(title + ' statistics', 'Since the start of each process.', [
-      ['sum by (application_name, interface, method) (dubbo_%s_requests_%s{%s})' % [side, column[0], calls], column[1], 'short']
-      for column in [['total', 'Calls'], ['succeed_total', 'Succeeded'], ['failed_total', 'Failed'], ['business_failed_total', 'Business'], ['timeout_total', 'Timeout'], ['failed_service_unavailable_total', 'Unavailable']]
+    panel.table(title + ' statistics', 'Calls within the chosen time; methods without calls are left out.', [
+      ['sum by (application_name, interface, method) (%s) > 0' % within('dubbo_%s_requests_%s{%s}' % [side, column[0], calls]), column[1], 'short']
+      for column in [['total', 'Calls'], ['succeed_total', 'Succeeded'], ['failed_total', 'Failed'], ['business_failed_total', 'Business'], ['timeout_total', 'Timeout'], ['failed_service_unavailable_total', 'Unavailable'], ['limit_total', 'Limit']]
+    ], 24, sort='Calls', links={ application_name: 'application', interface: 'interface', method: 'method' }),
+    panel.graph(title + ' messages', 'Messages per second, which are more than calls where methods stream.', 'ops', [
+      ['sum by (method) (dubbo:messages_received:rate5m{side="%s",%s})' % [side, calls], 'received, {{method}}'],
+      ['sum by (method) (dubbo:messages_sent:rate5m{side="%s",%s})' % [side, calls], 'sent, {{method}}'],
     ], 24),
   ],
 
   local methods = [
-    panel.table('Slowest methods', 'The ten methods with the highest p99 over the chosen time; methods without calls are left out.', [
-      [std.join(' or ', [
-        'label_replace(topk(10, histogram_quantile(0.99, sum by (le, application_name, interface, method) (rate(dubbo_%s_request_duration_seconds_bucket{%s}[$__range]))) >= 0), "side", "%s", "", "")' % [side, calls, side]
-        for side in ['provider', 'consumer']
-      ]), 'p99', 's'],
-    ], 12),
-    panel.table('Errors by code', 'Failed calls since the start of each process, by the code on the wire.', [
-      [std.join(' or ', [
-        'label_replace(sum by (application_name, interface, method, error_type, error_code) (dubbo_%s_errors_total{%s}), "side", "%s", "", "")' % [side, calls, side]
+    panel.table('Slowest methods', 'The ten methods with the highest p99 in the chosen time; methods without calls are left out.', [
+      ['sort_desc(topk(10, max_over_time(dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"}[$__range])))' % service, 'p99', 's'],
+    ], 12, sort='p99', links={ application_name: 'application', interface: 'interface', method: 'method' }, hidden=['__name__']),
+    panel.table('Errors by code', 'Failed calls within the chosen time, by the code on the wire.', [
+      ['sort_desc(%s)' % std.join(' or ', [
+        'label_replace(sum by (application_name, interface, method, instance, error_name, error_code) (%s) > 0, "side", "%s", "", "")' % [within('dubbo_%s_errors_total{%s}' % [side, calls]), side]
         for side in ['provider', 'consumer']
       ]), 'Failed', 'short'],
-    ], 12),
+    ], 12, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
   ],
 
   local consumer = red('consumer', 'Consumer') + [
     panel.graph('Attempts per call',
                 '1 means that every call was made once; more are retries. 1 without calls.',
                 'short',
-                [[ratio(rate('consumer', 'attempts_total', 'application_name'), rate('consumer', 'requests_total', 'application_name'), 1), '{{application_name}}']],
-                24),
+                [[ratio(rate('consumer', 'attempts_total', 'application_name'), rate('consumer', 'requests_total', 'application_name'), 1), '{{application_name}}']]),
+    panel.graph('Ejections', 'Providers that calls avoid because theirs fail while those of others do not, and how often that was decided, per second.', 'short', [
+      ['sum by (application_name, instance) (%s)' % live('dubbo_consumer_ejected_providers{%s}' % application), 'avoided by {{instance}}'],
+      ['sum by (application_name, instance) (rate(dubbo_consumer_ejections_total{%s}[$__rate_interval]))' % application, 'decisions of {{instance}}'],
+    ]),
   ],
 
   local registry = [
-    panel.graph('Registry session',
-                '1 with a session in ZooKeeper, 0 without; a process works on with what it knows.',
-                'bool_on_off',
-                [['max by (application_name, instance) (%s)' % live('dubbo_registry_connected{%s}' % application), '{{instance}}']],
-                8),
-    panel.graph('Directory', 'Providers that each consumer knows, and those of them that it can call.', 'short', [
-      ['sum by (instance) (%s)' % live('dubbo_registry_directory_num_all{%s}' % application), 'known to {{instance}}'],
-      ['sum by (instance) (%s)' % live('dubbo_registry_directory_num_valid_total{%s}' % application), 'valid for {{instance}}'],
+    panel.timeline('Registry session', 'Whether a process has a session in ZooKeeper; without one it works on with what it knows.', [
+      ['min by (application_name, instance) (dubbo:registry_connected{%s})' % application, '{{application_name}} {{instance}}'],
+    ], [[null, 'red'], [1, 'green']], { '0': 'no session', '1': 'session' }),
+    panel.timeline('Directory', 'How many providers a consumer can call, of those that it knows.', [
+      ['min by (application_name, interface, instance) (dubbo:directory_valid_providers{%s})' % application, '{{instance}} {{interface}}'],
+    ], [[null, 'red'], [1, 'green']], { '0': 'none' }),
+    panel.graph('Known providers', 'Providers that each consumer knows, whether it can call them or not.', 'short', [
+      ['min by (application_name, interface, instance) (dubbo:directory_providers{%s})' % application, '{{instance}} {{interface}}'],
     ], 8),
     panel.graph('Registrations', 'Successful and failed registrations of services since the start of each process.', 'short', [
       ['sum by (instance) (dubbo_registry_register_service_succeed_total{%s})' % application, 'succeeded, {{instance}}'],
@@ -177,6 +190,12 @@ local panel = import 'panel.libsonnet';
     panel.graph('Pushes', 'Pushes per second by result. Without data there is no process in push mode.', 'ops', [
       ['sum by (result) (rate(dubbo_push_requests_total{%s}[$__rate_interval]))' % process, '{{result}}'],
     ]),
+    panel.stat('Stale groups', 'Groups in the Pushgateway that nobody pushes to any more: those of killed processes, until the cleaner removes them.', 'short', 'count(dubbo:push_stale{%s})' % process, thresholds=[[null, 'green'], [1, 'orange']], empty='none'),
+    panel.stat('Last pass of the cleaner', 'Since the cleaner last looked at every group without an error. It is scraped when it runs as a daemon.', 's', 'time() - max(pgw_cleaner_last_success_timestamp_seconds{%s})' % cluster, thresholds=[[null, 'green'], [promql.seconds(config.cleanedWithin), 'red']], empty='not scraped'),
+    panel.graph('Cleaner', 'Groups that the cleaner deleted and spared, and passes that failed, per second.', 'ops', [
+      ['sum (rate(pgw_cleaner_%s_total{%s}[$__rate_interval]))' % [what, cluster], what]
+      for what in ['deleted', 'spared', 'failures']
+    ], 16),
   ],
 
   local runtime = [
@@ -184,6 +203,9 @@ local panel = import 'panel.libsonnet';
       ['sum by (instance) (%s)' % live('dubbo_thread_pool_thread_count{%s}' % application), 'all, {{instance}}'],
       ['sum by (instance) (%s)' % live('dubbo_thread_pool_active_size{%s}' % application), 'busy, {{instance}}'],
     ]),
+    panel.graph('Worker saturation', 'Busy worker threads as a share of all: above %d %% calls wait for a thread.' % (100 * config.saturationRatio), 'percentunit', [
+      ['dubbo:workers_busy{%(process)s} / dubbo:workers{%(process)s}' % { process: process }, '{{job}} {{instance}}'],
+    ], steps=[[null, 'transparent'], [config.saturationRatio, 'red']]),
     panel.graph('Queued tasks',
                 'Tasks that wait for a worker thread.',
                 'short',
@@ -273,6 +295,23 @@ local panel = import 'panel.libsonnet';
           expr: 'dubbo:process_start_time_seconds{%s} * 1000' % process,
           titleFormat: 'Start of {{instance}}',
           useValueForTime: 'on',
+        }, {
+          name: 'Stops',
+          datasource: panel.datasource,
+          enable: true,
+          hide: false,
+          iconColor: 'orange',
+          expr: 'max by (application_name, instance) (dubbo:process_up{%(process)s} offset 1m) unless on (application_name, instance) dubbo:process_up{%(process)s}' % { process: process },
+          titleFormat: 'End of {{instance}} of {{application_name}}',
+        }, {
+          name: 'Deployments',
+          datasource: panel.datasource,
+          enable: true,
+          hide: false,
+          iconColor: 'purple',
+          // A version that was not there a minute before.
+          expr: 'count by (application_name, application_version) (dubbo:process_info{%(process)s}) unless on (application_name, application_version) dubbo:process_info{%(process)s} offset 1m' % { process: process },
+          titleFormat: '{{application_name}} {{application_version}}',
         }],
       },
       templating: {
@@ -298,7 +337,22 @@ local panel = import 'panel.libsonnet';
           variable('job', 'Job', 'label_values(dubbo:process_info{%s}, job)' % cluster),
           variable('application', 'Application', 'label_values(dubbo:process_info{%s,job=~"$job"}, application_name)' % cluster),
           variable('instance', 'Instance', 'label_values(dubbo:process_info{%s,job=~"$job",application_name=~"$application"}, instance)' % cluster),
+          {
+            name: 'side',
+            label: 'Side',
+            type: 'custom',
+            query: 'provider,consumer',
+            multi: false,
+            includeAll: true,
+            allValue: '.*',
+            current: { text: 'All', value: '$__all' },
+            options: [],
+            hide: 0,
+            skipUrlSync: false,
+          },
           variable('interface', 'Interface', 'label_values(dubbo:requests:rate5m{%s}, interface)' % application),
+          variable('group', 'Group', 'label_values(dubbo:requests:rate5m{%s,interface=~"$interface"}, group)' % application),
+          variable('version', 'Version', 'label_values(dubbo:requests:rate5m{%s,interface=~"$interface"}, version)' % application),
           variable('method', 'Method', 'label_values(dubbo:requests:rate5m{%s,interface=~"$interface"}, method)' % application),
         ],
       },

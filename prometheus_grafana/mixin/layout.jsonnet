@@ -17,7 +17,7 @@ local draw(panel) =
     fill: if row then 'none' else '#f4f5f8',
     stroke: if row then 'none' else '#c9ccd6',
     weight: if row then 'bold' else 'normal',
-    kind: if row then '' else { stat: 'figure', timeseries: 'graph', heatmap: 'heatmap', table: 'table' }[panel.type],
+    kind: if row then '' else { stat: 'figure', timeseries: 'graph', heatmap: 'heatmap', table: 'table', 'state-timeline': 'states over time' }[panel.type],
     title: escape(panel.title),
     tx: place.x * width + 10,
     ty: place.y * height + (if row then 10 else 18),

@@ -35,20 +35,61 @@
       },
     },
 
-  graph(title, description, unit, pairs, w=12, stack=false)::
-    base('timeseries', title, description, unit, [target(pair[0], pair[1], { range: true }) for pair in pairs], w, 8) + {
+  // Kinds of errors have the same colour everywhere.
+  local errorColors = {
+    business: 'blue',
+    cancelled: 'purple',
+    limit: 'orange',
+    timeout: 'yellow',
+    unavailable: 'red',
+    unknown: 'dark-red',
+    network: 'super-light-red',
+    codec: 'dark-purple',
+  },
+  errorTypes:: [
+    { matcher: { id: 'byName', options: type }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: errorColors[type] } }] }
+    for type in std.objectFields(errorColors)
+  ],
+
+  graph(title, description, unit, pairs, w=12, stack=false, exemplar=false, steps=null, overrides=[])::
+    base('timeseries', title, description, unit, [target(pair[0], pair[1], { range: true } + if exemplar then { exemplar: true } else {}) for pair in pairs], w, 8) + {
       fieldConfig+: { defaults+: {
         min: 0,
-        custom: { lineWidth: 1, fillOpacity: if stack then 40 else 10, showPoints: 'never', stacking: { mode: if stack then 'normal' else 'none', group: 'A' } },
-      } },
+        custom: { lineWidth: 1, fillOpacity: if stack then 40 else 10, showPoints: 'never', stacking: { mode: if stack then 'normal' else 'none', group: 'A' } } +
+                if steps == null then {} else { thresholdsStyle: { mode: 'dashed' } },
+      } + if steps == null then {} else {
+        thresholds: { mode: 'absolute', steps: [{ value: step[0], color: step[1] } for step in steps] },
+      }, overrides: overrides },
       options: {
         legend: { displayMode: 'list', placement: 'bottom', showLegend: true, calcs: [] },
         tooltip: { mode: 'multi', sort: 'desc' },
       },
     },
 
+  // A line for each series, in colours by value: steps are [from, colour], and texts are what values are called.
+  timeline(title, description, pairs, steps, texts={}, w=12)::
+    base('state-timeline', title, description, 'short', [target(pair[0], pair[1], { range: true }) for pair in pairs], w, 8) + {
+      fieldConfig+: { defaults+: {
+        custom: { fillOpacity: 70, lineWidth: 0, spanNulls: false },
+        mappings: if texts == {} then [] else [{
+          type: 'value',
+          options: { [value]: { text: texts[value], index: std.parseInt(value) } for value in std.objectFields(texts) },
+        }],
+        thresholds: { mode: 'absolute', steps: [{ value: step[0], color: step[1] } for step in steps] },
+        color: { mode: 'thresholds' },
+      } },
+      options: {
+        alignValue: 'left',
+        legend: { displayMode: 'list', placement: 'bottom', showLegend: false },
+        mergeValues: true,
+        rowHeight: 0.8,
+        showValue: 'auto',
+        tooltip: { mode: 'single', sort: 'none' },
+      },
+    },
+
   heatmap(title, description, expr, w=12)::
-    base('heatmap', title, description, 's', [target(expr, '{{le}}', { format: 'heatmap', range: true })], w, 8) + {
+    base('heatmap', title, description, 's', [target(expr, '{{le}}', { format: 'heatmap', range: true, exemplar: true })], w, 8) + {
       options: {
         calculate: false,
         cellGap: 1,
@@ -64,7 +105,7 @@
 
   // Each column is [expression, name, unit]; rows are joined by their labels. `sort` is a column, largest first; `links` are labels whose values
   // choose the variable of that name.
-  table(title, description, columns, w=12, sort=null, links={})::
+  table(title, description, columns, w=12, sort=null, links={}, hidden=[])::
     base('table', title, description, columns[0][2], [
       target(column[0], column[1], { instant: true, range: false, format: 'table' })
       for column in columns
@@ -87,7 +128,7 @@
       transformations: [
         { id: 'merge', options: {} },
         { id: 'organize', options: {
-          excludeByName: { Time: true },
+          excludeByName: { [name]: true for name in ['Time'] + hidden },
           indexByName: {},
           renameByName: {
             [if std.length(columns) == 1 then 'Value' else 'Value #' + std.char(std.codepoint('A') + i)]: columns[i][1]

@@ -140,7 +140,7 @@ fn tables(seen: &[Seen]) -> String {
             continue;
         }
         text.push_str(title);
-        text.push_str("\n\n| Fault | Calls failed | Alert | Live, 5 s | 15 s | Simulated, 5 s | 15 s | 30 s | 60 s | Over |\n|---|---|---|---|---|---|---|---|---|---|\n");
+        text.push_str("\n\n| Fault | Calls failed | Alert | 5 s | 15 s | 30 s, simulated | 60 s, simulated | Over |\n|---|---|---|---|---|---|---|---|\n");
         for one in of_kind {
             text.push_str(&lines(one));
         }
@@ -163,7 +163,7 @@ fn lines(one: &Seen) -> String {
     };
     let costs = format!("{} of {}", record.failed, record.calls);
     if one.rows.is_empty() {
-        return format!("| {what} | {costs} | none | | | | | | | |\n");
+        return format!("| {what} | {costs} | none | | | | | |\n");
     }
     let mut text = String::new();
     for (number, ((alert, severity, window), row)) in one.rows.iter().enumerate() {
@@ -259,7 +259,7 @@ mod tests {
         let line = lines(&seen(Kind::Costly, "warning"));
         assert!(
             line.ends_with(
-                "| 2 of 10 | DubboTargetDown (warning) | 70 s | 70 s | – | – | – | – | 30 s |\n"
+                "| 2 of 10 | DubboTargetDown (warning) | 70 s | 70 s | – | – | 30 s |\n"
             ),
             "{line}"
         );

@@ -256,7 +256,7 @@ fn built(name: &str) -> PathBuf {
         env!("CARGO_MANIFEST_DIR"),
         "/../../tests/kubernetes/servers/prometheus"
     );
-    let folder = target_folder().join("../tools/prometheus-3");
+    let folder = target_folder().join("tools/prometheus-3");
     std::fs::create_dir_all(&folder).expect("cargo's target folder is ours");
     let program = folder.join(name);
     let modified = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();

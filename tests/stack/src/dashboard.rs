@@ -59,19 +59,30 @@ impl Dashboard {
 
     /// Takes the instances that match, everything for each other variable, and these ranges.
     pub fn of_instance(instance: &str, rate_interval: &str, range: &str) -> Self {
+        Self::with(&[("instance", instance)], rate_interval, range)
+    }
+
+    /// Takes these values of variables, everything for each other one, and these ranges.
+    pub fn with(variables: &[(&str, &str)], rate_interval: &str, range: &str) -> Self {
         let queries = expressions()
             .into_iter()
             .map(|(place, query)| {
-                let query = query
+                let chosen = variables.iter().fold(query, |query, (name, value)| {
+                    query.replace(&format!("${name}\""), &format!("{value}\""))
+                });
+                let query = chosen
                     .replace("$__rate_interval", rate_interval)
                     .replace("$__range", range)
-                    .replace("$instance", instance)
+                    .replace("$instance", ".*")
                     .replace("$cluster", ".*")
                     .replace("$namespace", ".*")
                     .replace("$job", ".*")
                     .replace("$application", ".*")
                     .replace("$interface", ".*")
-                    .replace("$method", ".*");
+                    .replace("$method", ".*")
+                    .replace("$side", ".*")
+                    .replace("$group", ".*")
+                    .replace("$version", ".*");
                 assert!(
                     !query.contains("$"),
                     "{place} has an unknown variable: {query}"
@@ -88,13 +99,19 @@ impl Dashboard {
         self.queries.keys().map(String::as_str)
     }
 
+    /// Returns the query that stands at `place`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn query(&self, place: &str) -> &str {
+        self.queries
+            .get(place)
+            .unwrap_or_else(|| panic!("the dashboard has no {place}"))
+    }
+
     /// Asks the query that stands at `place`.
     pub async fn ask(&self, prometheus: &Prometheus, place: &str) -> Vec<Sample> {
-        let query = self
-            .queries
-            .get(place)
-            .unwrap_or_else(|| panic!("the dashboard has no {place}"));
-        prometheus.query(query).await
+        prometheus.query(self.query(place)).await
     }
 
     /// Asks the query that stands at `place` and answers with one value.

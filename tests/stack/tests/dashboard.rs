@@ -64,6 +64,8 @@ fn variables_take_all_by_default_and_follow_the_time_range() {
         "application",
         "instance",
         "interface",
+        "group",
+        "version",
         "method",
     ] {
         let variable = variable(&dashboard, name);
@@ -159,9 +161,15 @@ fn every_query_is_filtered_by_job_and_instance() {
             "{place}: {query}"
         );
         // Series of all instances together have no instance.
-        let together = ["_budget{", "_processes{", ":p99{", "ALERTS{"]
-            .iter()
-            .any(|name| query.contains(name));
+        let together = [
+            "_budget{",
+            "_processes{",
+            ":p99{",
+            "ALERTS{",
+            "pgw_cleaner_",
+        ]
+        .iter()
+        .any(|name| query.contains(name));
         assert!(
             together
                 || (query.contains("job=~\"$job\"") && query.contains("instance=~\"$instance\"")),
@@ -170,6 +178,8 @@ fn every_query_is_filtered_by_job_and_instance() {
         if ["dubbo_provider_", "dubbo_consumer_"]
             .iter()
             .any(|side| query.contains(side))
+            // Ejections are those of whole providers.
+            && !query.contains("dubbo_consumer_eject")
         {
             assert!(
                 query.contains("interface=~\"$interface\",method=~\"$method\""),
@@ -179,8 +189,8 @@ fn every_query_is_filtered_by_job_and_instance() {
     }
 }
 
-/// Two kinds of counters are shown as they are: statistics since the start of a process, whose panels say so, and, in the linter's eyes, Dubbo's
-/// gauges, whose names end in `_total` too.
+/// Counters since the start of a process are shown where the panel says so; in the linter's eyes Dubbo's gauges, whose names end in `_total`
+/// too, are counters.
 #[test]
 fn counters_are_shown_as_rates_unless_the_panel_says_otherwise() {
     let dashboard = json("grafana.json");
@@ -202,7 +212,7 @@ fn counters_are_shown_as_rates_unless_the_panel_says_otherwise() {
             .iter()
             .any(|name| query.contains(name));
             assert!(
-                !counter || since_start || query.contains("rate("),
+                !counter || since_start || query.contains("rate(") || query.contains("increase("),
                 "{}: {query}",
                 panel["title"]
             );
@@ -236,5 +246,68 @@ fn quantiles_come_from_histograms_and_not_from_gauges_of_quantiles() {
         if query.contains("histogram_quantile") {
             assert!(query.contains("sum by (le"), "{place}: {query}");
         }
+    }
+}
+
+#[test]
+fn one_side_can_be_chosen() {
+    let dashboard = json("grafana.json");
+    let side = variable(&dashboard, "side");
+    assert_eq!(
+        (string(&side["type"]), string(&side["query"])),
+        ("custom", "provider,consumer")
+    );
+    assert_eq!(side["allValue"], ".*");
+}
+
+#[test]
+fn heatmaps_and_quantiles_show_exemplars() {
+    let dashboard = json("grafana.json");
+    let with_exemplars = panels(&dashboard)
+        .filter(|panel| {
+            list(&panel["targets"])
+                .iter()
+                .any(|target| target["exemplar"] == true)
+        })
+        .map(|panel| string(&panel["title"]))
+        .collect::<BTreeSet<_>>();
+    for title in ["response time", "response times"] {
+        for side in ["Provider", "Consumer"] {
+            let title = format!("{side} {title}");
+            assert!(with_exemplars.contains(title.as_str()), "{title}");
+        }
+    }
+}
+
+/// A missing side is no zero, and no red one.
+#[test]
+fn a_side_that_is_not_there_is_said_to_be_missing() {
+    let dashboard = json("grafana.json");
+    for side in ["Provider", "Consumer"] {
+        for what in ["QPS", "success rate"] {
+            let title = format!("{side} {what}");
+            let panel = panels(&dashboard).find(|panel| panel["title"] == title.as_str());
+            let panel = panel.unwrap_or_else(|| panic!("no panel {title}"));
+            let text = format!("no {}", side.to_lowercase());
+            assert_eq!(panel["fieldConfig"]["defaults"]["noValue"], text.as_str());
+        }
+    }
+}
+
+#[test]
+fn tables_are_sorted_and_have_no_rows_of_zeros() {
+    let dashboard = json("grafana.json");
+    for panel in panels(&dashboard).filter(|panel| panel["type"] == "table") {
+        let title = string(&panel["title"]);
+        for target in list(&panel["targets"]) {
+            let query = string(&target["expr"]);
+            assert!(
+                query.contains("> 0")
+                    || ["Failing calls", "Firing alerts", "Slowest methods"].contains(&title),
+                "{title}: {query}"
+            );
+        }
+        let sorted = !list(&panel["options"]["sortBy"]).is_empty();
+        assert!(sorted || title == "Firing alerts", "{title} is not sorted");
     }
 }
