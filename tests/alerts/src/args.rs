@@ -7,6 +7,7 @@ use clap::Parser;
 
 use crate::case::Case;
 use crate::observer::Times;
+use crate::simulation::SIMULATED;
 
 /// Makes every fault of ./faults.sh happen under the rules, and writes which alert said so, after how long, and which said so without reason.
 ///
@@ -38,6 +39,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER", default_value = "target/alerts")]
     pub(crate) records: PathBuf,
 
+    /// Leaves out the simulation of scrapes each 30 s and 60 s, which takes promtool some minutes
+    #[arg(long)]
+    live_only: bool,
+
     /// Makes no fault happen, and writes the table of what was seen before
     #[arg(long)]
     pub(crate) again: bool,
@@ -52,6 +57,11 @@ impl Args {
         } else {
             self.names.clone()
         }
+    }
+
+    /// Returns the seconds between scrapes that are simulated.
+    pub(crate) fn simulated(&self) -> &'static [u32] {
+        if self.live_only { &[] } else { &SIMULATED }
     }
 
     pub(crate) fn times(&self, case: &Case) -> Times {

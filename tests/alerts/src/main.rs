@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     if !args.again {
         happen(&args, &cases);
     }
-    match table::write(&cases, &args.records) {
+    match table::write(&cases, &args.records, args.simulated()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::case::{Case, Kind};
 use crate::observer::LIVE;
 use crate::record::{Firing, Record};
-use crate::simulation::{self, SIMULATED};
+use crate::simulation;
 
 const DOCUMENT: &str = "docs/alerts.md";
 const BEGIN: &str = "<!-- measured by tests/alerts.sh -->\n";
@@ -30,15 +30,17 @@ struct Seen {
 }
 
 /// Writes the tables into the document and to stdout, and returns whether every fault that costs calls is found, and no planned one pages.
-pub(crate) fn write(cases: &[Case], records: &Path) -> io::Result<bool> {
+pub(crate) fn write(cases: &[Case], records: &Path, simulated: &[u32]) -> io::Result<bool> {
     let mut seen = Vec::new();
     for case in cases {
         match Record::read(records, &case.name()) {
-            Some(record) if !record.series.is_empty() => seen.push(Seen::new(*case, record)?),
+            Some(record) if !record.series.is_empty() => {
+                seen.push(Seen::new(*case, record, simulated)?)
+            }
             _ => eprintln!("{}: not seen", case.name()),
         }
     }
-    let text = tables(&seen);
+    let text = tables(&seen, simulated);
     io::stdout().write_all(text.as_bytes())?;
     // The document is for all cases, or none.
     if cases.len() == Case::all().len() && seen.len() == cases.len() {
@@ -65,7 +67,7 @@ pub(crate) fn write(cases: &[Case], records: &Path) -> io::Result<bool> {
 // === impl Seen ===
 
 impl Seen {
-    fn new(case: Case, record: Record) -> io::Result<Self> {
+    fn new(case: Case, record: Record, simulated: &[u32]) -> io::Result<Self> {
         let mut rows: BTreeMap<_, Row> = BTreeMap::new();
         let mut add = |firing: &[Firing], interval: u32, simulated: bool| {
             for one in firing {
@@ -86,7 +88,7 @@ impl Seen {
         for (interval, firing) in &record.firing {
             add(firing, *interval, false);
         }
-        for interval in SIMULATED {
+        for &interval in simulated {
             eprintln!("{}: simulating scrapes each {interval} s", case.name());
             add(&simulation::firing(&record, interval)?, interval, true);
         }
@@ -122,7 +124,7 @@ impl Seen {
     }
 }
 
-fn tables(seen: &[Seen]) -> String {
+fn tables(seen: &[Seen], simulated: &[u32]) -> String {
     let mut text = String::new();
     for (kind, title) in [
         (
@@ -133,16 +135,25 @@ fn tables(seen: &[Seen]) -> String {
             Kind::Planned,
             "### Planned, or over within moments: nothing may page",
         ),
-        (Kind::Harmless, "### Faults of minutes that cost no call"),
+        (
+            Kind::Harmless,
+            "### Faults of minutes that cost no call, or fewer than the objective allows",
+        ),
     ] {
         let of_kind: Vec<_> = seen.iter().filter(|one| one.case.kind == kind).collect();
         if of_kind.is_empty() {
             continue;
         }
         text.push_str(title);
-        text.push_str("\n\n| Fault | Calls failed | Alert | 5 s | 15 s | 30 s, simulated | 60 s, simulated | Over |\n|---|---|---|---|---|---|---|---|\n");
+        text.push_str("\n\n| Fault | Calls failed | Alert | 5 s | 15 s |");
+        for interval in simulated {
+            text.push_str(&format!(" {interval} s, simulated |"));
+        }
+        text.push_str(" Over |\n|---|---|---|---|---|---|");
+        text.push_str(&"---|".repeat(simulated.len()));
+        text.push('\n');
         for one in of_kind {
-            text.push_str(&lines(one));
+            text.push_str(&lines(one, simulated));
         }
         text.push('\n');
     }
@@ -150,7 +161,7 @@ fn tables(seen: &[Seen]) -> String {
 }
 
 /// The lines of one case: one for each alert.
-fn lines(one: &Seen) -> String {
+fn lines(one: &Seen, simulated: &[u32]) -> String {
     let record = &one.record;
     let lasted = record.ended - record.began;
     let what = if lasted < 1.0 {
@@ -163,7 +174,10 @@ fn lines(one: &Seen) -> String {
     };
     let costs = format!("{} of {}", record.failed, record.calls);
     if one.rows.is_empty() {
-        return format!("| {what} | {costs} | none | | | | | |\n");
+        return format!(
+            "| {what} | {costs} | none |{}\n",
+            " |".repeat(3 + simulated.len())
+        );
     }
     let mut text = String::new();
     for (number, ((alert, severity, window), row)) in one.rows.iter().enumerate() {
@@ -188,7 +202,7 @@ fn lines(one: &Seen) -> String {
         for interval in LIVE {
             text.push_str(&format!(" | {}", time(&row.live, interval)));
         }
-        for interval in SIMULATED {
+        for &interval in simulated {
             text.push_str(&format!(" | {}", time(&row.simulated, interval)));
         }
         text.push_str(&format!(" | {} |\n", over(record, row)));
@@ -256,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_row_says_when_the_alert_fired_and_when_it_was_over() {
-        let line = lines(&seen(Kind::Costly, "warning"));
+        let line = lines(&seen(Kind::Costly, "warning"), &[30, 60]);
         assert!(
             line.ends_with(
                 "| 2 of 10 | DubboTargetDown (warning) | 70 s | 70 s | – | – | 30 s |\n"

@@ -106,6 +106,14 @@ impl Consumer {
         }
     }
 
+    /// Returns the port and the path of its pull endpoint; nothing for ours, which pushes.
+    pub fn scraped_at(&self) -> Option<(u16, &'static str)> {
+        match &self.figures {
+            Figures::Pushed(_) => None,
+            Figures::Pulled(language, port) => Some((*port, language.metrics_path())),
+        }
+    }
+
     /// Returns how many attempts have failed, of which a call may make several; only ours counts them.
     ///
     /// # Panics

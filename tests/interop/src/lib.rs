@@ -15,6 +15,7 @@ mod link;
 mod peer;
 mod provider;
 mod report;
+mod rules;
 
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
@@ -24,6 +25,7 @@ pub use link::Link;
 pub use peer::{grpc_peer, peer};
 pub use provider::Provider;
 pub use report::Report;
+pub use rules::{BUSINESS, Scraped};
 
 /// The ZooKeeper session timeout of our processes, unless a test asks for another; dubbo-go's is 5 s.
 pub(crate) const SESSION_TIMEOUT: &str = "5s";

@@ -141,6 +141,11 @@ impl Provider {
         );
     }
 
+    /// Returns the port and the path of its pull endpoint.
+    pub fn scraped_at(&self) -> (u16, &'static str) {
+        (self.metrics_port, self.language.metrics_path())
+    }
+
     /// Starts it again, on the same ports.
     pub fn start_again(&mut self) {
         self.process = Process::spawn(&self.command);
