@@ -58,7 +58,7 @@ impl Fleet {
             .map(|(file, text)| (file.as_str(), text.as_str()))
             .collect();
         let config = format!(
-            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [rules/*.yml]\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs:\n{}",
+            "global: {{scrape_interval: 2s, evaluation_interval: 1s}}\nrule_files: [rules/*.yml]\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs:\n{}",
             targets.concat()
         );
         let prometheus = Prometheus::start_with_files(&config, &files).await;

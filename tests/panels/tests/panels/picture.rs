@@ -69,10 +69,10 @@ async fn grafanas_libraries_draw_every_panel_and_the_walk_finds_the_fault() {
     let update = std::env::var_os("UPDATE_PICTURE").is_some();
     let (fleet, screen) = tokio::join!(Fleet::start(), Screen::start());
     // For a picture, the time before the fault is long enough to be seen.
-    sleep(Duration::from_secs(if update { 75 } else { 5 })).await;
+    sleep(Duration::from_secs(if update { 45 } else { 5 })).await;
     fleet.fail().await;
-    sleep(Duration::from_secs(if update { 75 } else { 5 })).await;
-    let seconds = if update { 150 } else { 30 };
+    sleep(Duration::from_secs(if update { 45 } else { 5 })).await;
+    let seconds = if update { 240 } else { 30 };
 
     for scheme in [Scheme::Light, Scheme::Dark] {
         let problems = screen

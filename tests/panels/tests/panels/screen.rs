@@ -36,7 +36,7 @@ fn run(command: &mut Command) {
 }
 
 /// Installs the libraries when they are not those of the lock file, bundles the page, and returns it.
-fn bundle() -> Vec<u8> {
+fn bundle() -> [Vec<u8>; 2] {
     let folder = folder();
     std::fs::create_dir_all(&folder).expect("cargo's target folder is ours");
     let lock = "package-lock.json";
@@ -64,7 +64,8 @@ fn bundle() -> Vec<u8> {
         .arg(page)
         .arg("page.js")
         .current_dir(&folder));
-    std::fs::read(folder.join("page.js")).expect("it was written just now")
+    ["page.js", "page.css"]
+        .map(|file| std::fs::read(folder.join(file)).expect("it was written just now"))
 }
 
 /// A browser that shows the page.
@@ -77,7 +78,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) async fn start() -> Self {
-        let script = tokio::task::spawn_blocking(bundle)
+        let [script, styles] = tokio::task::spawn_blocking(bundle)
             .await
             .expect("the page is bundled");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -90,6 +91,10 @@ impl Screen {
                 axum::routing::get(|| async {
                     axum::response::Html(include_str!("../../page/page.html"))
                 }),
+            )
+            .route(
+                "/page.css",
+                axum::routing::get(move || async move { ([("content-type", "text/css")], styles) }),
             )
             .route(
                 "/page.js",
