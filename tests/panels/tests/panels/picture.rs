@@ -9,8 +9,13 @@ use tokio::time::sleep;
 use crate::fleet::{FAILING, Fleet, INSTANCE, INTERFACE};
 use crate::screen::{Screen, panels};
 
-/// The walk: which panels are looked at in each step, and what was chosen before.
-const WALK: [(&str, &[&str], &[(&str, &str)]); 4] = [
+/// A variable and its value.
+type Chosen = (&'static str, &'static str);
+/// A step: its name, which panels are looked at, and what was chosen before.
+type Step = (&'static str, &'static [&'static str], &'static [Chosen]);
+
+/// The walk from the overview to the method.
+const WALK: [Step; 4] = [
     (
         "1-overview",
         &[
