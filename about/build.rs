@@ -23,7 +23,7 @@ fn checked_out() -> Option<String> {
     if Path::new(&log).exists() {
         println!("cargo::rerun-if-changed={log}");
     }
-    // Sources that were unpacked inside of somebody's repository are no part of it.
+    // Sources that were unpacked inside of another repository are no part of it.
     git(&["ls-files", "--error-unmatch", "build.rs"])?;
     git(&["rev-parse", "--short=12", "HEAD"])
 }

@@ -117,7 +117,7 @@ mapfile -t lines < <(commands)
 [ ${#lines[@]} = 2 ] || die "the README shows no two commands"
 failed=0
 if [ "$which" != 2 ]; then
-  # It runs until somebody ends it, unless it is told for how long.
+  # It runs until it is ended, unless it is told for how long.
   timed "${lines[0]}" within 1800 "FOR=10s ${lines[0]}" || failed=1
 fi
 if [ "$which" != 1 ]; then

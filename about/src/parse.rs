@@ -53,7 +53,7 @@ pub fn matches(command: &mut Command) -> ArgMatches {
 
 #[expect(clippy::exit, reason = "as clap does after --help and --version")]
 fn end(written: io::Result<()>) -> ! {
-    // Whoever reads no further has what it wanted.
+    // A reader that stops here has what it wanted.
     let failed = written.is_err_and(|err| err.kind() != io::ErrorKind::BrokenPipe);
     process::exit(i32::from(failed))
 }

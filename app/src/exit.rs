@@ -21,7 +21,7 @@ fn report(outcome: &anyhow::Result<()>, stderr: &mut impl Write) -> u8 {
         Ok(()) => DONE,
         Err(err) => {
             let line = format!("error: {err:#}").replace('\n', " ");
-            // Nobody is left to tell when stderr itself is closed.
+            // When stderr itself is closed the line cannot be written anywhere.
             let _ = writeln!(stderr, "{line}");
             FAILED
         }

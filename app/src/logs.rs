@@ -6,7 +6,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// Starts logging: from `info` upwards unless `RUST_LOG` says otherwise, with colours only on a terminal.
 ///
-/// Call it once, at the start of the process. A log line that cannot be written, because nobody reads stderr any more,
+/// Call it once, at the start of the process. A log line that cannot be written, because stderr is closed,
 /// is dropped.
 pub fn start() {
     let filter = EnvFilter::builder()

@@ -1,4 +1,4 @@
-//! The probes of a process, for whoever supervises it.
+//! The probes of a process, for its supervisor.
 
 use std::net::SocketAddr;
 

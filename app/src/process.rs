@@ -130,7 +130,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the interface's name cannot be registered, or there is nobody to call.
+    /// When the interface's name cannot be registered, or there is no provider to call.
     pub fn consumer(
         &self,
         interface: &str,

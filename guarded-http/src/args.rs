@@ -91,7 +91,7 @@ pub enum GuardError {
     /// The user or the password cannot be used.
     #[error("--metrics-user")]
     Login(#[from] LoginError),
-    /// A password was given, but nobody whose it is.
+    /// A password was given without a user name.
     #[error("a password for the metrics endpoint is set, but no user: add --metrics-user")]
     NoUser,
     /// Scrapers were to show certificates, but there is no TLS.

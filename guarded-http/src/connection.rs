@@ -140,7 +140,7 @@ async fn handshake(tls: &ServerTls, mut stream: TcpStream) -> io::Result<TlsStre
     let mut first = [HANDSHAKE_RECORD];
     stream.peek(&mut first).await?;
     if first != [HANDSHAKE_RECORD] {
-        // For whoever typed http. A socket that is closed with something unread in it would take the answer with it.
+        // For a client that speaks plain HTTP. A socket that is closed with something unread in it would take the answer with it.
         let mut request = [0; 4096];
         let _length = stream.read(&mut request).await?;
         stream.write_all(HTTPS_ONLY).await?;

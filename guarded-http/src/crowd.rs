@@ -62,7 +62,7 @@ impl Crowd {
         }
     }
 
-    /// Returns a place, or when to look again unless somebody leaves before.
+    /// Returns a place, or when to look again unless a connection ends before.
     fn try_enter(&self, now: Instant) -> Result<Place, Instant> {
         let mut members = self.0.members.lock();
         if members.len() >= self.0.capacity {

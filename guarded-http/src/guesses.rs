@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Wrong passwords in a row that cost nothing: somebody has mistyped.
+/// Wrong passwords in a row that cost nothing: a typing mistake.
 const FREE: u32 = 5;
 
 /// How long an address waits after the first that is not free, twice as long after each further one, and at most.

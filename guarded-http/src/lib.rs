@@ -1,6 +1,6 @@
 //! An HTTP/1.1 server for scrapes and probes, with limits on all that a stranger can send.
 //!
-//! A metrics port is open to whoever reaches it, and the process behind it has other work. So every connection is bounded
+//! A metrics port is open to every host that reaches it, and the process behind it has other work. So every connection is bounded
 //! in time, in the size of what it sends, and in number, and what is being answered at the same time is too: [`Limits`].
 //! When there are as many connections as there may be, the one that has been silent for longest gives way, so that
 //! connections which are opened and left alone never keep a scraper out. [`ServerTls`] and a [`Login`] are there for ports on

@@ -22,7 +22,7 @@ use crate::guesses::Guesses;
 /// A user with a password; `Debug` shows the user's name alone.
 ///
 /// The password is compared in a time that tells nothing about it. Its file, if it is in one, is read for each request; while it
-/// cannot be read or is empty, nobody gets in.
+/// cannot be read or is empty, every login is refused.
 #[derive(Clone)]
 pub struct Login(Arc<Inner>);
 
@@ -42,7 +42,7 @@ pub enum LoginError {
     /// The user's name cannot be sent.
     #[error("a user's name must hold no colon, and must not be empty")]
     User,
-    /// The password is empty, which would let in everybody.
+    /// The password is empty, which would accept every login.
     #[error("the password is empty")]
     NoPassword,
     /// The password cannot be read.

@@ -11,7 +11,7 @@ pub const UNKNOWN_METHOD: &str = "unknown";
 /// The label value of interface and method that all series beyond the cap share.
 pub(crate) const OTHER: &str = "other";
 
-/// The most bytes of a name that becomes a label's value. Names of methods are far shorter; whoever makes up longer ones shares
+/// The most bytes of a name that becomes a label's value. Names of methods are far shorter; callers that make up longer ones share
 /// the series of those beyond the cap.
 pub const MAX_NAME: usize = 256;
 

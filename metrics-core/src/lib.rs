@@ -38,7 +38,7 @@
 //!
 //! * [`Metrics`] is the handle that everything hangs on. Its [`ticker`](Metrics::ticker) moves the sliding window; its owner spawns it.
 //! * [`ProviderLayer`] and [`ConsumerLayer`] are tower layers for servers and clients. [`Method`] and [`Call`] measure calls of any other kind.
-//! * [`Endpoint`] serves the figures and a page to watch, [`Pusher`] pushes them, and [`Probes`] tell whoever supervises the process how it is.
+//! * [`Endpoint`] serves the figures and a page to watch, [`Pusher`] pushes them, and [`Probes`] tell the supervisor of the process how it is.
 //! * [`RegistryMetrics`] is told what happens with a registry, and [`Figures`] tell a program what a scrape tells Prometheus.
 //!
 //! # Features
@@ -49,7 +49,7 @@
 //!
 //! # What it promises
 //!
-//! * Every call is counted, once, whatever becomes of it: answered, failed, timed out, dropped, panicked, or streamed to nobody.
+//! * Every call is counted, once, whatever becomes of it: answered, failed, timed out, dropped, panicked, or streamed to a caller that is gone.
 //! * In every scrape, total = succeeded + failed, calls in flight are not negative, and no counter steps back.
 //! * A call costs some tens of nanoseconds and allocates nothing; no lock is taken, and nothing that is measured can fail or wait.
 //! * The number of series is bounded, and calls beyond the bound are still counted.

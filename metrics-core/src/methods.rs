@@ -27,11 +27,11 @@ struct Table {
     ///
     /// Requests cannot add to it, so that a fast hash does, where the standard one took more than any other part of a measured call.
     paths: HashMap<Box<str>, Variants<Method>, RandomState>,
-    /// By interface: what counts its methods that nobody knows.
+    /// By interface: what counts its unknown methods.
     unknown: HashMap<Box<str>, Variants<Unknown>>,
 }
 
-/// What a path means for each group and version of its service. There is nearly always one, and then nobody looks at the headers.
+/// What a path means for each group and version of its service. There is nearly always one, and then the headers are not read.
 #[derive(Debug)]
 struct Variants<T>(Vec<(Arc<str>, Arc<str>, T)>);
 

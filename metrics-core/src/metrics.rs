@@ -95,7 +95,7 @@ impl Metrics {
         self.bind(side, key, false)
     }
 
-    /// Returns the handle that counts the calls of methods nobody knows.
+    /// Returns the handle that counts the calls of unknown methods.
     pub(crate) fn shared_method(&self, side: Side, key: &MethodKey) -> Method {
         self.bind(side, key, true)
     }

@@ -16,7 +16,7 @@ impl Outcome {
     pub const SUCCESS: Self = Self(0);
     /// The call was cancelled: by its caller, or because its future or its stream was dropped (code 1).
     pub const CANCELLED: Self = Self(1);
-    /// The call failed for a reason that nobody knows (code 2).
+    /// The call failed for an unknown reason (code 2).
     pub const UNKNOWN: Self = Self(2);
     /// The deadline passed before the call ended (code 4).
     pub const TIMEOUT: Self = Self(4);
@@ -152,7 +152,7 @@ pub enum Kind {
     Timeout,
     /// A limit refused the call: code 8.
     Limit,
-    /// Nobody could or would take the call: codes 14 and 7.
+    /// No provider could or would take the call: codes 14 and 7.
     Unavailable,
     /// The caller went away: code 1, or a dropped call.
     Cancelled,

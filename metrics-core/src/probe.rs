@@ -1,4 +1,4 @@
-//! Probes for whoever supervises the process.
+//! Probes for the supervisor of a process.
 //!
 //! * `GET /live`: 200 while the process answers at all
 //! * `GET /ready`: 200 while it can do its work, 503 with the reason otherwise

@@ -2,7 +2,7 @@
 //!
 //! Hot path of calls that carry a trace. This file is also compiled with loom's atomics, by `tests/ordering.rs`.
 //!
-//! A slot has an owner at every moment: the thread that took it, then the lists that it was published in, then whoever took it out of
+//! A slot has an owner at every moment: the thread that took it, then the lists that it was published in, then the reader that took it out of
 //! them. The last owner gives it back. So nothing is written while another thread reads it, and no thread waits for another.
 
 use super::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};

@@ -16,7 +16,7 @@ local panel = import 'panel.libsonnet';
   // Series of all instances together.
   local service = cluster + ',application_name=~"$application",interface=~"$interface"',
 
-  // Groups that nobody pushes to any more keep their last values, which say nothing about now.
+  // Groups that no process pushes to any more keep their last values, which say nothing about now.
   local live(selector) = promql.live(selector),
   local rate(side, family, by='') =
     'sum%s (rate(dubbo_%s_%s{%s}[$__rate_interval]))' % [if by == '' then '' else ' by (%s)' % by, side, family, calls],
@@ -24,7 +24,7 @@ local panel = import 'panel.libsonnet';
   // What a counter counted within the chosen time. A series that began within it counts from its start.
   local within(selector) =
     '(increase(%(s)s[$__range]) and %(s)s offset $__range) or (last_over_time(%(s)s[$__range]) unless %(s)s offset $__range)' % { s: selector },
-  // Reads `idle` when nothing was called, and nothing when there is nobody to ask.
+  // Reads `idle` when nothing was called, and nothing when there is no process to ask.
   local ratio(part, all, idle) = '%s / (%s > 0) or %s * 0 + %d' % [part, all, all, idle],
   local quantile(side, percent, by='') =
     'histogram_quantile(0.%s, %s) >= 0' % [percent, rate(side, 'request_duration_seconds_bucket', 'le' + (if by == '' then '' else ', ' + by))],
@@ -190,7 +190,7 @@ local panel = import 'panel.libsonnet';
     panel.graph('Pushes', 'Pushes per second by result. Without data there is no process in push mode.', 'ops', [
       ['sum by (result) (rate(dubbo_push_requests_total{%s}[$__rate_interval]))' % process, '{{result}}'],
     ]),
-    panel.stat('Stale groups', 'Groups in the Pushgateway that nobody pushes to any more: those of killed processes, until the cleaner removes them.', 'short', 'count(dubbo:push_stale{%s})' % process, thresholds=[[null, 'green'], [1, 'orange']], empty='none'),
+    panel.stat('Stale groups', 'Groups in the Pushgateway that no process pushes to any more: those of killed processes, until the cleaner removes them.', 'short', 'count(dubbo:push_stale{%s})' % process, thresholds=[[null, 'green'], [1, 'orange']], empty='none'),
     panel.stat('Last pass of the cleaner', 'Since the cleaner last looked at every group without an error. It is scraped when it runs as a daemon.', 's', 'time() - max(pgw_cleaner_last_success_timestamp_seconds{%s})' % cluster, thresholds=[[null, 'green'], [promql.seconds(config.cleanedWithin), 'red']], empty='not scraped'),
     panel.graph('Cleaner', 'Groups that the cleaner deleted and spared, and passes that failed, per second.', 'ops', [
       ['sum (rate(pgw_cleaner_%s_total{%s}[$__rate_interval]))' % [what, cluster], what]

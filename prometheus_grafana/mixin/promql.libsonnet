@@ -16,7 +16,7 @@ function(config) {
   or(labels, vectors):: std.join('\nor on (%s)\n' % join(labels), vectors),
   // Keeps what is known of our own processes only.
   ours(vector):: '%s\nand on (%s)\ndubbo:process_info' % [vector, join(self.instanceLabels)],
-  // Groups that nobody pushes to any more keep their last values, which say nothing about now.
+  // Groups that no process pushes to any more keep their last values, which say nothing about now.
   live(vector):: '(%s unless on (%s) dubbo:push_stale)' % [vector, join(self.instanceLabels)],
 
   // === Selectors ===

@@ -49,7 +49,7 @@ pub struct Tls {
     pub ca_file: Option<PathBuf>,
     /// A certificate to show to the gateway.
     pub identity: Option<Identity>,
-    /// Accepts any certificate of any host: the connection can be read and changed by whoever stands between.
+    /// Accepts any certificate of any host: the connection can be read and changed by a host in between.
     pub insecure: bool,
 }
 

@@ -76,7 +76,7 @@ pub enum ArgsError {
     /// Two passwords were given, or one that cannot be read.
     #[error(transparent)]
     Credentials(#[from] credentials::Error),
-    /// A password was given, but nobody whose it is.
+    /// A password was given without a user name.
     #[error("a password is set, but no user: add --pushgateway-user")]
     NoUser,
 }

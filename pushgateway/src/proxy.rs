@@ -157,7 +157,7 @@ mod tests {
                 &[("http_proxy", "proxy:3128")],
                 "http_proxy proxy:3128",
             ),
-            // As curl: whoever sends a server a header `Proxy` sets this one.
+            // As curl: a client that sends a server a header `Proxy` sets this one.
             ("gateway:9091", &[("HTTP_PROXY", proxy)], "direct"),
             ("gateway:9091", &https_only, "direct"),
             ("https://gateway", &https_only, "https_proxy proxy:3128"),

@@ -33,7 +33,7 @@ impl RenewedClient {
         route: Arc<Route>,
     ) -> Result<Self, Error> {
         let authorities = match &tls.ca_file {
-            // Nothing is encrypted, so nobody's certificate is looked at.
+            // Nothing is encrypted, so no certificate is looked at.
             _ if !https => Authorities::Unchecked,
             _ if tls.insecure => Authorities::Unchecked,
             Some(path) => Authorities::File(path.clone()),

@@ -35,7 +35,7 @@ impl Process {
             runtime: _,
             quiet: _,
         } = config;
-        // Ports first: one that is in use ends the process before anybody has heard of it.
+        // Ports first: one that is in use ends the process before it is registered.
         let readiness = Readiness::new();
         let probes = probe_addr
             .map(|address| probes::serve(address, &readiness))

@@ -21,7 +21,7 @@ pub enum Authorities {
     File(PathBuf),
     /// Those that the system trusts.
     System,
-    /// None is asked for: any certificate is taken, and whoever stands between can read and change everything.
+    /// None is asked for: any certificate is taken, and a host in between can read and change everything.
     Unchecked,
 }
 

@@ -1,4 +1,4 @@
-//! Which series there are: their identity, their bounds, and what they show when nobody calls.
+//! Which series there are: their identity, their bounds, and what they show without calls.
 
 use std::time::Duration;
 
@@ -202,7 +202,7 @@ fn known_methods_stand_there_with_zeros_before_their_first_call() {
             .matching("dubbo_provider_requests_total", UNKNOWN_METHOD)
             .count(),
         0,
-        "nobody called one"
+        "no call came"
     );
     assert!(
         scrape
@@ -304,7 +304,7 @@ async fn the_ticker_moves_the_window_and_ends_with_the_metrics() {
     assert_eq!(
         scrape.value("dubbo_provider_requests_total_aggregate"),
         1.0,
-        "the first calls are out of the window, which nobody read until now"
+        "the first calls are out of the window, which was not read until now"
     );
     drop(metrics);
     tokio::time::timeout(Duration::from_secs(5), ticker)

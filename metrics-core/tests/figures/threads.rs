@@ -148,7 +148,7 @@ fn run(names: &[&str]) {
     assert_eq!(
         histogram,
         (THREADS * CALLS) as f64,
-        "the histogram agrees when nobody calls"
+        "the histogram agrees when there are no calls"
     );
 }
 

@@ -105,7 +105,7 @@ async fn only_the_right_certificates_open_a_guarded_gateway() {
         matches!(nameless, Error::Unreachable { .. }),
         "{nameless:?}"
     );
-    // A certificate of somebody else, in the authority's place.
+    // A certificate of another server, in the authority's place.
     let stranger = put(Tls {
         ca_file: Some(guarded.file("client.pem")),
         ..guarded.tls()

@@ -26,7 +26,7 @@ pub struct ZooKeeperConfig {
     pub tls: Option<ClientTls>,
 }
 
-/// Who may read the nodes of a process that has authenticated itself. Nobody else writes them.
+/// Who may read the nodes of a process that has authenticated itself. No other identity writes them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NodeAccess {
     /// Those with the same credentials, as Dubbo for Java has it.

@@ -44,7 +44,7 @@ pub(super) enum Operation {
 pub(super) enum Kind {
     Persistent,
     Ephemeral,
-    /// Ephemeral, with a number that ZooKeeper appends, and readable to everyone.
+    /// Ephemeral, with a number that ZooKeeper appends, and readable to all.
     Member,
 }
 

@@ -34,7 +34,7 @@ pub(super) fn providers(interface: &str) -> String {
     category(interface, "providers")
 }
 
-/// The consumers of an interface in the interface-level registration. Its data is nobody's: its version counts consumers.
+/// The consumers of an interface in the interface-level registration. Its data is not used: its version counts consumers.
 pub(super) fn consumers(interface: &str) -> String {
     category(interface, "consumers")
 }

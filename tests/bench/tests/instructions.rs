@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// How far a count may be from the figure of the same compiler.
 const TOLERANCE: f64 = 0.03;
-/// How far from the newest figure, with a compiler that nobody counted with yet.
+/// How far from the newest figure, with a compiler that has no count yet.
 const TOLERANCE_UNKNOWN: f64 = 0.5;
 const FEW: u64 = 1_000;
 const MANY: u64 = 11_000;

@@ -25,7 +25,7 @@ impl Bench {
             .collect()
     }
 
-    /// Returns the places of so many subjects in this round: everybody in turn, and every other round backwards, so that nobody always
+    /// Returns the places of so many subjects in this round: all in turn, and every other round backwards, so that none always
     /// comes behind the same one.
     pub(crate) fn order(round: usize, count: usize) -> Vec<usize> {
         let mut order: Vec<_> = (0..count).collect();

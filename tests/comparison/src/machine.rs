@@ -13,7 +13,7 @@ pub(crate) const BUSY: f64 = 0.1;
 /// How long others are watched.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What somebody needs to know to compare figures.
+/// What is needed to compare figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cores: usize,

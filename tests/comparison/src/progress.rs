@@ -1,4 +1,4 @@
-//! What somebody who waits is told, on stderr.
+//! Progress on stderr.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ impl Progress {
     /// Writes a line, with the time since the start.
     pub(crate) fn say(&self, what: impl Display) {
         let passed = self.start.elapsed().as_secs();
-        // Nobody has to be listening.
+        // The reader may be gone.
         let _ = writeln!(io::stderr(), "{:>3}:{:02} {what}", passed / 60, passed % 60);
     }
 }

@@ -38,7 +38,7 @@ pub(crate) enum Family {
 }
 
 impl Subject {
-    /// Everybody.
+    /// All subjects.
     pub(crate) const ALL: [Self; 8] = [
         Self::PerCore,
         Self::PerCoreBare,

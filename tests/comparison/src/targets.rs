@@ -18,7 +18,7 @@ pub(crate) struct Target {
 /// What a figure is compared with.
 #[derive(Clone, Copy, Debug)]
 enum Against {
-    /// The same quantity of somebody else.
+    /// The same quantity of another subject.
     Other(Subject),
     /// Our own without metrics.
     Bare,

@@ -63,7 +63,7 @@ async fn a_client_that_is_told_whom_to_call_needs_no_registry() {
     let server = Program::start(Program::server(&zookeeper.address()).arg("--push=false"));
     let direct = format!("tri://{}", server.provider_address().await);
     let mut client = Program::start(
-        // Nobody listens on the port of this registry.
+        // Nothing listens on the port of this registry.
         Program::client("127.0.0.1:1").args(["--push=false", "--count", "5", "--direct", &direct]),
     );
     assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());

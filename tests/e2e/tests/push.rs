@@ -150,7 +150,7 @@ async fn the_first_push_already_holds_every_method_with_zeros() {
         command.env("PUSH_INTERVAL", "1h");
         Program::start(&command)
     };
-    // Nobody provides in the registry's chroot where the client looks, so that it makes no call.
+    // There is no provider in the registry's chroot where the client looks, so that it makes no call.
     let alone = format!("{}/alone", zookeeper.address());
     let _server = hourly(guided(Program::server(&zookeeper.address()), &gateway));
     let _client = hourly(guided(Program::client(&alone), &gateway));

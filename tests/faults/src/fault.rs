@@ -99,9 +99,9 @@ macro_rules! faults {
 faults! {
     /// All faults that cost no call, in the order in which they are run.
     FAULTS:
-    "zookeeper-killed", registry::killed, "no call fails; everybody registers again when it is back";
+    "zookeeper-killed", registry::killed, "no call fails; every provider registers again when it is back";
     "zookeeper-emptied", registry::emptied, "no call fails; everything is written again, and newcomers find it";
-    "zookeeper-stopped", registry::stopped, "no call fails while it hangs; everybody is registered afterwards";
+    "zookeeper-stopped", registry::stopped, "no call fails while it hangs; every provider is registered afterwards";
     "zookeeper-cut-off", registry::cut_off, "a broken connection of one provider costs no call and no session";
     "session-expired", registry::expired, "a provider that lost its session registers again; no call fails";
     "pushgateway-down", gateway::down, "no call fails; one line in the log; pushing goes on when it is back";
@@ -120,13 +120,13 @@ faults! {
     "connection-silent", renewal::silent, "no call fails or waits for its deadline: the silence is found out by pings";
     "consumer-killed", process::consumer_killed, "the provider's calls in flight end, and are counted";
     "provider-cut-off", network::cut_off, "no call fails while a consumer can't reach one of its providers";
-    "host-cut-off", network::host_cut_off, "no call fails while a provider's host reaches nobody";
+    "host-cut-off", network::host_cut_off, "no call fails while a provider's host reaches no other host";
     "network-slow", network::slow, "no call fails while every packet takes its time";
-    "network-corrupted", network::corrupted, "nobody crashes, all calls are counted, and calls succeed again";
+    "network-corrupted", network::corrupted, "no process crashes, all calls are counted, and calls succeed again";
     "clock-jumps", machine::clock_jumps, "no call fails, and no figure but a timestamp moves with the wall clock";
     "descriptors-exhausted", machine::descriptors_exhausted, "calls on open connections go on; new ones are served when there is room";
-    "connections-hoarded", peers::hoarded, "whoever is connected is served; the scrape works; the rest is refused";
-    "slow-peers", peers::slow, "whoever says nothing, or too slowly, is hung up on; no call fails";
+    "connections-hoarded", peers::hoarded, "connected clients are served; the scrape works; the rest is refused";
+    "slow-peers", peers::slow, "a client that sends nothing, or too slowly, is disconnected; no call fails";
     "oversized-requests", peers::oversized, "what is too large is refused; memory stays; no call fails";
     "http2-abuse", peers::abuse, "floods of resets and of headers end their own connection; no call fails";
     "garbage", peers::garbage, "no port minds what is sent to it; no call fails";

@@ -11,7 +11,7 @@
 //! | `process` | providers and consumers |
 //! | `network` | the way between a consumer and a provider |
 //! | `machine` | the clock, file descriptors |
-//! | `peers` | whoever connects and means no good |
+//! | `peers` | hostile clients |
 //! | `costly` | more than can be made good: calls fail |
 //! | [`Soak`] | nothing for long: what grows? |
 

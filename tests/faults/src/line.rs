@@ -19,7 +19,7 @@ pub(crate) struct Front {
     _registry: ZooKeeperRegistry,
 }
 
-/// Where the server behind a front registers itself: nobody looks there.
+/// Where the server behind a front registers itself: no consumer looks there.
 const ELSEWHERE: &str = "/elsewhere";
 
 impl Front {
@@ -53,7 +53,7 @@ impl Front {
     }
 }
 
-/// Everything between one server and the rest: whoever calls it, and ZooKeeper.
+/// Everything between one server and the rest: its callers, and ZooKeeper.
 #[derive(Debug)]
 pub(crate) enum Line {
     /// A cable to a host of its own.
@@ -101,7 +101,7 @@ impl Line {
         }
     }
 
-    /// Lets nothing through any more, and tells nobody.
+    /// Lets nothing through any more, without an error to either side.
     pub(crate) fn cut(&self) {
         match self {
             Self::Cable { namespace, .. } => namespace.pull_out(),

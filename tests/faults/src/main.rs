@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match kept {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Nobody reads any more: no reason to complain.
+        // The reader is gone, which is no failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "faults: cannot write the table: {error}");

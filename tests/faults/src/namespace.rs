@@ -48,7 +48,7 @@ impl Namespace {
             &["-n", name, "address", "add", &inside, "dev", INSIDE],
             &["-n", name, "link", "set", "lo", "up"],
         ];
-        // Two hosts of one subnet would be told apart by nobody.
+        // Two hosts of one subnet would not be told apart.
         let taken = output(&["address", "show"]).is_none_or(|all| all.contains(&self.outside()));
         !taken && steps.iter().all(|step| output(step).is_some()) && self.plug_in()
     }
@@ -68,7 +68,7 @@ impl Namespace {
         ["ip", "netns", "exec", &self.name]
     }
 
-    /// Pulls the cable: packets vanish, and nobody is told.
+    /// Pulls the cable: packets vanish without an error.
     pub(crate) fn pull_out(&self) {
         assert!(
             self.set_cable("down"),

@@ -1,4 +1,4 @@
-//! Whoever connects and means no good.
+//! Hostile clients.
 
 use std::time::Duration;
 
@@ -295,7 +295,7 @@ pub(crate) async fn garbage(length: Length) -> Report {
 /// Sends bytes, and leaves without an answer.
 async fn send_and_leave(address: &str, bytes: &[u8]) {
     let mut stream = connect(address).await;
-    // Whoever hears nonsense may hang up before its end.
+    // A peer that receives nonsense may close the connection before its end.
     let _ = timeout(LONG, stream.write_all(bytes)).await;
 }
 

@@ -211,7 +211,7 @@ impl SoakReport {
     }
 }
 
-/// Ends the calls, and compares what everybody has counted.
+/// Ends the calls, and compares what both sides have counted.
 async fn settle(scene: &mut Scene, report: &mut SoakReport) {
     scene.client.stop().await;
     let summary = scene.client.summary();

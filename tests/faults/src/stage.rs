@@ -161,7 +161,7 @@ impl Stage {
         longest
     }
 
-    /// Waits until every server is registered by a session that is connected, and nobody else is.
+    /// Waits until every server is registered by a session that is connected, and no other is.
     pub(crate) async fn everybody_is_registered(&self) {
         let mut nodes = Vec::new();
         for server in &self.servers {

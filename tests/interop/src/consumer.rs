@@ -98,7 +98,7 @@ impl Consumer {
     /// Returns what its metrics say; ours are as old as its last push.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When no answer comes.
     pub async fn counts(&self) -> Result<Counts, String> {
         match &self.figures {
             Figures::Pushed(gateway) => Ok(Counts::read(&gateway.samples().await, "consumer")),

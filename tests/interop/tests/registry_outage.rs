@@ -50,14 +50,14 @@ impl Cluster {
         }
     }
 
-    /// Brings ZooKeeper back, and returns once everybody is registered, once.
+    /// Brings ZooKeeper back, and returns once every provider is registered, once.
     async fn recover(&mut self) {
         self.zookeeper.restart().await;
         let nodes: Vec<String> = self.providers.iter().map(Provider::node).collect();
         let expected: BTreeSet<&str> = nodes.iter().map(String::as_str).collect();
         eventually(
             LONG,
-            "everybody registered, once, by a living session",
+            "every provider registered, once, by a living session",
             async || {
                 let now = Ephemerals::of(&self.zookeeper).await?;
                 if now.instances() == expected && nodes.iter().all(|node| now.is_held(node)) {

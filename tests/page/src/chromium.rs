@@ -67,12 +67,12 @@ impl Chromium {
             "--no-sandbox",
             "--disable-dev-shm-usage",
             "--disable-gpu",
-            // Nobody outside is asked for anything.
+            // The browser asks no other host for anything.
             "--no-first-run",
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            // A window that nobody sees is not put to sleep.
+            // A hidden window is not put to sleep.
             "--disable-background-timer-throttling",
             "--disable-renderer-backgrounding",
             "--hide-scrollbars",

@@ -69,7 +69,7 @@ impl Authority {
             cert: file("pem"),
             key: file("key"),
         };
-        // Each file whole, as whoever renews certificates does it.
+        // Each file whole, as tools that renew certificates do it.
         for (path, text) in [
             (&issued.key, key.serialize_pem()),
             (&issued.cert, certificate.pem()),

@@ -58,7 +58,7 @@ impl Child {
 
     /// Sends a signal; nothing happens when the process has already ended.
     pub(crate) fn signal(&mut self, signal: Signal) {
-        // Asking first means that an ended process has been reaped, and an id is never signalled after somebody else has it.
+        // Asking first means that an ended process has been reaped, and an id is never signalled after another process has it.
         if self.status().is_some() {
             return;
         }

@@ -15,7 +15,7 @@ use crate::port::Port;
 /// Until a server has answered for the first time; a JVM on a busy machine needs most of it.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 
-/// How often another port is tried when a server ends before it answers, as it does when somebody has taken its port.
+/// How often another port is tried when a server ends before it answers, as it does when another process has taken its port.
 const START_ATTEMPTS: usize = 3;
 
 /// The file in a server's folder that holds what it prints.

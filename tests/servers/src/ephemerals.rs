@@ -40,7 +40,7 @@ impl Ephemerals {
         self.owners.get(path).map(String::as_str)
     }
 
-    /// Returns whether the session that holds `path` has a connection now: nobody's leftover.
+    /// Returns whether the session that holds `path` has a connection now, so that the node is no leftover.
     pub fn is_held(&self, path: &str) -> bool {
         self.owners
             .get(path)

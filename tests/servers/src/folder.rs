@@ -11,7 +11,7 @@ use crate::last_will::LastWill;
 /// How long a folder may take to be empty: a process that was killed may have children that still write.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Removes a folder in which somebody may still write for a moment.
+/// Removes a folder in which a process may still write for a moment.
 const REMOVE: &str = "for second in 1 2 3 4 5; do rm -rf -- \"$0\"; sleep 1; done";
 
 /// A folder of its own in the system's place for temporary ones, removed when this value is dropped or its process has ended.

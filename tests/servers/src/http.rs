@@ -25,7 +25,7 @@ pub struct Response {
 /// Gets `url`, which starts with `http://`.
 ///
 /// # Errors
-/// When nobody answers within 30 s; an answer of any status is an answer.
+/// When no answer comes within 30 s; an answer of any status is an answer.
 pub async fn get(url: &str) -> Result<Response, String> {
     send(Method::GET, url, None, String::new()).await
 }
@@ -33,7 +33,7 @@ pub async fn get(url: &str) -> Result<Response, String> {
 /// Posts `body` to `url`, which starts with `http://`.
 ///
 /// # Errors
-/// When nobody answers within 30 s; an answer of any status is an answer.
+/// When no answer comes within 30 s; an answer of any status is an answer.
 pub async fn post(
     url: &str,
     content_type: &str,

@@ -19,7 +19,7 @@ impl LastWill {
     /// # Panics
     /// When it can't be deposited.
     pub fn new<S: AsRef<OsStr>>(command: impl IntoIterator<Item = S>) -> Self {
-        // In a session of its own, where Ctrl-C doesn't reach it; and nobody's child, so that nobody has to wait for it.
+        // In a session of its own, where Ctrl-C doesn't reach it; and no child of the test, so that the test need not wait for it.
         let mut executor = Command::new("setsid")
             .args(["--fork", "sh", "-c", "read -r _ || exec \"$@\"", "sh"])
             .args(command)
@@ -37,7 +37,7 @@ impl LastWill {
 
 impl Drop for LastWill {
     fn drop(&mut self) {
-        // A line revokes it. If nobody reads that, nobody will carry anything out either.
+        // A line revokes it. If the line is not read, nothing is carried out either.
         let _ = self.alive.write_all(b"\n");
     }
 }
@@ -94,9 +94,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("done");
         let will = LastWill::new([OsStr::new("touch"), file.as_os_str()]);
-        assert!(is_argument(&file), "whoever would carry it out waits");
+        assert!(
+            is_argument(&file),
+            "the process that would carry it out waits"
+        );
         drop(will);
-        eventually(LONG, "nobody is left to carry it out", async || {
+        eventually(LONG, "no process is left to carry it out", async || {
             !is_argument(&file)
         })
         .await;

@@ -140,7 +140,7 @@ impl Prometheus {
     /// Returns the samples of an instant query, evaluated now; a scalar is one sample with no labels.
     ///
     /// # Errors
-    /// When the query is refused, or nobody answers.
+    /// When the query is refused, or no answer comes.
     pub async fn try_query(&self, promql: &str) -> Result<Vec<Sample>, String> {
         let form = format!("query={}", utf8_percent_encode(promql, NON_ALPHANUMERIC));
         let url = format!("{}/api/v1/query", self.url());

@@ -131,7 +131,7 @@ impl Drop for TcpProxy {
 async fn serve(client: TcpStream, mut states: watch::Receiver<State>) {
     let State { target, cuts, .. } = states.borrow_and_update().clone();
     let pass = pass(client, target, states.clone());
-    // Dropping the streams closes both sides; a failed peer has done so already, and there is nobody to tell.
+    // Dropping the streams closes both sides; a failed peer has done so already, and no one waits for the result.
     tokio::select! {
         _ = pass => {}
         _ = states.wait_for(|state| state.mode == Mode::Cut || state.cuts != cuts) => {}

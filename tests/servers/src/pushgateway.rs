@@ -30,7 +30,7 @@ enum Disk {
     None,
     /// To its own folder, where it finds it again.
     Kept,
-    /// To a file system of one page, that nobody else sees and that is gone with the gateway.
+    /// To a file system of one page, that no other process sees and that is gone with the gateway.
     Tiny,
     /// To a folder that does not exist.
     Missing,

@@ -112,7 +112,7 @@ impl Native {
             .env("PUSHGATEWAY", &self.pushgateway)
             .env("ALERTMANAGER", &self.alertmanager)
             .env("PROMETHEUS", &self.prometheus)
-            // Nothing listens there: whoever asks a proxy for this host gets no answer.
+            // Nothing listens there: a program that asks a proxy for this host gets no answer.
             .envs(["http_proxy", "all_proxy"].map(|variable| (variable, "http://127.0.0.1:1")))
             .output()
             .expect("the script starts");

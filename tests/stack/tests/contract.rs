@@ -143,7 +143,7 @@ fn recorded_series_say_what_processes_of_other_languages_counted() {
         if let Some(slow) = capture.slow {
             file += &expect(&counted("requests_slow"), slow);
         }
-        // Whoever has no buckets has no objective, rather than one that is always met.
+        // A process without buckets has no objective, rather than one that is always met.
         let timed = format!(
             "count(dubbo:service_requests_timed:rate5m{{side=\"{side}\",application_name=\"{application}\",interface=\"greet.GreetService\"}}) or vector(0)"
         );

@@ -141,7 +141,7 @@ impl Sample {
         })
     }
 
-    /// Ends everything. Both sides end together, so that nobody has to be waited for.
+    /// Ends everything. Both sides end together, so that neither waits for the other.
     pub(crate) async fn stop(self) {
         self.registry.close().await;
         self.serving.leave(Duration::ZERO).await;

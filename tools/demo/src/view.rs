@@ -10,7 +10,7 @@ pub(crate) use screen::{COURSE, screen};
 use crate::figures::{Figures, Side};
 use format::{duration, percent, rate, thousands};
 
-/// Returns one line for each side, for when nobody watches a terminal.
+/// Returns one line for each side, for an output that is no terminal.
 pub(crate) fn plain(figures: &Figures) -> [String; 2] {
     [
         plain_side("provider", figures, &figures.provider),

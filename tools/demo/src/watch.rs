@@ -18,16 +18,16 @@ use crate::{
 /// The time between two pictures.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Tells whether somebody watches a terminal.
+/// Tells whether the output is a terminal.
 pub(crate) fn is_live() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
-/// Shows the figures until `end` completes or, in the live view, somebody asks for the end.
+/// Shows the figures until `end` completes or, in the live view, a key asks for the end.
 ///
 /// # Errors
 ///
-/// When the terminal or `out` cannot be written to, unless nobody reads `out` any more.
+/// When the terminal or `out` cannot be written to, unless the reader of `out` is gone.
 pub(crate) async fn watch(
     sample: &Sample,
     live: bool,
@@ -81,7 +81,7 @@ fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Draws the live view until somebody asks for the end.
+/// Draws the live view until a key or a signal asks for the end.
 async fn pictures(sample: &Sample) -> io::Result<()> {
     let pages = sample.pages();
     let mut terminal = Terminal::take()?;

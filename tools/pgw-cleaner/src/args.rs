@@ -14,7 +14,7 @@ use crate::exit;
 use crate::select::{JobPrefix, LabelValue};
 use crate::time;
 
-/// Removes Pushgateway groups that nobody pushes to any more.
+/// Removes Pushgateway groups that no process pushes to any more.
 ///
 /// A group goes when the Pushgateway's own record of its last push is older than the TTL by the Pushgateway's own clock,
 /// and still is in a second reading right before its deletion. What was pushed as content plays no part.
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, env = "PGW_CLEANER_CLIENT_KEY_FILE", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from), help_heading = "Pushgateway")]
     pub client_key_file: Option<PathBuf>,
 
-    /// Accept any certificate: whoever stands between can read the password and forge the answers
+    /// Accept any certificate: a host in between can read the password and forge the answers
     #[arg(long, env = "PGW_CLEANER_INSECURE", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Pushgateway")]
     pub insecure: bool,
 
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, env = "PGW_CLEANER_LIST_TIMEOUT", default_value = "30s", value_parser = time::parse, value_name = "DURATION", help_heading = "Pushgateway")]
     pub list_timeout: Duration,
 
-    /// How long nobody has pushed to a group that is to go: 90s, 10m, 1h 30m, or a number of seconds
+    /// How long a group that is to go had no push: 90s, 10m, 1h 30m, or a number of seconds
     #[arg(long, env = "PGW_CLEANER_TTL", default_value = "10m", value_parser = time::parse, value_name = "DURATION", help_heading = "Selection")]
     pub ttl: Duration,
 

@@ -58,9 +58,9 @@ impl Group {
         std::iter::once(&self.key).chain(&self.also)
     }
 
-    /// Returns when somebody last tried to push, by what the clock shows; `None` when that is not known.
+    /// Returns the time of the last attempt to push, by what the clock shows; `None` when that is not known.
     ///
-    /// Failures count: whoever has them is alive, and while one bad group makes the gateway refuse all pushes, every
+    /// Failures count: a process that has them is alive, and while one bad group makes the gateway refuse all pushes, every
     /// pusher has them. A failure in the future does not: the gateway keeps a `push_failure_time_seconds` that was
     /// pushed as content (`processWriteRequest` of its disk store), and that would save the group for ever.
     pub fn last_sign(&self, clock: &Clock) -> Option<Duration> {

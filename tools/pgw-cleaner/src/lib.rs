@@ -1,4 +1,4 @@
-//! Removes Pushgateway groups that nobody pushes to any more.
+//! Removes Pushgateway groups that no process pushes to any more.
 //!
 //! The way through the crate is the way of a pass: [`Listing`] reads all groups, [`Selection`] judges each, [`Sweeper`]
 //! reads again before each batch of deletions and deletes, [`Report`] says what was done. [`daemon`] repeats it.

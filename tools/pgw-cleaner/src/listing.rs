@@ -186,7 +186,7 @@ impl Listing {
         drop(sender);
         let parsed = parsing
             .await
-            .expect("the parser has no way to panic, and nobody cancels it");
+            .expect("the parser has no way to panic, and nothing cancels it");
         match (parsed, broken) {
             (_, Some(error)) => Err(error.into()),
             (Ok(state), None) => Ok(state),

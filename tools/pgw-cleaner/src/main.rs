@@ -1,4 +1,4 @@
-//! Removes Pushgateway groups that nobody pushes to any more.
+//! Removes Pushgateway groups that no process pushes to any more.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<ExitStatus
     } = config.clone();
     if insecure {
         tracing::warn!(
-            "--insecure: any certificate is accepted; whoever stands between can read secrets and forge answers"
+            "--insecure: any certificate is accepted; a host in between can read secrets and forge answers"
         );
     }
     let stop = stop_on_signal()?;
@@ -75,7 +75,7 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         requests.next().await;
         #[expect(
             clippy::exit,
-            reason = "whoever asks a second time does not want to wait for anything"
+            reason = "a second signal asks for an end without waiting"
         )]
         std::process::exit(ExitStatus::Incomplete as i32);
     });
@@ -94,6 +94,6 @@ fn fail(error: &anyhow::Error, status: ExitStatus) -> ExitCode {
 }
 
 fn complain(error: &str) {
-    // Nobody is left to tell when stderr itself is closed.
+    // When stderr itself is closed the line cannot be written anywhere.
     let _ = writeln!(io::stderr(), "pgw-cleaner: {error}");
 }

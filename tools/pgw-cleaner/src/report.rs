@@ -60,7 +60,7 @@ pub enum Outcome {
     Deleted,
     /// It would have been deleted.
     WouldDelete,
-    /// Somebody pushed to it between the two readings: it was spared.
+    /// It had a push between the two readings: it was spared.
     PushedAgain,
     /// It was gone before its turn.
     Vanished,

@@ -41,9 +41,9 @@ pub struct LabelValue {
 /// What was found about a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Nobody has pushed to it for longer than its TTL: it is to go.
+    /// It had no push for longer than its TTL: it is to go.
     Expired,
-    /// Somebody pushed to it within its TTL.
+    /// It had a push within its TTL.
     Live,
     /// Its job begins with none of the prefixes.
     OtherJob,

@@ -39,7 +39,7 @@ pub(crate) struct Endpoint {
     suspect: AtomicBool,
     /// How often the provider has complained of too many pings.
     calm: AtomicU32,
-    /// False while the registry lists nobody and this is a last resort: connections are kept, but not made again.
+    /// False while the registry's list is empty and this is a last resort: connections are kept, but not made again.
     listed: watch::Sender<bool>,
     /// The connections that were idle and have ended, until there is a call again.
     asleep: AtomicUsize,
@@ -180,7 +180,7 @@ impl Endpoint {
         InFlight(Arc::clone(self))
     }
 
-    /// Notes a call that timed out here. True for the first since the last sign of life: somebody should look.
+    /// Notes a call that timed out here. True for the first since the last sign of life: the keeper should look.
     pub(crate) fn suspect(&self) -> bool {
         !self.suspect.swap(true, Ordering::Relaxed)
     }

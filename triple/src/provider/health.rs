@@ -27,7 +27,7 @@ impl Health {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 
-    /// Tells whoever still checks or watches that the process is about to stop.
+    /// Tells all that still check or watch that the process is about to stop.
     pub(super) async fn not_serving(&self) {
         for service in self.names() {
             self.reporter

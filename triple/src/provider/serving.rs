@@ -79,11 +79,11 @@ impl Serving {
         Ok(announcement)
     }
 
-    /// Leaves without losing a call: unregister, give consumers a second to let go, tell whoever still watches, wait until
+    /// Leaves without losing a call: unregister, give consumers a second to let go, tell those that still watch, wait until
     /// `stop_wait` since the unregistration is over, refuse connections and finish what is in flight.
     ///
     /// The order is measured, not taste: NOT_SERVING before the unregistration makes dubbo-go consumers ignore the
-    /// restarted process. Without an announcement there is nobody to wait for.
+    /// restarted process. Without an announcement there is no consumer to wait for.
     pub async fn leave(self, stop_wait: Duration) {
         if let Some(announcement) = &self.announcement {
             match announcement.withdraw().await {

@@ -22,7 +22,7 @@ const FIRST_CALLS: f64 = 100.0;
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let zookeeper = ZooKeeper::start().await;
     let mut measured = Measured::default();
-    // The fastest one, so that it limits nobody.
+    // The fastest one, so that it limits no consumer.
     let provider = bench
         .programs
         .provider(

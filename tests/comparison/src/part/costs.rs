@@ -36,7 +36,7 @@ const PUSH_INTERVAL: &str = "1s";
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    // Consumers look into the second one, where nobody is left that was killed.
+    // Consumers look into the second one, where no killed provider is left.
     let (any, clean) = (ZooKeeper::start().await, ZooKeeper::start().await);
     starts(bench, &any, &clean, &mut measured).await?;
     scrapes(bench, &any, &mut measured).await?;

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    // Consumers look into the second one, where nobody is left that was killed.
+    // Consumers look into the second one, where no killed provider is left.
     let (any, clean) = (ZooKeeper::start().await, ZooKeeper::start().await);
     for subject in bench.of(&SUBJECTS) {
         connections(bench, &any, subject, &mut measured)

@@ -25,7 +25,7 @@ impl Reader {
     ///
     /// # Panics
     ///
-    /// When it does not do what it should, or nobody has said here how to follow it.
+    /// When it does not do what it should, or this test does not say how to follow it.
     async fn follow(&mut self, command: &str) {
         let words: Vec<&str> = command.split_whitespace().collect();
         let kind = match words.as_slice() {
@@ -50,7 +50,7 @@ impl Reader {
                 }
                 "cargo doc"
             }
-            // Nobody has to have a daemon: what it would start is read by the real program.
+            // No daemon is needed: what it would start is read by the real program.
             ["docker-compose", "up", "-d"] => {
                 tool("docker-compose", "docker-compose", ["config", "--quiet"]);
                 "docker-compose"
@@ -80,7 +80,7 @@ impl Reader {
                 self.curl(command).await;
                 "curl"
             }
-            _ => panic!("nobody follows {command:?}"),
+            _ => panic!("the test does not follow {command:?}"),
         };
         *self.followed.entry(kind.to_owned()).or_default() += 1;
     }
@@ -130,7 +130,7 @@ impl Reader {
                     cleaner.stdout()
                 );
             }
-            other => panic!("nobody runs {other}"),
+            other => panic!("the test does not run {other}"),
         }
     }
 

@@ -151,7 +151,7 @@ fn every_metric_is_exported() {
 fn every_port_is_one_that_something_listens_on() {
     let code = Code::read();
     let pattern = Regex::new(r"(?:[a-z0-9]:|\bports? )([1-9][0-9]{3,4})\b").unwrap();
-    // Whoever starts a second process chooses its ports.
+    // A second process needs ports of its own.
     let chosen = Regex::new(r"--(?:port|metrics-addr) \S+").unwrap();
     let mut ports = BTreeSet::new();
     for document in Document::all() {

@@ -1,4 +1,4 @@
-//! Two hundred methods, some with names that somebody chose to do harm: search, order, keyboard.
+//! Two hundred methods, some with names that are meant to do harm: search, order, keyboard.
 
 use metrics_core::{Application, Config, Endpoint, MethodKey, Metrics, Outcome, Side};
 use page::{Chromium, Row, Tab};
@@ -7,7 +7,7 @@ use test_servers::Sample;
 use crate::endpoint::serve;
 use crate::expected::{assert_shown, figures};
 
-/// Names that would be markup, ends of labels, or ends of lines, if anybody took them for that.
+/// Names that would be markup, ends of labels, or ends of lines, if they were taken for that.
 const HOSTILE: [&str; 4] = [
     "<img src=x onerror=\"document.title='broken'\">",
     "</script><script>document.title='broken'</script>",
@@ -211,7 +211,7 @@ async fn many_methods_leave_time_for_other_work() {
     let metrics = crowd();
     let chromium = Chromium::start().await;
     let tab = watch(&chromium, &metrics).await;
-    // Another method that appears while somebody watches.
+    // Another method that appears while the page is open.
     metrics
         .method(Side::Provider, &MethodKey::new("shop.Late", "arrives"))
         .start()

@@ -111,7 +111,7 @@ async fn the_page_shows_what_the_scrape_says_and_outlives_the_process() {
     // Calls before and after, and nothing between them.
     let strokes = row.lines[0].matches('M').count();
     assert!(strokes >= 2, "{}", row.lines[0]);
-    // The browser itself tells of connections that were refused; nobody else says anything.
+    // The browser itself tells of connections that were refused; nothing else is logged.
     for line in tab.console() {
         assert!(
             line.contains("net::ERR_") && line.contains("/prometheus"),

@@ -67,7 +67,7 @@ async fn take() {
     tab.readings(READINGS).await;
     tab.evaluate::<()>("document.getElementById('pause').click()")
         .await;
-    // The name of the machine, and that somebody held the page still, are no part of the picture.
+    // The name of the machine, and that the page was held still, are no part of the picture.
     tab.evaluate::<()>(
         "(() => { const of = document.getElementById('process'); of.textContent = of.textContent.replace(/ · [^·]+ · /, ' · ');
         const status = document.getElementById('status'); status.textContent = 'live'; status.className = 'good';

@@ -135,7 +135,7 @@ async fn every_query_answers_under_load(mode: Mode) {
             let samples = stack.prometheus.query(&selector).await;
             assert!(
                 !samples.is_empty(),
-                "the rules ask for {selector}, which nobody exports"
+                "the rules ask for {selector}, which no process exports"
             );
         }
     }

@@ -29,7 +29,7 @@ fn cells(row: &Row) -> [String; 4] {
         Outcome::Failed(reason) => format!("failed: {}", reason.replace(char::is_control, " ")),
         outcome => outcome.words().to_owned(),
     };
-    // Labels come from anybody who may push: quoted, so that none can act on the terminal.
+    // Labels come from every process that may push: quoted, so that none can act on the terminal.
     [
         time::short(row.age),
         time::short(row.ttl),

@@ -25,7 +25,7 @@ pub(super) enum Standing {
     Expired,
     /// It is as it was, and no longer to go.
     Spared,
-    /// Somebody pushed to it.
+    /// It had a push.
     Pushed,
     /// Its labels are uncertain, and another group may be meant by them.
     Ambiguous,

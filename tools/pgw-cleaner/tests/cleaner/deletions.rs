@@ -13,7 +13,7 @@ async fn deletions_that_fail_once_are_repeated_after_a_new_reading() {
     let front = Front::deciding(server.url(), |method, before| {
         match (method, before) {
             (Method::DELETE, 0) => Action::Answer(503),
-            // It was done, but nobody learns of it.
+            // It was done, but the answer is lost.
             (Method::DELETE, 1) => Action::LoseAnswer(504),
             _ => Action::Pass,
         }

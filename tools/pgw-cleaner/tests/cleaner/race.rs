@@ -1,4 +1,4 @@
-//! Whoever pushes before the second reading keeps the group.
+//! A push before the second reading keeps the group.
 
 use axum::http::Method;
 use serde_json::Value;

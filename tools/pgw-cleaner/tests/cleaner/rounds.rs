@@ -30,7 +30,7 @@ async fn what_nobody_pushes_to_goes_and_nothing_that_lives() {
         tally.gone >= 200,
         "at least one group a round was to go: {tally:?}, seed {seed}"
     );
-    // On a machine that stalls for longer than the TTL nobody can say who is alive, so this asks for few.
+    // On a machine that stalls for longer than the TTL it is not known which process is alive, so this asks for few.
     assert!(
         tally.stayed >= 40,
         "many were certain to live: {tally:?}, seed {seed}"

@@ -219,7 +219,7 @@ impl Endpoint {
             self.keepalive(surroundings),
         )
         .await?;
-        // A stopped process still accepts connections: only an answer shows that somebody is there.
+        // A stopped process still accepts connections: only an answer shows that the process works.
         let mut health = HealthClient::with_origin(sender.clone(), self.origin.clone());
         let request = HealthCheckRequest {
             service: surroundings.service.to_string(),
@@ -371,7 +371,7 @@ impl Endpoint {
     }
 }
 
-/// Returns whether somebody answered: with a message, or with a status that came over the wire.
+/// Returns whether an answer came: with a message, or with a status that came over the wire.
 ///
 /// A status that a transport error was turned into has that error as its source.
 fn is_answer<T>(answer: &Result<T, Status>) -> bool {

@@ -52,7 +52,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 }
 
 proptest! {
-    /// Whatever happens on the way: in the end there is one instance and one member, both of the living session, and nobody
+    /// Whatever happens on the way: in the end there is one instance and one member, both of the living session, and none
     /// was lost from the mapping by us.
     #[test]
     fn everything_is_in_place_in_the_end(turns in proptest::collection::vec(turn(), 0..80), withdraw in any::<bool>()) {

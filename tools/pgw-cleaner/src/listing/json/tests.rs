@@ -1,4 +1,4 @@
-//! Answers as gateways write them, and as nobody should.
+//! Answers as gateways write them, and malformed ones.
 
 use std::time::Duration;
 

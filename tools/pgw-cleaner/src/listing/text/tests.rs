@@ -1,4 +1,4 @@
-//! Text as old gateways write it, and as nobody should.
+//! Text as old gateways write it, and malformed text.
 
 use std::time::Duration;
 

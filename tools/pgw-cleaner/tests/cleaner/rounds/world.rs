@@ -163,7 +163,7 @@ impl World {
                 assert!(!deleted.contains(key), "{key} was alive: {:?}", report.rows);
                 assert!(
                     there.contains(key),
-                    "{key} is not there, though nobody said so"
+                    "{key} is not there, though nothing removed it"
                 );
                 tally.stayed += 1;
             } else {

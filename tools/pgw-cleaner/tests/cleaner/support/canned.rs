@@ -1,4 +1,4 @@
-//! A server that says the same to everybody.
+//! A server with one answer for all requests.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
