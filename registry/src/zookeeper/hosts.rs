@@ -15,7 +15,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Hosts {
     /// Every server once: the name, or in its place all its addresses where it has several.
     pub(super) each: String,
-    /// The same, and the names beside their addresses: by them a server is found again that has moved.
+    /// The same, and the name before each of its addresses: by it a server is found again that has moved. Addresses that are gone then
+    /// cost at most every other attempt, and a session lives through that.
     pub(super) all: String,
 }
 
@@ -24,11 +25,12 @@ pub(super) async fn resolved(hosts: &str) -> Hosts {
     let (mut each, mut all) = (Vec::new(), Vec::new());
     for host in hosts.split(',') {
         let addresses = addresses(host).await;
-        all.push(host.to_owned());
         if addresses.len() > 1 {
-            all.extend_from_slice(&addresses);
+            let beside = addresses.iter().map(|address| [host, address]);
+            all.extend(beside.flatten().map(str::to_owned));
             each.extend(addresses);
         } else {
+            all.push(host.to_owned());
             each.push(host.to_owned());
         }
     }
