@@ -30,6 +30,16 @@ pub(crate) fn command(role: &str, folder: &Folder) -> Command {
     command
 }
 
+/// Returns the command of an operator that publishes a rule by Dubbo's own means at `zookeeper`, an address, and ends.
+///
+/// # Panics
+/// When no JDK or Maven is installed, or the peer can't be built.
+pub fn operator(zookeeper: &str, folder: &Folder) -> Command {
+    let mut command = command("operator", folder);
+    command.arg(format!("--zk-address={zookeeper}"));
+    command
+}
+
 /// Returns where the Java peer is, built from the sources as they are now.
 fn peer() -> &'static Path {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {

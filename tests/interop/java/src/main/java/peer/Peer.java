@@ -3,11 +3,12 @@ package peer;
 import java.io.PrintStream;
 
 /**
- * A Dubbo Java provider or consumer of greet.GreetService, made to be started by tests.
+ * A Dubbo Java provider or consumer of greet.GreetService, or an operator that publishes a rule for it, made to be started by tests.
  *
  * <pre>
  * java -jar peer.jar provider [--option=value ...]
  * java -jar peer.jar consumer [--option=value ...]
+ * java -jar peer.jar operator [--option=value ...]
  * </pre>
  */
 public final class Peer {
@@ -24,12 +25,13 @@ public final class Peer {
         switch (arguments[0]) {
             case "provider" -> PeerProvider.run(options);
             case "consumer" -> PeerConsumer.run(options, report);
+            case "operator" -> PeerOperator.run(options);
             default -> usage();
         }
     }
 
     private static void usage() {
-        System.err.println("usage: peer provider|consumer [--option=value ...]; the README lists the options");
+        System.err.println("usage: peer provider|consumer|operator [--option=value ...]; the README lists the options");
         System.exit(2);
     }
 }

@@ -6,6 +6,8 @@ import java.io.PrintStream;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 import org.apache.dubbo.config.ReferenceConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 import sun.misc.Signal;
@@ -18,8 +20,28 @@ final class PeerConsumer {
     static void run(Options options, PrintStream report) throws InterruptedException {
         CountDownLatch stopped = new CountDownLatch(1);
         Signal.handle(new Signal("TERM"), signal -> stopped.countDown());
-        ReferenceConfig<GreetService> reference = new ReferenceConfig<>();
-        reference.setInterface(GreetService.class);
+        if (options.text("plain", "false").equals("true")) {
+            ReferenceConfig<plain.GreetService> reference = new ReferenceConfig<>();
+            run(options, report, stopped, reference, plain.GreetService.class, plain.GreetService::greet);
+        } else {
+            ReferenceConfig<GreetService> reference = new ReferenceConfig<>();
+            run(options, report, stopped, reference, GreetService.class, PeerConsumer::greet);
+        }
+    }
+
+    private static String greet(GreetService service, String name) {
+        return service.greet(StringValue.of(name)).getValue();
+    }
+
+    private static <T> void run(
+            Options options,
+            PrintStream report,
+            CountDownLatch stopped,
+            ReferenceConfig<T> reference,
+            Class<T> type,
+            BiFunction<T, String, String> call)
+            throws InterruptedException {
+        reference.setInterface(type);
         reference.setGroup(options.text("group", null));
         reference.setVersion(options.text("version", null));
         reference.setTimeout(options.milliseconds("timeout", 3000));
@@ -29,7 +51,8 @@ final class PeerConsumer {
         // As our own and dubbo-go's: it may start before its providers.
         reference.setCheck(false);
         DubboBootstrap bootstrap = options.bootstrap().reference(reference).start();
-        Tally tally = load(options, reference.get(), stopped);
+        T service = reference.get();
+        Tally tally = load(options, name -> call.apply(service, name), stopped);
         report.println(tally.json());
         report.flush();
 
@@ -40,21 +63,21 @@ final class PeerConsumer {
         System.exit(0);
     }
 
-    private static Tally load(Options options, GreetService service, CountDownLatch stopped)
+    private static Tally load(Options options, UnaryOperator<String> greet, CountDownLatch stopped)
             throws InterruptedException {
         Tally tally = new Tally();
         AtomicLong begun = new AtomicLong();
         long count = options.number("count", 0);
         int interval = options.milliseconds("interval", 0);
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.milliseconds("duration", 60_000));
-        StringValue name = StringValue.of(options.text("name", "world"));
+        String name = options.text("name", "world");
         Thread[] callers = new Thread[options.number("concurrency", 1)];
         for (int number = 0; number < callers.length; number++) {
             callers[number] = new Thread(() -> {
                 while (stopped.getCount() > 0
                         && System.nanoTime() < end
                         && (count == 0 || begun.incrementAndGet() <= count)) {
-                    tally.call(() -> service.greet(name).getValue());
+                    tally.call(() -> greet.apply(name));
                     pause(stopped, interval);
                 }
             });

@@ -1,0 +1,97 @@
+//! Rules that Dubbo for Java writes send our calls where they send Java's.
+
+use std::process::Command;
+use std::time::Duration;
+
+use interop::{Consumer, Language, Link, Load, Provider, operator};
+use test_servers::{Folder, LONG, Process, ZooKeeper, eventually};
+
+const CALLS: u64 = 60;
+
+const LOAD: Load = Load {
+    concurrency: 2,
+    interval: Duration::ZERO,
+    count: Some(CALLS),
+};
+
+async fn publish(zookeeper: &ZooKeeper, options: &[&str]) {
+    let folder = Folder::new("operator");
+    let mut command: Command = operator(&zookeeper.address(), &folder);
+    command.args(options);
+    let mut process = Process::spawn(&command);
+    let code = process.wait(LONG).await;
+    assert_eq!(code, 0, "{options:?}:\n{}", process.stderr());
+}
+
+/// Returns how many calls each provider has had.
+async fn totals(providers: &[Provider; 2]) -> [u64; 2] {
+    let mut totals = [0; 2];
+    for (total, provider) in totals.iter_mut().zip(providers) {
+        *total = provider.counts().await.map_or(0, |counts| counts.total);
+    }
+    totals
+}
+
+/// Starts a consumer and asserts that all its calls reach the second provider.
+async fn goes_to_the_second(
+    language: Language,
+    providers: &[Provider; 2],
+    zookeeper: &ZooKeeper,
+    rule: &str,
+) {
+    let before = totals(providers).await;
+    let consumer = Consumer::start(language, &zookeeper.address(), LOAD).await;
+    let (report, _) = consumer.end().await;
+    assert_eq!(
+        (report.calls, report.lost()),
+        (CALLS, 0),
+        "{rule}, {language:?}: {report:?}"
+    );
+    eventually(LONG, "every call is counted", async || {
+        let after = totals(providers).await;
+        let had = [after[0] - before[0], after[1] - before[1]];
+        assert_eq!(
+            had[0], 0,
+            "{rule}, {language:?}: the first provider is left out"
+        );
+        if had[1] == CALLS {
+            Ok(())
+        } else {
+            Err(format!("{had:?}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rules_that_java_writes_steer_our_consumer_as_they_steer_javas() {
+    let (link, zookeeper) = (Link::up(), ZooKeeper::start().await);
+    let host = link.address();
+    let start = || {
+        let options = ["--error-rate=0", "--warmup=0s"];
+        Provider::start_on(host, Language::Rust, &zookeeper.address(), &options)
+    };
+    let mut providers = [start(), start()];
+    for provider in &mut providers {
+        provider.wait_registered(&zookeeper).await;
+    }
+    let first = format!("{host}:{}", providers[0].port());
+    let to_second = format!("=> port = {}", providers[1].port());
+    for (rule, key, value) in [
+        ("tag", "rust-provider.tag-router", &first),
+        (
+            "condition",
+            "greet.GreetService::.condition-router",
+            &to_second,
+        ),
+        ("override", "greet.GreetService::.configurators", &first),
+    ] {
+        let key = format!("--key={key}");
+        let text = format!("--rule={rule}");
+        publish(&zookeeper, &[&key, &text, &format!("--value={value}")]).await;
+        for language in [Language::Rust, Language::Java] {
+            goes_to_the_second(language, &providers, &zookeeper, rule).await;
+        }
+        publish(&zookeeper, &[&key, "--rule=none"]).await;
+    }
+}
