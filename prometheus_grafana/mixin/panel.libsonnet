@@ -70,7 +70,7 @@
   timeline(title, description, pairs, steps, texts={}, w=12)::
     base('state-timeline', title, description, 'short', [target(pair[0], pair[1], { range: true }) for pair in pairs], w, 8) + {
       fieldConfig+: { defaults+: {
-        custom: { fillOpacity: 70, lineWidth: 0, spanNulls: false },
+        custom: { fillOpacity: 70, lineWidth: 0 },
         mappings: if texts == {} then [] else [{
           type: 'value',
           options: { [value]: { text: texts[value], index: std.parseInt(value) } for value in std.objectFields(texts) },
