@@ -5,6 +5,7 @@
 #   tests/alerts.sh                  all faults; what was seen is kept in target/alerts
 #   tests/alerts.sh provider-killed  one of them
 #   tests/alerts.sh --again          the table of what was seen before
+#   tests/alerts.sh --live-only      scrapes of 5 and 15 s only, without the simulation of 30 and 60 s
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --quiet --workspace --bins --all-features
