@@ -161,7 +161,7 @@ fn every_option_has_its_variable_and_none_takes_a_password() {
         assert!(arg.is_hide_env_values_set(), "--{long}");
         options += 1;
     }
-    assert_eq!(options, 4);
+    assert_eq!(options, 5);
     assert!(Program::try_parse_from(["program", "--metrics-pass", "x"]).is_err());
 }
 

@@ -50,6 +50,12 @@ async fn certificates_of_both_sides_are_renewed_and_no_call_is_lost() {
         .arg(authority.file())
         .args(["--tls-server-name=greeter.example", "--concurrency=2"]);
     let mut client = Program::start(&client);
+    // Both have read the first files when calls are answered.
+    eventually(LONG, "calls are answered", async || {
+        let called = lines(&client) > 0;
+        called.then_some(()).ok_or_else(|| client.stderr())
+    })
+    .await;
     for _ in 0..4 {
         let (seen, answered) = (renewals(&server), lines(&client));
         issue();
