@@ -27,7 +27,7 @@ pub(crate) async fn calling(demo: &Program) {
 /// Asserts that what stands on the page is what came with the reading that is shown; the page is paused.
 async fn assert_page_is_scrape(tab: &Tab) {
     let shown: usize = tab.evaluate("Number(document.body.dataset.readings)").await;
-    let texts = tab.received("/prometheus").await;
+    let texts = tab.received("/prometheus?families=all").await;
     let samples = Sample::parse(&texts[shown - 1]);
     let rows = tab.rows().await;
     assert_eq!(
