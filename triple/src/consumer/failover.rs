@@ -205,6 +205,7 @@ async fn call<B: RequestBody>(
             } = failed;
             return response.unwrap_or_else(|| status.into_http());
         }
+        wait_for_first_connections(&shared, &head, &tried, plan.overall).await;
         endpoints = shared.directory.routes().of(&head);
         let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
         if let Some(pause) = retry::pause(&failed.status, attempts)
@@ -334,6 +335,37 @@ async fn wait_for_change(shared: &Shared, times: u32, until: Option<Instant>) {
     let until = until.map_or(pause_ends, |until| until.min(pause_ends));
     // Over either way: the next attempt looks again.
     let _ = timeout_at(until, shared.directory.changed()).await;
+}
+
+/// How long an attempt waits for the first connection of another provider.
+const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(1);
+
+/// Waits before a call is made again while all providers that can be called have failed it and the first connection of another one is
+/// being made: at the start of a consumer, a provider that fails must not use up the attempts of its first calls.
+async fn wait_for_first_connections(
+    shared: &Shared,
+    head: &Parts,
+    tried: &[Arc<Endpoint>],
+    overall: Option<Instant>,
+) {
+    let limit = Instant::now() + FIRST_CONNECTION_LIMIT;
+    let until = overall.map_or(limit, |overall| overall.min(limit));
+    loop {
+        let changed = shared.directory.changed();
+        let mut changed = std::pin::pin!(changed);
+        // Listening starts before looking, so that a change in between is not missed.
+        changed.as_mut().enable();
+        let endpoints = shared.directory.routes().of(head);
+        let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
+        let mut others = endpoints.iter().filter(untried);
+        let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
+        if others.any(|e| e.is_open()) || !is_waiting {
+            return;
+        }
+        if timeout_at(until, changed).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Waits until a provider can be called, while one is known whose connection is still being made.
