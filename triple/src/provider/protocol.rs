@@ -33,7 +33,7 @@ pub(super) use methods::Methods;
 
 use super::compression::{self, Encoding, Unpacked};
 use super::listener::ForConnection;
-use super::received::{self, Received, Unfinished};
+use super::received::{self, Received, Rest, Unfinished};
 use crate::peer::PeerCertificate;
 use crate::status::Caller;
 use answer::{GrpcAnswer, GrpcBody, Writing};
@@ -157,9 +157,9 @@ where
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
         }
-        let timed = request.version() < Version::HTTP_2;
+        let http_1 = request.version() < Version::HTTP_2;
         let framed = !matches!(kind, Kind::Unary(..));
-        let request = request.map(|body| Received::new(body, &self.unfinished, framed, timed));
+        let request = request.map(|body| Received::new(body, &self.unfinished, framed, http_1));
         match kind {
             Kind::Grpc if caller == Caller::Java => {
                 let request = request.map(|body| Body::new(wrapper::Unwrapped::new(body)));
@@ -167,7 +167,8 @@ where
             }
             Kind::Grpc => Either::Left(self.grpc(request.map(EitherBody::Left), packed, writing)),
             Kind::Web(form) => {
-                let mut request = request.map(|body| EitherBody::Right(web::request(form, body)));
+                let body = |body| web::request(form, Rest::new(body, http_1));
+                let mut request = request.map(|received| EitherBody::Right(body(received)));
                 let grpc = HeaderValue::from_static("application/grpc");
                 request
                     .headers_mut()
@@ -180,6 +181,7 @@ where
             }
             Kind::Unary(codec, method) => {
                 let inner = self.inner.clone();
+                let request = request.map(|body| Rest::new(body, http_1));
                 Either::Right(Box::pin(async move {
                     let answer = unary::call(inner, codec, method, request).await;
                     Ok(answer.map(EitherBody::Right))
@@ -187,7 +189,7 @@ where
             }
             Kind::Refused(status) => {
                 let answer = kind::refused(status).map(EitherBody::Right);
-                let body = request.into_body();
+                let body = Rest::new(request.into_body(), http_1);
                 Either::Right(Box::pin(async move {
                     if !body.is_end_stream() {
                         received::discard(body).await;

@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
+
+mod rest;
+
+pub(super) use rest::{Rest, discard};
 
 /// How many bytes of unfinished messages one connection may hold. Sixteen of the largest messages fit at a time; without a limit a
 /// connection could fill 4 GiB.
@@ -26,10 +29,6 @@ const MOST_UNFINISHED_IN_ALL: usize = 4 * MOST_UNFINISHED;
 
 /// How long a body over HTTP/1.1 may take to arrive. HTTP/2 looks after silent peers, and its callers send deadlines.
 pub(super) const BODY_LIMIT: Duration = Duration::from_secs(30);
-
-/// How much of a request that is refused is read, and for how long, before the answer.
-const MOST_DISCARDED: usize = 64 * 1024;
-const DISCARD_LIMIT: Duration = Duration::from_secs(1);
 
 /// A gRPC message is preceded by a flag and its length.
 const PREFIX: usize = 5;
@@ -153,26 +152,6 @@ impl Drop for Held {
     }
 }
 
-/// Reads the rest of a request that is refused, within bounds.
-///
-/// Peers that still send see the answer rather than a stream or connection that ends under them, and what is malformed in the rest is
-/// answered as such.
-pub(super) async fn discard<B>(mut body: B)
-where
-    B: HttpBody<Data = Bytes> + Unpin,
-{
-    let read = async {
-        let mut bytes = 0;
-        while bytes <= MOST_DISCARDED
-            && let Some(Ok(frame)) = body.frame().await
-        {
-            bytes += frame.data_ref().map_or(0, Bytes::len);
-        }
-    };
-    // A peer that is slower than this gets its answer before it is done.
-    let _ = timeout(DISCARD_LIMIT, read).await;
-}
-
 impl<B> Received<B> {
     /// Takes over a body of gRPC messages, or one that is collected whole.
     pub(super) fn new(body: B, unfinished: &Unfinished, framed: bool, timed: bool) -> Self {
@@ -242,7 +221,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
     use proptest::prelude::*;
 
     use super::*;
@@ -266,26 +244,6 @@ mod tests {
                 prop_assert_eq!(progress.follow(piece), at - last);
             }
         }
-    }
-
-    /// A body of so many pieces of 16 KiB, which then ends or never does.
-    fn pieces(left: usize, ends: bool) -> impl HttpBody<Data = Bytes, Error = Status> + Unpin {
-        let pieces = futures_util::stream::iter((0..left).map(|_| {
-            let piece = Bytes::from_static(&[0; 16 * 1024]);
-            Ok::<_, Status>(Frame::data(piece))
-        }));
-        let rest = futures_util::stream::pending().take(if ends { 0 } else { 1 });
-        http_body_util::StreamBody::new(pieces.chain(rest))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_rest_of_a_refused_request_is_read_within_bounds() {
-        let start = tokio::time::Instant::now();
-        discard(pieces(3, true)).await;
-        discard(pieces(1000, false)).await;
-        assert_eq!(start.elapsed(), Duration::ZERO, "its end or its size");
-        discard(pieces(3, false)).await;
-        assert_eq!(start.elapsed(), DISCARD_LIMIT);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::super::compression::{self, Encoding, Packer};
 use super::super::received::BODY_LIMIT;
-use super::{Received, RequestBody, error};
+use super::{Received, RequestBody, Rest, error};
 use crate::{answer, timeout};
 
 /// The largest body that is read, the same as tonic's limit for a gRPC message.
@@ -44,11 +44,11 @@ pub(super) async fn call<S, Q, B>(
     inner: S,
     codec: Codec,
     method: MethodDescriptor,
-    request: Request<Received<Q>>,
+    request: Request<Rest<Received<Q>>>,
 ) -> Response<Body>
 where
     S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
-    Q: HttpBody<Data = Bytes>,
+    Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -83,11 +83,11 @@ async fn outcome<S, Q, B>(
     mut inner: S,
     codec: Codec,
     method: &MethodDescriptor,
-    request: Request<Received<Q>>,
+    request: Request<Rest<Received<Q>>>,
 ) -> (HeaderMap, Result<Bytes, Status>)
 where
     S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
-    Q: HttpBody<Data = Bytes>,
+    Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -119,10 +119,10 @@ where
 async fn to_grpc<Q>(
     codec: Codec,
     method: &MethodDescriptor,
-    request: Request<Received<Q>>,
+    request: Request<Rest<Received<Q>>>,
 ) -> Result<Request<Body>, Status>
 where
-    Q: HttpBody<Data = Bytes>,
+    Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut head, body) = request.into_parts();
