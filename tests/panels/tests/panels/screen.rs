@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use page::{Chromium, Scheme, Tab};
@@ -34,6 +35,9 @@ fn run(command: &mut Command) {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// The script and the styles of the page. All tests share them, and so does the folder in which npm works.
+static PAGE: LazyLock<[Vec<u8>; 2]> = LazyLock::new(bundle);
 
 /// Installs the libraries when they are not those of the lock file, bundles the page, and returns it.
 fn bundle() -> [Vec<u8>; 2] {
@@ -78,7 +82,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) async fn start() -> Self {
-        let [script, styles] = tokio::task::spawn_blocking(bundle)
+        let [script, styles] = tokio::task::spawn_blocking(|| PAGE.each_ref())
             .await
             .expect("the page is bundled");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -94,12 +98,14 @@ impl Screen {
             )
             .route(
                 "/page.css",
-                axum::routing::get(move || async move { ([("content-type", "text/css")], styles) }),
+                axum::routing::get(
+                    move || async move { ([("content-type", "text/css")], &styles[..]) },
+                ),
             )
             .route(
                 "/page.js",
                 axum::routing::get(move || async move {
-                    ([("content-type", "text/javascript")], script)
+                    ([("content-type", "text/javascript")], &script[..])
                 }),
             );
         let server = tokio::spawn(async move {
