@@ -208,7 +208,10 @@ async fn lost_within(directory: &Weak<Directory>, limit: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use parking_lot::Mutex;
+    use test_servers::{LONG, eventually};
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
@@ -284,8 +287,11 @@ mod tests {
         let answer = Arc::new(Mutex::new(Ok(vec![gone])));
         let mut targets = Targets::new("greeter:20000");
         let told = Arc::clone(&answer);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
         targets.resolver = Box::new(move |name| {
             assert_eq!(name, "greeter:20000");
+            counted.fetch_add(1, Ordering::Relaxed);
             let answer = told
                 .lock()
                 .clone()
@@ -296,7 +302,11 @@ mod tests {
         let task = tokio::spawn(follow(Arc::downgrade(&directory), targets));
         lists(&directory, &[gone]).await;
         *answer.lock() = Err(());
-        sleep(FIRST_PAUSE * 2).await;
+        let before = asked.load(Ordering::Relaxed);
+        eventually(LONG, "the name is asked for in vain", async || {
+            asked.load(Ordering::Relaxed) >= before + 2
+        })
+        .await;
         lists(&directory, &[gone]).await;
         *answer.lock() = Ok(vec![there]);
         lists(&directory, &[there]).await;

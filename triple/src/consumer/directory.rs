@@ -1,18 +1,20 @@
 //! The live list of providers that a consumer calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use dubbo_registry::{Provider, Reference, Router, Rules, Settings, Subscription, supervise};
-use futures_util::future::BoxFuture;
-use metrics_core::{DirectorySizes, RegistryMetrics};
+use dubbo_registry::{Provider, Reference, Router, Rules, Settings};
+use metrics_core::DirectorySizes;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+mod following;
+
+pub(crate) use following::{Followed, follow, report};
 
 use super::endpoint::{Endpoint, Surroundings};
 use super::roster::Roster;
@@ -120,18 +122,24 @@ impl Directory {
         }
     }
 
-    /// Waits until a provider is known and fit to be called.
-    pub(crate) async fn ready(&self) {
+    /// Waits until `look` finds something: it looks now, and whenever the list or the fitness of an endpoint changes.
+    pub(crate) async fn find<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
         loop {
             let changed = self.changed();
             let mut changed = std::pin::pin!(changed);
             // Listening starts before looking, so that a change in between is not missed.
             changed.as_mut().enable();
-            if self.endpoints().iter().any(|endpoint| endpoint.is_fit()) {
-                return;
+            if let Some(found) = look() {
+                return found;
             }
             changed.await;
         }
+    }
+
+    /// Waits until a provider is known and fit to be called.
+    pub(crate) async fn ready(&self) {
+        self.find(|| self.endpoints().iter().any(|e| e.is_fit()).then_some(()))
+            .await;
     }
 
     /// Takes over a new list, or new rules for it: endpoints that stay keep their connections.
@@ -194,15 +202,15 @@ impl Directory {
     /// Starts and ends endpoints as the roster says. True when the list is another one.
     fn apply(&self, roster: &mut Roster) -> bool {
         let before = self.endpoints();
-        let mut old: HashMap<&str, &Endpoint> =
-            before.iter().map(|e| (e.address(), &**e)).collect();
-        let arcs: HashMap<&str, &Arc<Endpoint>> = before.iter().map(|e| (e.address(), e)).collect();
+        let in_use: HashMap<&str, &Arc<Endpoint>> =
+            before.iter().map(|e| (e.address(), e)).collect();
+        let mut unused: HashSet<&str> = in_use.keys().copied().collect();
         let mut list = Vec::new();
         let mut is_new = false;
-        for listing in roster.chosen(Instant::now(), &old.clone()) {
-            match arcs.get(listing.address.as_str()) {
+        for listing in roster.chosen(Instant::now(), &in_use) {
+            match in_use.get(listing.address.as_str()) {
                 // A list that names an address twice is used once.
-                Some(_) if old.remove(listing.address.as_str()).is_none() => {}
+                Some(_) if !unused.remove(listing.address.as_str()) => {}
                 Some(endpoint) => {
                     endpoint.update(listing.listed);
                     self.reweigh(endpoint, listing);
@@ -220,12 +228,12 @@ impl Directory {
                 None => {}
             }
         }
-        if !is_new && old.is_empty() {
+        if !is_new && unused.is_empty() {
             return false;
         }
         self.publish(list.into());
-        for endpoint in old.values() {
-            endpoint.remove();
+        for address in unused {
+            in_use[address].remove();
         }
         true
     }
@@ -291,148 +299,6 @@ impl Directory {
 fn warmup(provider: &Provider) -> Option<(Duration, Duration)> {
     let age = SystemTime::now().duration_since(provider.started()?);
     Some((provider.warmup(), age.unwrap_or_default()))
-}
-
-/// Follows the registry's list until the directory is gone or the registry closed.
-pub(crate) async fn follow(followed: Followed) {
-    let Some(surroundings) = followed.surroundings() else {
-        return;
-    };
-    let mut followed = followed;
-    supervise(
-        "directory",
-        || surroundings.panicked(),
-        &mut followed,
-        |followed| Box::pin(followed.follow()),
-    )
-    .await;
-}
-
-/// What the task behind a directory follows.
-pub(crate) struct Followed {
-    pub(crate) directory: Weak<Directory>,
-    pub(crate) reference: Reference,
-    pub(crate) subscription: Subscription,
-    /// Asks for the consumer's number, which only a consumer of many providers needs.
-    number: Option<BoxFuture<'static, Option<u32>>>,
-    /// There was a list. After a panic it may be one that was not taken over.
-    has_list: bool,
-}
-
-impl Followed {
-    pub(crate) fn new(
-        directory: &Arc<Directory>,
-        reference: Reference,
-        subscription: Subscription,
-        number: BoxFuture<'static, Option<u32>>,
-    ) -> Self {
-        Self {
-            directory: Arc::downgrade(directory),
-            reference,
-            subscription,
-            number: Some(number),
-            has_list: false,
-        }
-    }
-
-    fn surroundings(&self) -> Option<Surroundings> {
-        let directory = self.directory.upgrade()?;
-        Some(directory.surroundings.clone())
-    }
-
-    async fn follow(&mut self) {
-        let Some(surroundings) = self.surroundings() else {
-            return;
-        };
-        let Some(ended) = self
-            .directory
-            .upgrade()
-            .map(|directory| directory.ended.clone())
-        else {
-            return;
-        };
-        if self.has_list {
-            self.take(self.subscription.providers()).await;
-        }
-        loop {
-            let partial = self
-                .directory
-                .upgrade()
-                .is_some_and(|directory| directory.roster.lock().is_partial());
-            tokio::select! {
-                changed = self.subscription.changed() => match changed {
-                    Ok(providers) => {
-                        self.has_list = true;
-                        self.take(providers).await;
-                    }
-                    Err(_) => return,
-                },
-                () = worth_a_look(&surroundings.changed), if partial => {
-                    if let Some(directory) = self.directory.upgrade() {
-                        directory.refill();
-                    }
-                }
-                () = ended.cancelled() => return,
-            }
-        }
-    }
-
-    async fn take(&mut self, providers: Arc<[Provider]>) {
-        let Some(directory) = self.directory.upgrade() else {
-            return;
-        };
-        let unplaced = {
-            let roster = directory.roster.lock();
-            roster.is_long(providers.len()) && !roster.is_placed()
-        };
-        if unplaced {
-            let number = match self.number.take() {
-                Some(number) => timeout(NUMBER_LIMIT, number).await.ok().flatten(),
-                None => None,
-            };
-            tracing::info!(
-                providers = providers.len(),
-                number,
-                "many providers: connections are made to a part of them"
-            );
-            directory.roster.lock().set_number(number);
-        }
-        directory.route(&self.reference, providers, self.subscription.rules());
-    }
-}
-
-/// How long a consumer waits for its number before it does without.
-const NUMBER_LIMIT: Duration = Duration::from_secs(2);
-
-/// The least and the longest time between two looks at which providers of many to use.
-const LOOK: Duration = Duration::from_millis(200);
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
-
-/// Completes a moment after an endpoint has become fit or unfit, or when a while is over.
-async fn worth_a_look(changed: &Notify) {
-    let _ = timeout(LONGEST_LOOK, changed.notified()).await;
-    sleep(LOOK).await;
-}
-
-/// Keeps the directory's families up to date until the directory is gone.
-pub(crate) fn report(directory: &Arc<Directory>, metrics: RegistryMetrics, interface: &str) {
-    let changed = Arc::clone(&directory.surroundings.changed);
-    let ended = directory.ended.clone();
-    let directory = Arc::downgrade(directory);
-    let interface = interface.to_owned();
-    tokio::spawn(async move {
-        loop {
-            let mut turn = std::pin::pin!(changed.notified());
-            turn.as_mut().enable();
-            if let Some(directory) = directory.upgrade() {
-                metrics.directory(&interface, directory.sizes());
-            }
-            tokio::select! {
-                () = turn => {}
-                () = ended.cancelled() => return,
-            }
-        }
-    });
 }
 
 impl Drop for Directory {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Request, Response};
 use metrics_core::{Attempts, Methods};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
+use tonic::Code;
 use tonic::body::Body;
-use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::ConsumerOptions;
@@ -26,6 +26,8 @@ use super::retry::{self, Left};
 use super::routes::Routes;
 use super::selection::Selection;
 use crate::{header, timeout};
+
+mod waiting;
 
 /// What the calls of one consumer share.
 #[derive(Debug)]
@@ -154,7 +156,7 @@ async fn call<B: RequestBody>(
     loop {
         let picked = match shared.pick(&endpoints, &tried, begun) {
             Some(endpoint) => Ok(endpoint),
-            None => wait_for_provider(&shared, &head, &tried, limits.until).await,
+            None => waiting::for_provider(&shared, &head, &tried, limits.until).await,
         };
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
@@ -169,7 +171,7 @@ async fn call<B: RequestBody>(
             Attempt::NotSent(_) if replay.is_resendable() && is_ahead(limits.until) => {
                 // Neither a retry nor a failure of anything: others are preferred, and this one may have a connection soon.
                 tried.push(endpoint);
-                wait_for_change(&shared, not_sent, limits.until).await;
+                waiting::for_change(&shared, not_sent, limits.until).await;
                 not_sent += 1;
                 endpoints = shared.directory.routes().of(&head);
                 continue;
@@ -205,7 +207,7 @@ async fn call<B: RequestBody>(
             } = failed;
             return response.unwrap_or_else(|| status.into_http());
         }
-        wait_for_first_connections(&shared, &head, &tried, plan.overall).await;
+        waiting::for_first_connections(&shared, &head, &tried, plan.overall).await;
         endpoints = shared.directory.routes().of(&head);
         let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
         if let Some(pause) = retry::pause(&failed.status, attempts)
@@ -317,108 +319,6 @@ impl Ending {
             self.shared.judge(endpoint, Instant::now(), false);
         }
     }
-}
-
-/// The longest pause of a request that could not be sent.
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-
-/// Waits after a request could not be sent so many times before: not at all at first, then until an endpoint becomes fit or unfit, for
-/// at most a growing pause.
-async fn wait_for_change(shared: &Shared, times: u32, until: Option<Instant>) {
-    if times == 0 {
-        // The endpoint's own task may have to notice first that the connection is gone.
-        tokio::task::yield_now().await;
-        return;
-    }
-    let pause = Duration::from_millis(1 << times.min(10)).min(LONGEST_PAUSE);
-    let pause_ends = Instant::now() + pause;
-    let until = until.map_or(pause_ends, |until| until.min(pause_ends));
-    // Over either way: the next attempt looks again.
-    let _ = timeout_at(until, shared.directory.changed()).await;
-}
-
-/// How long an attempt waits for the first connection of another provider.
-const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(1);
-
-/// Waits before a call is made again while all providers that can be called have failed it and the first connection of another one is
-/// being made: at the start of a consumer, a provider that fails must not use up the attempts of its first calls.
-async fn wait_for_first_connections(
-    shared: &Shared,
-    head: &Parts,
-    tried: &[Arc<Endpoint>],
-    overall: Option<Instant>,
-) {
-    let limit = Instant::now() + FIRST_CONNECTION_LIMIT;
-    let until = overall.map_or(limit, |overall| overall.min(limit));
-    loop {
-        let changed = shared.directory.changed();
-        let mut changed = std::pin::pin!(changed);
-        // Listening starts before looking, so that a change in between is not missed.
-        changed.as_mut().enable();
-        let endpoints = shared.directory.routes().of(head);
-        let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
-        let mut others = endpoints.iter().filter(untried);
-        let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
-        if others.any(|e| e.is_open()) || !is_waiting {
-            return;
-        }
-        if timeout_at(until, changed).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Waits until a provider can be called, while one is known whose connection is still being made.
-async fn wait_for_provider(
-    shared: &Shared,
-    head: &Parts,
-    tried: &[Arc<Endpoint>],
-    until: Option<Instant>,
-) -> Result<Arc<Endpoint>, Status> {
-    loop {
-        let changed = shared.directory.changed();
-        let mut changed = std::pin::pin!(changed);
-        // Listening starts before looking, so that a change in between is not missed.
-        changed.as_mut().enable();
-        let routes = shared.directory.routes();
-        let endpoints = routes.of(head);
-        if let Some(endpoint) = shared.pick(&endpoints, tried, Instant::now()) {
-            return Ok(endpoint);
-        }
-        if shared.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting()) {
-            return Err(unreachable(&shared.service, &routes, &endpoints));
-        }
-        let over = match until {
-            Some(until) => timeout_at(until, changed).await.is_err(),
-            None => {
-                changed.await;
-                false
-            }
-        };
-        if over {
-            return Err(unreachable(&shared.service, &routes, &endpoints));
-        }
-    }
-}
-
-fn unreachable(service: &str, routes: &Routes, endpoints: &[Arc<Endpoint>]) -> Status {
-    let all = routes.endpoints().len();
-    if endpoints.is_empty() && all > 0 {
-        return Status::unavailable(format!(
-            "tags and routing rules leave none of the {all} providers of {service} for this call"
-        ));
-    }
-    if endpoints.is_empty() {
-        return Status::unavailable(format!(
-            "no provider of {service} is registered: is one running, on the same registry?"
-        ));
-    }
-    let addresses: Vec<&str> = endpoints.iter().map(|e| e.address()).take(5).collect();
-    Status::unavailable(format!(
-        "none of the {} providers of {service} can be reached ({})",
-        endpoints.len(),
-        addresses.join(", ")
-    ))
 }
 
 /// Makes the request of one attempt: the caller's, sent to this endpoint, with the time that is left.

@@ -1,6 +1,7 @@
 //! The registry's list as a consumer uses it: all of it, or where it is long, a subset.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -79,7 +80,7 @@ impl Roster {
     pub(super) fn chosen(
         &mut self,
         now: Instant,
-        in_use: &HashMap<&str, &Endpoint>,
+        in_use: &HashMap<&str, &Arc<Endpoint>>,
     ) -> Vec<&Listing> {
         if !self.is_partial() {
             self.surplus.clear();

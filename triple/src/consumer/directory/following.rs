@@ -1,0 +1,155 @@
+//! The tasks behind a directory: one follows the registry's list, one keeps the directory's families up to date.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use dubbo_registry::{Provider, Reference, Subscription, supervise};
+use futures_util::future::BoxFuture;
+use metrics_core::RegistryMetrics;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::Directory;
+use crate::consumer::endpoint::Surroundings;
+
+/// How long a consumer waits for its number before it does without.
+const NUMBER_LIMIT: Duration = Duration::from_secs(2);
+
+/// The least and the longest time between two looks at which providers of many to use.
+const LOOK: Duration = Duration::from_millis(200);
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+
+/// Follows the registry's list until the directory is gone or the registry closed.
+pub(crate) async fn follow(followed: Followed) {
+    let Some(surroundings) = followed.surroundings() else {
+        return;
+    };
+    let mut followed = followed;
+    supervise(
+        "directory",
+        || surroundings.panicked(),
+        &mut followed,
+        |followed| Box::pin(followed.follow()),
+    )
+    .await;
+}
+
+/// What the task behind a directory follows.
+pub(crate) struct Followed {
+    pub(crate) directory: Weak<Directory>,
+    pub(crate) reference: Reference,
+    pub(crate) subscription: Subscription,
+    /// Asks for the consumer's number, which only a consumer of many providers needs.
+    number: Option<BoxFuture<'static, Option<u32>>>,
+    /// There was a list. After a panic it may be one that was not taken over.
+    has_list: bool,
+}
+
+impl Followed {
+    pub(crate) fn new(
+        directory: &Arc<Directory>,
+        reference: Reference,
+        subscription: Subscription,
+        number: BoxFuture<'static, Option<u32>>,
+    ) -> Self {
+        Self {
+            directory: Arc::downgrade(directory),
+            reference,
+            subscription,
+            number: Some(number),
+            has_list: false,
+        }
+    }
+
+    fn surroundings(&self) -> Option<Surroundings> {
+        let directory = self.directory.upgrade()?;
+        Some(directory.surroundings.clone())
+    }
+
+    async fn follow(&mut self) {
+        let Some(surroundings) = self.surroundings() else {
+            return;
+        };
+        let Some(ended) = self
+            .directory
+            .upgrade()
+            .map(|directory| directory.ended.clone())
+        else {
+            return;
+        };
+        if self.has_list {
+            self.take(self.subscription.providers()).await;
+        }
+        loop {
+            let partial = self
+                .directory
+                .upgrade()
+                .is_some_and(|directory| directory.roster.lock().is_partial());
+            tokio::select! {
+                changed = self.subscription.changed() => match changed {
+                    Ok(providers) => {
+                        self.has_list = true;
+                        self.take(providers).await;
+                    }
+                    Err(_) => return,
+                },
+                () = worth_a_look(&surroundings.changed), if partial => {
+                    if let Some(directory) = self.directory.upgrade() {
+                        directory.refill();
+                    }
+                }
+                () = ended.cancelled() => return,
+            }
+        }
+    }
+
+    async fn take(&mut self, providers: Arc<[Provider]>) {
+        let Some(directory) = self.directory.upgrade() else {
+            return;
+        };
+        let unplaced = {
+            let roster = directory.roster.lock();
+            roster.is_long(providers.len()) && !roster.is_placed()
+        };
+        if unplaced {
+            let number = match self.number.take() {
+                Some(number) => timeout(NUMBER_LIMIT, number).await.ok().flatten(),
+                None => None,
+            };
+            tracing::info!(
+                providers = providers.len(),
+                number,
+                "many providers: connections are made to a part of them"
+            );
+            directory.roster.lock().set_number(number);
+        }
+        directory.route(&self.reference, providers, self.subscription.rules());
+    }
+}
+
+/// Completes a moment after an endpoint has become fit or unfit, or when a while is over.
+async fn worth_a_look(changed: &Notify) {
+    let _ = timeout(LONGEST_LOOK, changed.notified()).await;
+    sleep(LOOK).await;
+}
+
+/// Keeps the directory's families up to date until the directory is gone.
+pub(crate) fn report(directory: &Arc<Directory>, metrics: RegistryMetrics, interface: &str) {
+    let changed = Arc::clone(&directory.surroundings.changed);
+    let ended = directory.ended.clone();
+    let directory = Arc::downgrade(directory);
+    let interface = interface.to_owned();
+    tokio::spawn(async move {
+        loop {
+            let mut turn = std::pin::pin!(changed.notified());
+            turn.as_mut().enable();
+            if let Some(directory) = directory.upgrade() {
+                metrics.directory(&interface, directory.sizes());
+            }
+            tokio::select! {
+                () = turn => {}
+                () = ended.cancelled() => return,
+            }
+        }
+    });
+}

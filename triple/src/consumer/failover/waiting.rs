@@ -1,0 +1,99 @@
+//! What a call waits for between its attempts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use tokio::time::{Instant, timeout_at};
+use tonic::Status;
+
+use super::Shared;
+use crate::consumer::endpoint::Endpoint;
+use crate::consumer::routes::Routes;
+
+/// The longest pause of a request that could not be sent.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long an attempt waits for the first connection of another provider.
+const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(1);
+
+/// Waits after a request could not be sent so many times before: not at all at first, then until an endpoint becomes fit or unfit, for
+/// at most a growing pause.
+pub(super) async fn for_change(shared: &Shared, times: u32, until: Option<Instant>) {
+    if times == 0 {
+        // The endpoint's own task may have to notice first that the connection is gone.
+        tokio::task::yield_now().await;
+        return;
+    }
+    let pause = Duration::from_millis(1 << times.min(10)).min(LONGEST_PAUSE);
+    let pause_ends = Instant::now() + pause;
+    let until = until.map_or(pause_ends, |until| until.min(pause_ends));
+    // Over either way: the next attempt looks again.
+    let _ = timeout_at(until, shared.directory.changed()).await;
+}
+
+/// Waits before a call is made again while all providers that can be called have failed it and the first connection of another one is
+/// being made: at the start of a consumer, a provider that fails must not use up the attempts of its first calls.
+pub(super) async fn for_first_connections(
+    shared: &Shared,
+    head: &Parts,
+    tried: &[Arc<Endpoint>],
+    overall: Option<Instant>,
+) {
+    let limit = Instant::now() + FIRST_CONNECTION_LIMIT;
+    let until = overall.map_or(limit, |overall| overall.min(limit));
+    let settled = shared.directory.find(|| {
+        let endpoints = shared.directory.routes().of(head);
+        let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
+        let mut others = endpoints.iter().filter(untried);
+        let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
+        (!is_waiting || others.any(|e| e.is_open())).then_some(())
+    });
+    // Over either way: the next attempt looks again.
+    let _ = timeout_at(until, settled).await;
+}
+
+/// Waits until a provider can be called, while one is known whose connection is still being made.
+pub(super) async fn for_provider(
+    shared: &Shared,
+    head: &Parts,
+    tried: &[Arc<Endpoint>],
+    until: Option<Instant>,
+) -> Result<Arc<Endpoint>, Status> {
+    let found = shared.directory.find(|| {
+        let routes = shared.directory.routes();
+        let endpoints = routes.of(head);
+        if let Some(endpoint) = shared.pick(&endpoints, tried, Instant::now()) {
+            return Some(Ok(endpoint));
+        }
+        let is_lost = shared.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting());
+        is_lost.then(|| Err(unreachable(&shared.service, &routes, &endpoints)))
+    });
+    let Some(until) = until else {
+        return found.await;
+    };
+    timeout_at(until, found).await.unwrap_or_else(|_| {
+        let routes = shared.directory.routes();
+        Err(unreachable(&shared.service, &routes, &routes.of(head)))
+    })
+}
+
+fn unreachable(service: &str, routes: &Routes, endpoints: &[Arc<Endpoint>]) -> Status {
+    let all = routes.endpoints().len();
+    if endpoints.is_empty() && all > 0 {
+        return Status::unavailable(format!(
+            "tags and routing rules leave none of the {all} providers of {service} for this call"
+        ));
+    }
+    if endpoints.is_empty() {
+        return Status::unavailable(format!(
+            "no provider of {service} is registered: is one running, on the same registry?"
+        ));
+    }
+    let addresses: Vec<&str> = endpoints.iter().map(|e| e.address()).take(5).collect();
+    Status::unavailable(format!(
+        "none of the {} providers of {service} can be reached ({})",
+        endpoints.len(),
+        addresses.join(", ")
+    ))
+}
