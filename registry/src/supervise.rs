@@ -4,6 +4,7 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 /// The pause before a task is begun again: doubled from the first to the longest while it keeps panicking, each with jitter.
@@ -33,6 +34,22 @@ pub async fn supervise<S, T>(
         }
         sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Does what [`supervise`] does, until one of these is cancelled.
+pub(crate) async fn supervise_until<S>(
+    ends: [CancellationToken; 2],
+    task: &'static str,
+    panicked: impl FnMut() + Send,
+    state: &mut S,
+    work: impl for<'s> FnMut(&'s mut S) -> BoxFuture<'s, ()> + Send,
+) {
+    let [ended, closing] = ends;
+    tokio::select! {
+        () = supervise(task, panicked, state, work) => {}
+        () = ended.cancelled() => {}
+        () = closing.cancelled() => {}
     }
 }
 

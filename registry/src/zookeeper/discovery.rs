@@ -20,7 +20,10 @@ use super::{
     view::{Found, Published, Read, View},
     watch::Watch,
 };
-use crate::{Error, Malformed, Notification, Observer, Provider, instance::Storage, supervise};
+use crate::{
+    Error, Malformed, Notification, Observer, Provider, instance::Storage,
+    supervise::supervise_until,
+};
 
 /// How many nodes are read at once. The server answers in order; more would only grow its queue. Questions for metadata don't
 /// count, since an instance may take its time to answer.
@@ -55,17 +58,14 @@ impl Discovery {
     /// Follows the service until `ended` or `closing`.
     pub(super) async fn run(mut self, ended: CancellationToken, closing: CancellationToken) {
         let observer = Arc::clone(&self.observer);
-        let keeping = supervise(
+        supervise_until(
+            [ended, closing],
             "discovery",
             || observer.panicked(),
             &mut self,
             |this| Box::pin(this.keep()),
-        );
-        tokio::select! {
-            () = keeping => {}
-            () = ended.cancelled() => {}
-            () = closing.cancelled() => {}
-        }
+        )
+        .await;
     }
 
     async fn keep(&mut self) {

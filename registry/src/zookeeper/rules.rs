@@ -18,7 +18,8 @@ use tracing::{debug, info, warn};
 
 use super::{node::Nodes, path, session::Connection};
 use crate::{
-    Error, Observer, Provider, Reference, Rules, rules::Source, subscription::Snapshot, supervise,
+    Error, Observer, Provider, Reference, Rules, rules::Source, subscription::Snapshot,
+    supervise::supervise_until,
 };
 
 /// How long a list waits for rules that cannot be read.
@@ -70,17 +71,14 @@ impl RuleFollower {
     /// Follows the rules until `ended` or `closing`, or until nothing is found any more.
     pub(super) async fn run(mut self, ended: CancellationToken, closing: CancellationToken) {
         let observer = Arc::clone(&self.observer);
-        let keeping = supervise(
+        supervise_until(
+            [ended, closing],
             "rules",
             || observer.panicked(),
             &mut self,
             |this| Box::pin(this.keep()),
-        );
-        tokio::select! {
-            () = keeping => {}
-            () = ended.cancelled() => {}
-            () = closing.cancelled() => {}
-        }
+        )
+        .await;
     }
 
     async fn keep(&mut self) {
