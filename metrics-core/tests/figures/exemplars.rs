@@ -19,7 +19,7 @@ use crate::serving::serve;
 /// A call that takes longer than this is the slow one.
 const SLOW: Duration = Duration::from_millis(300);
 
-/// Greets at once, greets `slow` after a while, and fails for `nobody`.
+/// Greets at once, greets `slow` after a while, and fails for `broken`.
 struct Greeter;
 
 #[tonic::async_trait]
@@ -29,7 +29,7 @@ impl GreetService for Greeter {
         request: Request<GreetRequest>,
     ) -> Result<Response<GreetResponse>, Status> {
         match &*request.into_inner().name {
-            "nobody" => return Err(Status::internal("there is nobody")),
+            "broken" => return Err(Status::internal("the handler is broken")),
             "slow" => tokio::time::sleep(SLOW).await,
             _ => {}
         }
@@ -89,7 +89,7 @@ async fn prometheus_answers_with_the_trace_of_the_slow_call_and_of_the_failed_on
     let metrics = Metrics::new(Config::default()).expect("legal");
     let mut client = greeter(&metrics).await;
     let [fast, slow, failed, unsampled] = ["11", "22", "33", "44"].map(|digits| digits.repeat(16));
-    call(&mut client, "nobody", &failed, "01").await;
+    call(&mut client, "broken", &failed, "01").await;
     for _ in 0..20 {
         call(&mut client, "fast", &fast, "01").await;
     }

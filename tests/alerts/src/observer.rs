@@ -64,16 +64,12 @@ impl Observer {
             let text = stack::text(&format!("prometheus_grafana/{name}"));
             (name, text)
         });
-        let files: Vec<_> = rules
-            .iter()
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect();
         let mut servers = Vec::new();
         for interval in LIVE {
             let config = configuration(zookeeper, gateway, interval);
             servers.push((
                 interval,
-                Prometheus::start_with_files(&config, &files).await,
+                Prometheus::start_with_files(&config, &rules).await,
             ));
         }
         for (_, server) in &servers {

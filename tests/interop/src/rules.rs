@@ -19,14 +19,6 @@ impl Scraped {
     /// # Panics
     /// When the consumer is ours, which pushes.
     pub async fn start(provider: &Provider, consumer: &Consumer) -> Self {
-        let rules: Vec<_> = stack::short_rules()
-            .into_iter()
-            .map(|(file, text)| (format!("rules/{file}"), text))
-            .collect();
-        let files: Vec<_> = rules
-            .iter()
-            .map(|(file, text)| (file.as_str(), text.as_str()))
-            .collect();
         let mut config =
             "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules/*.yml]\nscrape_configs:\n".to_owned();
         let consumer = consumer.scraped_at().expect("a peer is scraped");
@@ -39,7 +31,7 @@ impl Scraped {
             );
         }
         Self {
-            prometheus: Prometheus::start_with_files(&config, &files).await,
+            prometheus: Prometheus::start_with_files(&config, &stack::short_rules()).await,
         }
     }
 

@@ -50,6 +50,9 @@ pub struct Target {
     pub last_error: String,
 }
 
+/// For a server with nothing beside its configuration.
+const NO_FILES: &[(&str, &str)] = &[];
+
 // === impl Prometheus ===
 
 impl Prometheus {
@@ -58,14 +61,17 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
     pub async fn start(config_yaml: &str) -> Self {
-        Self::start_with_files(config_yaml, &[]).await
+        Self::start_with(PrometheusVersion::Installed, config_yaml, NO_FILES, "").await
     }
 
     /// Starts a server with this configuration beside these files, such as `("rules/mine.yml", "groups: …")`.
     ///
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
-    pub async fn start_with_files(config_yaml: &str, files: &[(&str, &str)]) -> Self {
+    pub async fn start_with_files(
+        config_yaml: &str,
+        files: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) -> Self {
         Self::start_version(PrometheusVersion::Installed, config_yaml, files).await
     }
 
@@ -76,7 +82,7 @@ impl Prometheus {
     pub async fn start_version(
         version: PrometheusVersion,
         config_yaml: &str,
-        files: &[(&str, &str)],
+        files: &[(impl AsRef<str>, impl AsRef<str>)],
     ) -> Self {
         Self::start_with(version, config_yaml, files, "").await
     }
@@ -86,13 +92,19 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed, refuses the configuration, or does not answer.
     pub async fn start_with_features(config_yaml: &str, features: &str) -> Self {
-        Self::start_with(PrometheusVersion::Installed, config_yaml, &[], features).await
+        Self::start_with(
+            PrometheusVersion::Installed,
+            config_yaml,
+            NO_FILES,
+            features,
+        )
+        .await
     }
 
     async fn start_with(
         version: PrometheusVersion,
         config_yaml: &str,
-        files: &[(&str, &str)],
+        files: &[(impl AsRef<str>, impl AsRef<str>)],
         features: &str,
     ) -> Self {
         let configured = Configured {
@@ -101,7 +113,7 @@ impl Prometheus {
             yaml: config_yaml.to_owned(),
             files: files
                 .iter()
-                .map(|(name, text)| (name.to_string(), text.to_string()))
+                .map(|(name, text)| (name.as_ref().to_owned(), text.as_ref().to_owned()))
                 .collect(),
         };
         Self {

@@ -28,16 +28,16 @@ pub struct Native {
     _will: LastWill,
 }
 
-/// Returns the files of rules, by name, for a test that can't wait for minutes: alerts fire after a second, rates look back for 30 s, groups
+/// Returns the files of rules, by `rules/` and their name, for a test that can't wait for minutes: alerts fire after a second, rates look back for 30 s, groups
 /// are stale after 20 s, and everything is evaluated each second.
 ///
 /// # Panics
 /// When the rules have nothing to shorten.
 pub fn short_rules() -> Vec<(String, String)> {
-    ["recording.yml", "alerts.yml"]
+    ["rules/recording.yml", "rules/alerts.yml"]
         .into_iter()
         .map(|file| {
-            let original = text(&format!("prometheus_grafana/rules/{file}"));
+            let original = text(&format!("prometheus_grafana/{file}"));
             let waiting = ["1m", "2m", "5m", "15m"]
                 .iter()
                 .fold(original.clone(), |rules, time| {
@@ -91,10 +91,11 @@ impl Native {
     /// # Panics
     /// When the rules have nothing to shorten.
     pub fn shorten_rules(&mut self) {
-        let rules = self.folder.path().join("rules");
+        let folder = self.folder.path();
+        let rules = folder.join("rules");
         std::fs::create_dir(&rules).expect("the folder is ours");
         for (file, short) in short_rules() {
-            std::fs::write(rules.join(file), short).expect("the folder is ours");
+            std::fs::write(folder.join(file), short).expect("the folder is ours");
         }
         self.rules = rules;
     }

@@ -49,19 +49,11 @@ impl Fleet {
                 tasks.spawn(call(sides, index, fails));
             }
         }
-        let rules: Vec<_> = stack::short_rules()
-            .into_iter()
-            .map(|(file, text)| (format!("rules/{file}"), text))
-            .collect();
-        let files: Vec<_> = rules
-            .iter()
-            .map(|(file, text)| (file.as_str(), text.as_str()))
-            .collect();
         let config = format!(
             "global: {{scrape_interval: 2s, evaluation_interval: 1s}}\nrule_files: [rules/*.yml]\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs:\n{}",
             targets.concat()
         );
-        let prometheus = Prometheus::start_with_files(&config, &files).await;
+        let prometheus = Prometheus::start_with_files(&config, &stack::short_rules()).await;
         let fleet = Self {
             prometheus,
             failing,

@@ -33,15 +33,7 @@ impl Stack {
     pub(crate) async fn start_on(version: PrometheusVersion, mode: Mode) -> Self {
         let (zookeeper, pushgateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
         let config = prometheus_pull(&zookeeper.address(), &pushgateway.address());
-        let rules: Vec<_> = short_rules()
-            .into_iter()
-            .map(|(file, text)| (format!("rules/{file}"), text))
-            .collect();
-        let files: Vec<_> = rules
-            .iter()
-            .map(|(file, text)| (file.as_str(), text.as_str()))
-            .collect();
-        let prometheus = Prometheus::start_version(version, &config, &files).await;
+        let prometheus = Prometheus::start_version(version, &config, &short_rules()).await;
         Self {
             mode,
             zookeeper,
