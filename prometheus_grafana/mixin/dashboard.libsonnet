@@ -16,6 +16,10 @@ local panel = import 'panel.libsonnet';
   // Series of all instances together.
   local service = cluster + ',application_name=~"$application",interface=~"$interface"',
 
+  // Keeps what is known of the processes of the chosen applications, of those that live, or of all that are known.
+  local among(vector, known) = '%s and on (%s) %s{%s}' % [vector, std.join(', ', promql.instanceLabels), known, application],
+  local running(vector) = among(vector, 'dubbo:process_up'),
+
   // Groups that no process pushes to any more keep their last values, which say nothing about now.
   local live(selector) = promql.live(selector),
   local rate(side, family, by='') =
@@ -64,9 +68,9 @@ local panel = import 'panel.libsonnet';
     budget('availability', 'consumer', 'Consumer availability budget', 'stay without an answer'),
     budget('latency', 'consumer', 'Consumer latency budget', 'take longer than %s s' % config.latencySeconds),
     panel.stat('Processes', 'Processes whose figures are alive.', 'short', 'count(count by (%s) (dubbo:process_up{%s}))' % [std.join(', ', promql.instanceLabels), application], empty='no process'),
-    panel.stat('Providers', 'Processes that provide the chosen interfaces.', 'short', 'sum(dubbo:interface_processes{side="provider",%s})' % service, thresholds=[[null, 'red'], [1, 'green']], empty='no provider'),
-    panel.table('Firing alerts', 'Alerts of this mixin that fire now; empty when there is none.', [
-      ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s})' % [std.join(', ', promql.applicationLabels), cluster], 'Firing', 'short'],
+    panel.stat('Providers', 'Processes that provide the chosen interfaces.', 'short', 'count(%s)' % running('count by (%s) (dubbo:requests:rate5m{side="provider",%s})' % [std.join(', ', promql.instanceLabels), calls]), thresholds=[[null, 'red'], [1, 'green']], empty='no provider'),
+    panel.table('Firing alerts', 'Alerts of this mixin that fire now, on the chosen applications or on what they share; empty when there is none.', [
+      ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s,application_name=~"$application|"})' % [std.join(', ', promql.applicationLabels), cluster], 'Firing', 'short'],
     ], 12),
     panel.graph('Calls by application', 'Calls per second of each side, by application and interface: the ten with most.', 'reqps', [
       ['topk by (side) (10, sum by (side, application_name, interface) (dubbo:requests:rate5m{%s}))' % chosen, '{{side}} {{application_name}} {{interface}}'],
@@ -74,11 +78,11 @@ local panel = import 'panel.libsonnet';
     panel.graph('Errors by application', 'Share of the calls that failed, business errors included: the ten with most.', 'percentunit', [
       ['topk by (side) (10, sum by (side, application_name, interface) (dubbo:requests_failed:rate5m{%(calls)s}) / (sum by (side, application_name, interface) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{interface}}'],
     ]),
-    panel.graph('P99 by method', 'Response time that 99 of 100 calls did not exceed: the ten slowest methods.', 's', [
+    panel.graph('P99 by method', 'Response time that 99 of 100 calls did not exceed, of all instances: the ten slowest methods.', 's', [
       ['topk by (side) (10, dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"})' % service, '{{side}} {{application_name}} {{interface}}/{{method}}'],
     ], steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
     panel.timeline('Processes over time', 'Whose figures arrive. A process that has ended has no line any more.', [
-      ['min by (job, instance) (up{%(process)s} and on (%(labels)s) last_over_time(dubbo:process_info{%(process)s}[$__range])) or max by (job, instance) (dubbo:process_up{%(application)s})' % { process: process, application: application, labels: std.join(', ', promql.instanceLabels) }, '{{job}} {{instance}}'],
+      ['min by (job, instance) (up{%(process)s} and on (%(labels)s) last_over_time(dubbo:process_info{%(application)s}[$__range])) or max by (job, instance) (dubbo:process_up{%(application)s})' % { process: process, application: application, labels: std.join(', ', promql.instanceLabels) }, '{{job}} {{instance}}'],
     ], [[null, 'red'], [1, 'green']], { '0': 'no answer', '1': 'up' }),
   ],
 
@@ -137,7 +141,7 @@ local panel = import 'panel.libsonnet';
   ],
 
   local methods = [
-    panel.table('Slowest methods', 'The ten methods with the highest p99 in the chosen time; methods without calls are left out.', [
+    panel.table('Slowest methods', 'The ten methods with the highest p99 of all instances in the chosen time; methods without calls are left out.', [
       ['sort_desc(topk(10, max_over_time(dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"}[$__range])))' % service, 'p99', 's'],
     ], 12, sort='p99', links={ application_name: 'application', interface: 'interface', method: 'method' }, hidden=['__name__']),
     panel.table('Errors by code', 'Failed calls within the chosen time, by the code on the wire.', [
@@ -185,12 +189,12 @@ local panel = import 'panel.libsonnet';
 
   local collection = [
     panel.graph('Age of the figures', 'Since the last push of a process, by the clock of the gateway, or since its last scrape when it does not push. Above %d s its figures are left out of the gauges.' % config.staleSeconds + '', 's', [
-      ['dubbo:figures_age_seconds{%s}' % process, '{{job}} {{instance}}'],
+      [among('dubbo:figures_age_seconds{%s}' % process, 'dubbo:process_info'), '{{job}} {{instance}}'],
     ]),
     panel.graph('Pushes', 'Pushes per second by result. Without data there is no process in push mode.', 'ops', [
-      ['sum by (result) (rate(dubbo_push_requests_total{%s}[$__rate_interval]))' % process, '{{result}}'],
+      ['sum by (result) (rate(dubbo_push_requests_total{%s}[$__rate_interval]))' % application, '{{result}}'],
     ]),
-    panel.stat('Stale groups', 'Groups in the Pushgateway that no process pushes to any more: those of killed processes, until the cleaner removes them.', 'short', 'count(dubbo:push_stale{%s})' % process, thresholds=[[null, 'green'], [1, 'orange']], empty='none'),
+    panel.stat('Stale groups', 'Groups in the Pushgateway that no process pushes to any more: those of killed processes, until the cleaner removes them.', 'short', 'count(%s)' % among('dubbo:push_stale{%s}' % process, 'dubbo:process_info'), thresholds=[[null, 'green'], [1, 'orange']], empty='none'),
     panel.stat('Last pass of the cleaner', 'Since the cleaner last looked at every group without an error. It is scraped when it runs as a daemon.', 's', 'time() - max(pgw_cleaner_last_success_timestamp_seconds{%s})' % cluster, thresholds=[[null, 'green'], [promql.seconds(config.cleanedWithin), 'red']], empty='not scraped'),
     panel.graph('Cleaner', 'Groups that the cleaner deleted and spared, and passes that failed, per second.', 'ops', [
       ['sum (rate(pgw_cleaner_%s_total{%s}[$__rate_interval]))' % [what, cluster], what]
@@ -204,7 +208,7 @@ local panel = import 'panel.libsonnet';
       ['sum by (instance) (%s)' % live('dubbo_thread_pool_active_size{%s}' % application), 'busy, {{instance}}'],
     ]),
     panel.graph('Worker saturation', 'Busy worker threads as a share of all: above %d %% calls wait for a thread.' % (100 * config.saturationRatio), 'percentunit', [
-      ['dubbo:workers_busy{%(process)s} / dubbo:workers{%(process)s}' % { process: process }, '{{job}} {{instance}}'],
+      [running('dubbo:workers_busy{%(process)s} / dubbo:workers{%(process)s}' % { process: process }), '{{job}} {{instance}}'],
     ], steps=[[null, 'transparent'], [config.saturationRatio, 'red']]),
     panel.graph('Queued tasks',
                 'Tasks that wait for a worker thread.',
@@ -213,17 +217,17 @@ local panel = import 'panel.libsonnet';
     panel.graph('CPU',
                 'Processor seconds per second: 1 is one core.',
                 'short',
-                [['dubbo:process_cpu_seconds:rate5m{%s}' % process, '{{job}} {{instance}}']],
+                [[running('dubbo:process_cpu_seconds:rate5m{%s}' % process), '{{job}} {{instance}}']],
                 6),
     panel.graph('Memory',
                 'Resident set size.',
                 'bytes',
-                [['dubbo:process_resident_memory_bytes{%s}' % process, '{{job}} {{instance}}']],
+                [[running('dubbo:process_resident_memory_bytes{%s}' % process), '{{job}} {{instance}}']],
                 6),
     panel.graph('Descriptors',
                 'Open file descriptors, connections among them, as a share of the limit.',
                 'percentunit',
-                [['dubbo:process_open_fds{%(process)s} / dubbo:process_max_fds{%(process)s}' % { process: process }, '{{job}} {{instance}}']],
+                [[running('dubbo:process_open_fds{%(process)s} / dubbo:process_max_fds{%(process)s}' % { process: process }), '{{job}} {{instance}}']],
                 6),
     panel.graph('Calls on shared series',
                 'Calls per second that were counted under "other" or "unknown", because their own series would have been too many.',
@@ -292,7 +296,7 @@ local panel = import 'panel.libsonnet';
           enable: true,
           hide: false,
           iconColor: 'blue',
-          expr: 'dubbo:process_start_time_seconds{%s} * 1000' % process,
+          expr: running('dubbo:process_start_time_seconds{%s} * 1000' % process),
           titleFormat: 'Start of {{instance}}',
           useValueForTime: 'on',
         }, {
@@ -301,7 +305,7 @@ local panel = import 'panel.libsonnet';
           enable: true,
           hide: false,
           iconColor: 'orange',
-          expr: 'max by (application_name, instance) (dubbo:process_up{%(process)s} offset 1m) unless on (application_name, instance) dubbo:process_up{%(process)s}' % { process: process },
+          expr: 'max by (application_name, instance) (dubbo:process_up{%(application)s} offset 1m) unless on (application_name, instance) dubbo:process_up{%(application)s}' % { application: application },
           titleFormat: 'End of {{instance}} of {{application_name}}',
         }, {
           name: 'Deployments',
@@ -310,7 +314,7 @@ local panel = import 'panel.libsonnet';
           hide: false,
           iconColor: 'purple',
           // A version that was not there a minute before.
-          expr: 'count by (application_name, application_version) (dubbo:process_info{%(process)s}) unless on (application_name, application_version) dubbo:process_info{%(process)s} offset 1m' % { process: process },
+          expr: 'count by (application_name, application_version) (dubbo:process_info{%(application)s}) unless on (application_name, application_version) dubbo:process_info{%(application)s} offset 1m' % { application: application },
           titleFormat: '{{application_name}} {{application_version}}',
         }],
       },

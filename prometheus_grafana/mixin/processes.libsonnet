@@ -4,7 +4,10 @@
   local promql = (import 'promql.libsonnet')(config),
   local instance = promql.instanceLabels,
   local record(name, expr) = { record: 'dubbo:' + name, expr: promql.text(expr) },
-  local each(name, vector) = record(name, promql.by('max', instance, promql.ours(promql.live(vector)))),
+  // Families of which a process has one.
+  local each(name, families) =
+    local vector = std.join(' or ', families);
+    record(name, promql.by('max', instance, promql.ours(promql.live(if std.length(families) == 1 then vector else '(%s)' % vector)))),
   local java = std.member(config.languages, 'java'),
   // The client of newer Dubbo Java takes _info and _total from the name of this gauge.
   local infos = [promql.family(name) for name in ['dubbo_application_info_total'] + if java then ['dubbo_application_info', 'dubbo_application'] else []],
@@ -42,10 +45,10 @@
         for side in ['provider', 'consumer']
       ] + [
         record('process_cpu_seconds:rate5m', promql.ours(promql.by('sum', instance, promql.rate('process_cpu_seconds_total')))),
-        each('process_resident_memory_bytes', 'process_resident_memory_bytes' + if java then ' or sum without (area, id) (jvm_memory_used_bytes)' else ''),
-        each('process_open_fds', 'process_open_fds' + if java then ' or process_files_open_files' else ''),
-        each('process_max_fds', 'process_max_fds' + if java then ' or process_files_max_files' else ''),
-        each('process_start_time_seconds', 'process_start_time_seconds'),
+        each('process_resident_memory_bytes', ['process_resident_memory_bytes'] + if java then ['sum without (area, id) (jvm_memory_used_bytes)'] else []),
+        each('process_open_fds', ['process_open_fds'] + if java then ['process_files_open_files'] else []),
+        each('process_max_fds', ['process_max_fds'] + if java then ['process_files_max_files'] else []),
+        each('process_start_time_seconds', ['process_start_time_seconds']),
         record('workers', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_thread_count')))),
         record('workers_busy', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_active_size')))),
         record('tasks_queued', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_queue_size')))),

@@ -68,7 +68,10 @@ impl Dashboard {
             .into_iter()
             .map(|(place, query)| {
                 let chosen = variables.iter().fold(query, |query, (name, value)| {
-                    query.replace(&format!("${name}\""), &format!("{value}\""))
+                    // The empty value beside the chosen ones is that of series without the label.
+                    query
+                        .replace(&format!("${name}\""), &format!("{value}\""))
+                        .replace(&format!("${name}|\""), &format!("{value}|\""))
                 });
                 let query = chosen
                     .replace("$__rate_interval", rate_interval)

@@ -161,15 +161,9 @@ fn every_query_is_filtered_by_job_and_instance() {
             "{place}: {query}"
         );
         // Series of all instances together have no instance.
-        let together = [
-            "_budget{",
-            "_processes{",
-            ":p99{",
-            "ALERTS{",
-            "pgw_cleaner_",
-        ]
-        .iter()
-        .any(|name| query.contains(name));
+        let together = ["_budget{", ":p99{", "ALERTS{", "pgw_cleaner_"]
+            .iter()
+            .any(|name| query.contains(name));
         assert!(
             together
                 || (query.contains("job=~\"$job\"") && query.contains("instance=~\"$instance\"")),
