@@ -60,6 +60,8 @@
     descriptorsRatio: 0.8,
     // A group whose push time has not moved for so long is stale: several times the interval of pushes, and twice that of scrapes.
     staleSeconds: 120,
+    // When a gateway takes no push at all, it or the way to it is at fault, and processes that only push are not missed for so long.
+    gatewaySilentWithin: '15m',
     // A stale group that is still there after so long was not cleaned up; longer than the cleaner's --ttl and --interval.
     cleanedWithin: '1h',
     // Applications that were there within this time and are not now are missed, other than these.

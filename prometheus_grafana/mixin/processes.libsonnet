@@ -22,6 +22,16 @@
         record('process_info', promql.by('max', instance + ['application_name', 'application_version'], std.join(' or ', infos))),
         // Compares the gateway's clock with itself: whatever Prometheus's own clock says.
         record('push_stale', '%s * 0 + 1' % promql.ours('(%(p)s == %(p)s offset %(stale)ds)' % { p: pushed, stale: config.staleSeconds })),
+        // No group at all was pushed to, for that time and not for much longer: the gateway refuses pushes, or is cut off from processes.
+        record('gateway_silent', |||
+          (%(newest)s <= %(before)s) * 0 + 1
+          unless
+          %(newest)s <= %(long_before)s
+        ||| % {
+          newest: promql.by('max', config.clusterLabels, pushed),
+          before: promql.by('max', config.clusterLabels, '%s offset %ds' % [pushed, config.staleSeconds]),
+          long_before: promql.by('max', config.clusterLabels, '%s offset %s' % [pushed, config.gatewaySilentWithin]),
+        }),
         // By how much the gateway's clock is behind that of Prometheus, or a push on its way: the least that was seen in an hour.
         record('push_delay_seconds:min', promql.by('min', config.clusterLabels, 'timestamp(%s) - %s' % [pushed, pushed])),
         record('figures_age_seconds', promql.by('max', instance, |||
@@ -35,6 +45,12 @@
 
         record('process_up', promql.by('max', instance + ['application_name'], promql.live('dubbo:process_info'))),
         record('application_processes', promql.by('count', promql.applicationLabels, 'dubbo:process_up')),
+        // Applications of which nothing is known but old figures, in a gateway that takes no pushes.
+        record('application_unseen', promql.by('count', promql.applicationLabels, |||
+          dubbo:process_info
+          and on (%s) dubbo:push_stale
+          and on (%s) dubbo:gateway_silent
+        ||| % [std.join(', ', instance), std.join(', ', config.clusterLabels)])),
         // The last figures of a process that ended by itself: a batch job is finished, not missed.
         record('application_finished', promql.by('count', promql.applicationLabels, |||
           dubbo:process_info

@@ -21,7 +21,8 @@
       {
         name: 'dubbo-registry',
         rules: [
-          // A consumer that calls nothing misses nothing; a provider may be in another cluster.
+          // A consumer that calls nothing misses nothing; a provider may be in another cluster. What a consumer has in its directory is there,
+          // when the figures of providers can't arrive.
           alert('DubboNoProvider',
                 'critical',
                 '1m',
@@ -29,7 +30,13 @@
                   %s > 0
                   unless on (interface)
                   dubbo:interface_processes{side="provider"}
-                ||| % promql.sum(promql.serviceLabels, 'dubbo:requests:rate5m{side="consumer",interface!="other"}'),
+                  unless on (%s)
+                  (dubbo:directory_valid_providers > 0 and on (%s) dubbo:gateway_silent)
+                ||| % [
+                  promql.sum(promql.serviceLabels, 'dubbo:requests:rate5m{side="consumer",interface!="other"}'),
+                  join(promql.serviceLabels),
+                  join(config.clusterLabels),
+                ],
                 'An interface that is called has no provider.',
                 '{{ $labels.application_name }} calls {{ $labels.interface }} {{ $value | humanize }} times a second, and no provider of it reports metrics.'),
           alert('DubboDirectoryEmpty',
@@ -82,6 +89,8 @@
                   %(running)s
                   unless on (%(labels)s)
                   max_over_time(dubbo:application_finished[%(within)s])
+                  unless on (%(labels)s)
+                  dubbo:application_unseen
                 ||| % { running: running, batch: config.batchApplications, within: config.goneWithin, labels: application },
                 'An application is gone.',
                 '{{ $labels.application_name }} had {{ $value }} processes within the last %s, and none reports metrics now.' % config.goneWithin),
