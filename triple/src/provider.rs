@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::runtime::Workers;
 
 mod compression;
 mod descriptor;
+mod dispatch;
 mod handler;
 mod health;
 mod layers;
@@ -37,6 +39,7 @@ pub(crate) use descriptor::methods as described_methods;
 pub use layers::Services;
 pub use serving::{ServeError, Serving};
 
+use dispatch::{Dispatch, Meter};
 use handler::Handlers;
 use health::Health;
 use layers::Layers;
@@ -63,6 +66,8 @@ pub struct Provider {
     register_mode: RegisterMode,
     terms: Terms,
     reflection: bool,
+    /// What the polls of handlers are measured with.
+    meter: Meter,
 }
 
 impl Provider {
@@ -91,6 +96,7 @@ impl Provider {
             register_mode: RegisterMode::default(),
             terms: Terms::new(Self::DEFAULT_CALLS_PER_CONNECTION),
             reflection: true,
+            meter: Meter::new(),
         }
     }
 
@@ -246,6 +252,12 @@ impl Provider {
         self
     }
 
+    #[cfg(test)]
+    fn meter(mut self, meter: Meter) -> Self {
+        self.meter = meter;
+        self
+    }
+
     /// Starts to serve on the listener; connections are accepted on the runtime that this is called on, and dealt to the
     /// workers.
     ///
@@ -265,6 +277,10 @@ impl Provider {
         let service = Handlers::new(self.layers.around(self.routes));
         if self.terms.tls.is_some() {
             announce_tls(&mut self.services);
+        }
+        if let Some(pool) = workers.pool()? {
+            let dispatch = Dispatch::new(self.methods.paths(), workers.len(), pool, self.meter);
+            self.terms.dispatch = Some(Arc::new(dispatch));
         }
         let workers = workers.clone();
         let (methods, limit) = (self.methods, self.unpacked_limit);

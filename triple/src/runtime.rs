@@ -1,4 +1,4 @@
-//! The two shapes of runtime that serve calls, and the small control runtime beside them.
+//! The shapes of runtime that serve calls, and the small control runtime beside them.
 //!
 //! The libraries never make a runtime behind the caller's back: a binary makes one [`Runtime`] and hands its
 //! [`Workers`] to whatever serves or makes calls. ZooKeeper, probes, scrapes and pushes live on the control runtime,
@@ -14,8 +14,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
+mod pool;
 mod workers;
 
+use pool::Pool;
 pub use workers::Workers;
 
 /// How long blocking work may take to finish when everything else has ended.
@@ -24,17 +26,22 @@ const BLOCKING_LIMIT: Duration = Duration::from_secs(1);
 /// How the threads that serve calls share their work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
-    /// One tokio runtime whose threads steal tasks from each other: even under uneven load.
+    /// One single-threaded runtime for each core, on which connections stay, and a pool that steals work beside them. A handler runs with
+    /// its connection as long as its polls are short, and on the pool when they are not.
+    ///
+    /// `tokio::task::block_in_place` panics on a single-threaded runtime: handlers that block use `spawn_blocking`, or another shape.
     #[default]
+    Adaptive,
+    /// One tokio runtime whose threads steal tasks from each other: even under uneven load.
     WorkStealing,
-    /// One single-threaded runtime for each core, and a connection stays on its core: the most calls per second where
-    /// there are at least as many busy connections as cores.
+    /// One single-threaded runtime for each core, and a connection stays on its core with all that it asks for. A handler that computes or
+    /// blocks holds up every connection of its core.
     PerCore,
 }
 
 /// A name that is no [`Shape`].
 #[derive(Debug, thiserror::Error)]
-#[error("unknown runtime shape {0:?}, expected work-stealing or per-core")]
+#[error("unknown runtime shape {0:?}, expected adaptive, work-stealing or per-core")]
 pub struct UnknownShape(String);
 
 impl FromStr for Shape {
@@ -42,6 +49,7 @@ impl FromStr for Shape {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name {
+            "adaptive" => Ok(Self::Adaptive),
             "work-stealing" => Ok(Self::WorkStealing),
             "per-core" => Ok(Self::PerCore),
             other => Err(UnknownShape(other.to_owned())),
@@ -56,6 +64,7 @@ pub struct Runtime {
     control_handle: Handle,
     workers: Workers,
     stealing: Option<tokio::runtime::Runtime>,
+    pool: Option<Pool>,
     stop: CancellationToken,
 }
 
@@ -66,28 +75,46 @@ impl Runtime {
     ///
     /// When the operating system gives no thread or no event queue.
     pub fn new(shape: Shape) -> io::Result<Self> {
-        let count = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self::with_workers(
+            shape,
+            thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        )
+    }
+
+    /// Starts the threads, with so many workers.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no thread or no event queue.
+    pub fn with_workers(shape: Shape, count: NonZeroUsize) -> io::Result<Self> {
+        let count = count.get();
         let control = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("dubbo-control")
             .enable_all()
             .build()?;
         let stop = CancellationToken::new();
-        let (workers, stealing) = match shape {
+        let (mut stealing, mut pool) = (None, None);
+        let mut workers = match shape {
             Shape::WorkStealing => {
-                let stealing = start_stealing(count)?;
-                (
-                    Workers::new(vec![stealing.handle().clone()]),
-                    Some(stealing),
-                )
+                let runtime = start_stealing(count, "dubbo-worker")?;
+                let handle = runtime.handle().clone();
+                stealing = Some(runtime);
+                Workers::new(vec![handle])
             }
-            Shape::PerCore => (Workers::new(start_cores(count, &stop)?), None),
+            Shape::PerCore | Shape::Adaptive => Workers::new(start_cores(count, &stop)?),
         };
+        if shape == Shape::Adaptive {
+            let threads = Pool::new(count);
+            pool = Some(threads.clone());
+            workers = workers.pooled(threads);
+        }
         Ok(Self {
             control_handle: control.handle().clone(),
             control: Some(control),
             workers,
             stealing,
+            pool,
             stop,
         })
     }
@@ -123,6 +150,9 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         // A core's thread is not joined: it ends at its next poll, and a handler that never yields must not hold the exit up.
         self.stop.cancel();
+        if let Some(pool) = self.pool.take() {
+            pool.end();
+        }
         // In the background, so that it may be dropped anywhere, within a task as well.
         for runtime in [self.stealing.take(), self.control.take()]
             .into_iter()
@@ -133,10 +163,10 @@ impl Drop for Runtime {
     }
 }
 
-fn start_stealing(count: usize) -> io::Result<tokio::runtime::Runtime> {
+fn start_stealing(count: usize, name: &str) -> io::Result<tokio::runtime::Runtime> {
     Builder::new_multi_thread()
         .worker_threads(count)
-        .thread_name("dubbo-worker")
+        .thread_name(name)
         .enable_all()
         .build()
 }
@@ -164,8 +194,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_shapes_run_what_is_spawned_on_their_workers() {
-        for shape in [Shape::WorkStealing, Shape::PerCore] {
+    fn every_shape_runs_what_is_spawned_on_their_workers() {
+        for shape in [Shape::Adaptive, Shape::WorkStealing, Shape::PerCore] {
             let runtime = Runtime::new(shape).unwrap();
             let answer = runtime.workers().next().spawn(async { 42 });
             assert_eq!(runtime.block_on(answer).unwrap(), 42, "{shape:?}");
@@ -189,7 +219,7 @@ mod tests {
     #[test]
     fn a_dropped_runtime_ends_what_runs_on_it() {
         let mut tokens = Vec::new();
-        for shape in [Shape::WorkStealing, Shape::PerCore] {
+        for shape in [Shape::Adaptive, Shape::WorkStealing, Shape::PerCore] {
             let runtime = Runtime::new(shape).unwrap();
             for handle in runtime.workers().handles().chain([runtime.control()]) {
                 let token = CancellationToken::new();
@@ -218,6 +248,10 @@ mod tests {
         outer.block_on(async {
             drop(Runtime::new(Shape::WorkStealing).unwrap());
             drop(Runtime::new(Shape::PerCore).unwrap());
+            let adaptive = Runtime::new(Shape::Adaptive).unwrap();
+            let pool = adaptive.workers().pool().unwrap();
+            assert!(pool.is_some());
+            drop(adaptive);
         });
     }
 

@@ -32,6 +32,41 @@ pub(crate) fn ask_idle_host(
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
+/// What a thread has used, and how often it has stopped, since it began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    /// The time on a processor, in nanoseconds.
+    pub(crate) cpu: u64,
+    /// How often it waited for something.
+    pub(crate) waits: u64,
+    /// How often the system ran something else in its place.
+    pub(crate) preemptions: u64,
+}
+
+impl Usage {
+    /// Reads the usage of this thread; only Linux tells.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_thread() -> Option<Self> {
+        use nix::sys::{
+            resource::{UsageWho, getrusage},
+            time::TimeValLike,
+        };
+
+        let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+        let cpu = (usage.user_time() + usage.system_time()).num_nanoseconds();
+        Some(Self {
+            cpu: u64::try_from(cpu).ok()?,
+            waits: u64::try_from(usage.voluntary_context_switches()).ok()?,
+            preemptions: u64::try_from(usage.involuntary_context_switches()).ok()?,
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn of_thread() -> Option<Self> {
+        None
+    }
+}
+
 pub(crate) use stop::StopRequests;
 
 #[cfg(unix)]

@@ -12,7 +12,8 @@ use crate::config::DeleteOnExit;
 /// Returns the parser of a runtime's shape.
 #[must_use]
 pub fn shape() -> impl TypedValueParser<Value = Shape> {
-    PossibleValuesParser::new(["work-stealing", "per-core"]).try_map(|name| name.parse::<Shape>())
+    PossibleValuesParser::new(["adaptive", "work-stealing", "per-core"])
+        .try_map(|name| name.parse::<Shape>())
 }
 
 /// Returns the parser of which registrations a provider makes.

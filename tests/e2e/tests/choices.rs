@@ -6,9 +6,9 @@ use e2e::Program;
 use test_servers::{Folder, LONG, Pushgateway, ZooKeeper, eventually, free_port, get};
 
 #[tokio::test]
-async fn both_runtimes_and_every_load_balance_make_all_calls() {
+async fn every_runtime_and_every_load_balance_make_all_calls() {
     let zookeeper = ZooKeeper::start().await;
-    let servers = ["work-stealing", "per-core"].map(|runtime| {
+    let servers = ["adaptive", "work-stealing", "per-core"].map(|runtime| {
         Program::start(Program::server(&zookeeper.address()).args([
             "--push=false",
             "--runtime",
@@ -21,7 +21,7 @@ async fn both_runtimes_and_every_load_balance_make_all_calls() {
     for (runtime, loadbalance) in [
         ("work-stealing", "p2c"),
         ("per-core", "p2c"),
-        ("per-core", "random"),
+        ("adaptive", "random"),
         ("work-stealing", "roundrobin"),
         ("per-core", "leastactive"),
     ] {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credentials::ServerTls;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,17 +26,20 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 use tower_service::Service;
 
+use super::dispatch::{Dispatch, Lane, watch};
 use crate::peer::PeerCertificate;
 use crate::runtime::Workers;
 use crate::sys;
 
 mod admission;
+mod answer;
 mod opening;
 mod secure;
 mod shares;
 pub(super) mod streams;
 
 use admission::Admission;
+use answer::Answer;
 use opening::Opening;
 use secure::{Complaints, Secure};
 use shares::Shares;
@@ -75,6 +78,8 @@ pub(super) struct Terms {
     pub(super) most_age: Option<Duration>,
     /// What the port speaks TLS with; it speaks none without.
     pub(super) tls: Option<ServerTls>,
+    /// Where calls run; on the thread of their connection without.
+    pub(super) dispatch: Option<Arc<Dispatch>>,
     complaints: Arc<Complaints>,
 }
 
@@ -84,6 +89,7 @@ impl Terms {
             streams,
             most_age: None,
             tls: None,
+            dispatch: None,
             complaints: Arc::default(),
         }
     }
@@ -113,6 +119,10 @@ impl Connections {
     {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
+        if let Some(dispatch) = &terms.dispatch {
+            let watched = watch(Arc::clone(dispatch));
+            tokio::spawn(stop.clone().run_until_cancelled_owned(watched));
+        }
         tokio::spawn(accept(
             listener,
             workers,
@@ -154,6 +164,11 @@ async fn accept<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut admission = Admission::new();
+    let dispatch = terms.dispatch.clone();
+    let stands_still = |worker| {
+        let dispatch = dispatch.as_ref();
+        dispatch.is_some_and(|dispatch| dispatch.stands_still(worker))
+    };
     let shares = Shares::new(workers.len());
     loop {
         let accepted = tokio::select! {
@@ -163,9 +178,15 @@ async fn accept<S, B>(
         // A socket belongs to the runtime that made it, so it is handed over as the operating system's own.
         match accepted.into_std() {
             Ok(stream) if admission.admits(&tasks) => {
+                let share = shares.least(stands_still);
                 // A token of its own: connections that share one also share its lock, on each of their polls.
-                let connection = serve(stream, service.clone(), terms.clone(), stop.child_token());
-                let share = shares.least();
+                let connection = serve(
+                    stream,
+                    service.clone(),
+                    terms.clone(),
+                    share.worker(),
+                    stop.child_token(),
+                );
                 let handle = workers.handles().nth(share.worker());
                 let connection = async move {
                     connection.await;
@@ -179,14 +200,21 @@ async fn accept<S, B>(
     }
 }
 
-async fn serve<S, B>(stream: std::net::TcpStream, service: S, terms: Terms, stop: CancellationToken)
-where
+async fn serve<S, B>(
+    stream: std::net::TcpStream,
+    service: S,
+    terms: Terms,
+    worker: usize,
+    stop: CancellationToken,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let lane = terms.dispatch.as_ref();
+    let lane = lane.map(|dispatch| dispatch.lane(worker));
     let opened = tokio::select! {
         opened = timeout(HEADER_LIMIT, open(stream, &terms)) => opened,
         () = stop.cancelled() => return,
@@ -194,12 +222,12 @@ where
     match opened {
         Ok(Ok(Opened::Plain(stream))) => {
             let service = service.for_connection(stream.connect_info(), None);
-            exchange(stream, service, terms, stop).await;
+            exchange(stream, service, lane, terms, stop).await;
         }
         Ok(Ok(Opened::Secure(stream, addresses, certificate))) => {
             let service = service.for_connection(addresses, certificate);
             // Boxed, so that plain connections do not pay for its size.
-            Box::pin(exchange(*stream, service, terms, stop)).await;
+            Box::pin(exchange(*stream, service, lane, terms, stop)).await;
         }
         Ok(Ok(Opened::Refused)) => {}
         Ok(Err(error)) => {
@@ -210,8 +238,13 @@ where
 }
 
 /// Answers the requests of a connection until it ends.
-async fn exchange<T, S, B>(stream: T, service: S, terms: Terms, stop: CancellationToken)
-where
+async fn exchange<T, S, B>(
+    stream: T,
+    service: S,
+    lane: Option<Lane>,
+    terms: Terms,
+    stop: CancellationToken,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
@@ -233,8 +266,21 @@ where
         // own 20, more of which end the connection, that would take healthy calls along.
         .max_pending_accept_reset_streams(terms.streams.max(LEAST_GIVEN_UP) as usize);
     // The connection's own copy serves each of its calls: to copy it for a call is to move counts that all cores share.
-    let service = RefCell::new(service);
-    let service = service_fn(move |request| service.borrow_mut().call(request));
+    let own = RefCell::new((service, lane));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (service, lane) = &mut *own.borrow_mut();
+        let placed = lane
+            .as_mut()
+            .and_then(|lane| lane.place(request.uri().path()));
+        if request.version() == Version::HTTP_2 {
+            streams::place_next(placed);
+            Answer::Stream {
+                call: service.call(request),
+            }
+        } else {
+            Answer::placed(service.call(request), placed)
+        }
+    });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -1,10 +1,13 @@
 //! Handles to the threads that serve calls.
 
 use std::cell::Cell;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Handle;
+
+use super::pool::Pool;
 
 thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
@@ -15,11 +18,12 @@ pub(super) fn enter(index: usize) {
     CURRENT.set(index);
 }
 
-/// The runtimes that serve calls: one that steals work, or one for each core.
+/// The runtimes that serve calls: one that steals work, or one for each core and a pool beside them.
 #[derive(Clone, Debug)]
 pub struct Workers {
     handles: Arc<[Handle]>,
     turn: Arc<AtomicUsize>,
+    pool: Option<Pool>,
 }
 
 impl Workers {
@@ -27,7 +31,25 @@ impl Workers {
         Self {
             handles: handles.into(),
             turn: Arc::default(),
+            pool: None,
         }
+    }
+
+    pub(super) fn pooled(self, pool: Pool) -> Self {
+        let pool = Some(pool);
+        Self { pool, ..self }
+    }
+
+    /// Gives providers a runtime for the handlers that would hold their connection's worker up: those that compute or block. Others stay
+    /// with their connection. Without a pool all handlers do.
+    #[must_use]
+    pub fn with_pool(self, pool: Handle) -> Self {
+        self.pooled(Pool::of(pool))
+    }
+
+    /// Returns the pool, which is started by the first provider that asks for it.
+    pub(crate) fn pool(&self) -> io::Result<Option<Handle>> {
+        self.pool.as_ref().map(Pool::handle).transpose()
     }
 
     /// Returns one worker only: the runtime that the caller runs on. For tests, and for programs with a runtime of their own.

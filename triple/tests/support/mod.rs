@@ -14,6 +14,7 @@ use greet::{GreetRequest, GreetResponse};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use triple::{Consumer, ConsumerOptions, Provider, Serving, Workers};
@@ -88,10 +89,9 @@ pub(crate) fn provider(behaviour: &Behaviour) -> Provider {
 /// Serves on a free port, with no registry.
 pub(crate) async fn serve(behaviour: &Behaviour) -> Serving {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    provider(behaviour)
-        .serve(listener, &Workers::here())
-        .await
-        .unwrap()
+    // The pool is this runtime as well, so that calls are placed and measured as in a program.
+    let workers = Workers::here().with_pool(Handle::current());
+    provider(behaviour).serve(listener, &workers).await.unwrap()
 }
 
 /// Serves on a free port and is announced when this returns.

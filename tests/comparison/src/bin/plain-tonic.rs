@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use app::{Shape, value};
-use clap::Parser;
+use app::value;
+use clap::{Parser, ValueEnum};
 use comparison::{Tally, quantile};
 use greet::greet_service_client::GreetServiceClient;
 use greet::greet_service_server::{GreetService, GreetServiceServer};
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status};
-use triple::Runtime;
+use triple::{Runtime, Shape};
 
 /// A greeting service and its callers on nothing but tonic.
 #[derive(Debug, Parser)]
@@ -32,8 +32,8 @@ enum Role {
         #[arg(long)]
         port: u16,
         /// Tokio's default runtime, or one for each core.
-        #[arg(long, default_value = "work-stealing", value_parser = value::shape())]
-        runtime: Shape,
+        #[arg(long, value_enum, default_value = "work-stealing")]
+        runtime: Threads,
     },
     /// Calls through tonic's balanced channel until the time is over, and prints a line of JSON.
     Consumer {
@@ -53,9 +53,16 @@ enum Role {
         #[arg(long, default_value = "1m", value_parser = value::duration)]
         duration: Duration,
         /// Tokio's default runtime, or one for each core.
-        #[arg(long, default_value = "work-stealing", value_parser = value::shape())]
-        runtime: Shape,
+        #[arg(long, value_enum, default_value = "work-stealing")]
+        runtime: Threads,
     },
+}
+
+/// The threads that calls run on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Threads {
+    WorkStealing,
+    PerCore,
 }
 
 fn main() -> ExitCode {
@@ -67,10 +74,10 @@ fn run(role: Role) -> anyhow::Result<()> {
         Role::Provider { port, runtime } => {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             match runtime {
-                Shape::WorkStealing => tokio::runtime::Runtime::new()?
+                Threads::WorkStealing => tokio::runtime::Runtime::new()?
                     .block_on(serve(address))
                     .context("cannot serve"),
-                Shape::PerCore => {
+                Threads::PerCore => {
                     let runtime = Runtime::new(Shape::PerCore)?;
                     runtime.block_on(deal(address, &runtime))
                 }
@@ -92,8 +99,8 @@ fn run(role: Role) -> anyhow::Result<()> {
                 duration,
             };
             let tally = match runtime {
-                Shape::WorkStealing => tokio::runtime::Runtime::new()?.block_on(load.run()),
-                Shape::PerCore => {
+                Threads::WorkStealing => tokio::runtime::Runtime::new()?.block_on(load.run()),
+                Threads::PerCore => {
                     let runtime = Runtime::new(Shape::PerCore)?;
                     runtime.block_on(load.run_on_each(&runtime))
                 }

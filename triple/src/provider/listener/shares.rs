@@ -12,10 +12,13 @@ impl Shares {
         Self((0..workers).map(|_| AtomicUsize::new(0)).collect())
     }
 
-    /// Counts a connection for the worker that has the fewest, until what is returned is dropped.
-    pub(super) fn least(&self) -> Share {
+    /// Counts a connection for the worker that has the fewest, until what is returned is dropped. A worker that stands still gets one only
+    /// where all do.
+    pub(super) fn least(&self, stands_still: impl Fn(usize) -> bool) -> Share {
         let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
-        let least = counts.enumerate().min_by_key(|(_, count)| *count);
+        let least = counts
+            .enumerate()
+            .min_by_key(|(worker, count)| (stands_still(*worker), *count));
         let worker = least.map_or(0, |(worker, _)| worker);
         self.0[worker].fetch_add(1, Ordering::Relaxed);
         Share {
@@ -53,7 +56,7 @@ mod tests {
         let shares = Shares::new(4);
         let mut lasting = Vec::new();
         for number in 0..400 {
-            let share = shares.least();
+            let share = shares.least(|_| false);
             if number % 4 == 0 {
                 lasting.push(share);
             }
@@ -62,5 +65,13 @@ mod tests {
             let count = lasting.iter().filter(|share| share.worker() == worker);
             assert_eq!(count.count(), 25, "worker {worker}");
         }
+    }
+
+    #[test]
+    fn a_worker_that_stands_still_gets_no_connection_while_others_work() {
+        let shares = Shares::new(3);
+        let dealt: Vec<Share> = (0..6).map(|_| shares.least(|worker| worker == 1)).collect();
+        assert!(dealt.iter().all(|share| share.worker() != 1));
+        assert_eq!(shares.least(|_| true).worker(), 1, "it has the fewest");
     }
 }

@@ -3,6 +3,9 @@
 //! hyper asks a body for its next frame only when the peer takes bytes. A peer that takes none keeps the body from ending at its
 //! deadline, and with it the handler, its stream and its memory. So the body that hands out a frame says until when it may be stuck, and the
 //! task of the stream watches that.
+//!
+//! hyper spawns the stream of a call right after it has asked the service for the call, on the same thread; that is how the place which was
+//! chosen for the call gets to its stream.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -12,9 +15,18 @@ use std::task::{Context, Poll};
 use hyper::rt::Executor;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::provider::dispatch::Placed;
+
 thread_local! {
     /// Set while a frame is on its way of which more is to come: the deadline of its call.
     static STUCK_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The place of the call that the service was asked for last.
+    static NEXT: Cell<Option<Placed>> = const { Cell::new(None) };
+}
+
+/// Notes where the stream that is spawned next runs: on this runtime if nothing is said.
+pub(super) fn place_next(placed: Option<Placed>) {
+    NEXT.set(placed);
 }
 
 /// Notes, while a call is polled, when it has to end if the peer does not take what it was just handed.
@@ -27,7 +39,7 @@ pub(in crate::provider) fn asked_again() {
     STUCK_UNTIL.set(None);
 }
 
-/// Spawns the streams of a connection on the runtime that it is served on.
+/// Spawns the streams of a connection where their calls were placed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Streams;
 
@@ -36,10 +48,14 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        tokio::spawn(Watched {
+        let stream = Watched {
             stream,
             stuck: None,
-        });
+        };
+        match NEXT.take() {
+            Some(placed) => placed.spawn(stream),
+            None => drop(tokio::spawn(stream)),
+        }
     }
 }
 

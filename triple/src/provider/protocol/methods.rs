@@ -39,6 +39,18 @@ impl Methods {
         self.methods.insert(path, method);
     }
 
+    /// Returns each path of a method, the other spelling included, with the method's number.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (&str, usize)> {
+        let numbers: HashMap<&str, usize> =
+            self.methods.keys().map(String::as_str).zip(0..).collect();
+        let spellings: Vec<_> = self
+            .spellings
+            .iter()
+            .filter_map(|(spelling, own)| Some((spelling.as_str(), *numbers.get(own.path())?)))
+            .collect();
+        numbers.into_iter().chain(spellings)
+    }
+
     /// Returns the method with this path.
     pub(crate) fn get(&self, path: &str) -> Option<&MethodDescriptor> {
         self.methods.get(path)
