@@ -38,8 +38,8 @@ pub struct ProcessArgs {
     #[arg(long, env, value_name = "IP:PORT", help_heading = "Process")]
     pub(crate) probe_addr: Option<SocketAddr>,
 
-    /// The threads that serve calls: one pool that shares all work, or one thread for each core.
-    #[arg(long, env, value_name = "SHAPE", default_value = "work-stealing", value_parser = value::shape(), help_heading = "Process")]
+    /// The threads that serve calls: one for each core with a pool for slow handlers, or one pool for all, or one for each core alone.
+    #[arg(long, env, value_name = "SHAPE", default_value = "adaptive", value_parser = value::shape(), help_heading = "Process")]
     pub(crate) runtime: Shape,
 
     /// Write no line for each call.

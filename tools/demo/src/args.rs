@@ -38,8 +38,8 @@ pub(crate) struct Args {
     #[arg(long, env, value_name = "IP:PORT", default_value = "127.0.0.1:9097")]
     pub(crate) consumer_metrics_addr: SocketAddr,
 
-    /// The threads that serve calls: work-stealing or per-core.
-    #[arg(long, env, value_name = "SHAPE", default_value = "work-stealing", value_parser = value::shape())]
+    /// The threads that serve calls: adaptive, work-stealing or per-core.
+    #[arg(long, env, value_name = "SHAPE", default_value = "adaptive", value_parser = value::shape())]
     pub(crate) runtime: Shape,
 
     /// What is measured, and how much of it is exported.
