@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks everything: formatting, lints, docs, and all tests on real servers. Under 30 minutes on 2 cores from nothing.
+# Checks everything: formatting, lints, docs, and all tests on real servers. Some 40 minutes on 2 cores from nothing, 25 when all that
+# it takes from others is built.
 #
 #   ./test.sh            installs missing Debian or Ubuntu packages first (as root, or by sudo)
 #   CI=true ./test.sh    the same, and nothing may be left out: what can't run is a failure
@@ -152,8 +153,8 @@ schemas() {
 # Licences, sources, banned and doubled crates, as deny.toml has them.
 supply_chain() {
   if [ ! -x $deny ]; then
-    # Without optimisation: it is built for longer than it ever runs.
-    cargo install cargo-deny@0.20.2 --locked --debug --root target/tools --target-dir target/tools/build || return 1
+    # Without optimisation and debug information: it is built for longer than it ever runs.
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny@0.20.2 --locked --debug --root target/tools --target-dir target/tools/build || return 1
     rm -rf target/tools/build
   fi
   $deny --all-features check -D unmatched-skip -D unnecessary-skip -D license-not-encountered bans licenses sources
@@ -178,16 +179,18 @@ peer() (
 
 # A current Prometheus, beside the one of the distribution: rules, scrapes and discovery are tested on both. Some minutes, once; with no
 # discovery but what prometheus_pull.yml uses, for the clients of all clouds take as long again. tests/servers builds it the same way.
+# Without -trimpath, it shares what is compiled with the peers: Go's own library and theirs.
 prometheus_3() {
   local folder=$PWD/target/tools/prometheus-3 source=github.com/prometheus/prometheus/cmd
   mkdir -p "$folder"
-  (cd tests/kubernetes/servers/prometheus && timeout 20m nice -n 19 go build -trimpath -ldflags '-s -w' \
+  (cd tests/kubernetes/servers/prometheus && timeout 20m nice -n 19 go build -ldflags '-s -w' \
     -tags remove_all_sd,enable_dns_sd,enable_zookeeper_sd -o "$folder/" $source/prometheus $source/promtool)
 }
 
 tests() {
-  # The binaries first: end-to-end tests start those of other packages.
-  cargo build --workspace --all-features --bins &&
+  # The programs first: end-to-end tests start those of other packages. Together with the tests, for what both need is compiled once then,
+  # with the features that tests ask for.
+  cargo build --workspace --all-features --bins --tests "${exclude[@]}" &&
     cargo test --workspace --all-features --no-fail-fast "${exclude[@]}"
 }
 
@@ -247,6 +250,8 @@ if step deny supply_chain; then
 fi
 step clippy cargo clippy --workspace --all-targets --all-features -- -D warnings
 step rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps
+# Without the features that only tests ask for, as programs are built elsewhere; most of it has been checked for the documentation.
+step programs cargo check --workspace --all-features --bins
 step tests tests
 
 echo

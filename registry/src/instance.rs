@@ -5,6 +5,8 @@ mod read;
 
 use serde::Serialize;
 
+use crate::provider::bracketed;
+
 pub(crate) use read::{Instance, Storage, check_size, clipped, is_host, parse, port};
 
 /// The protocol name of Triple.
@@ -57,7 +59,8 @@ struct WrittenUrlParams<'a> {
 }
 
 /// Writes the node of an instance that offers Triple and its metadata service on one port. The timestamp is that of its start,
-/// in milliseconds since 1970, as Dubbo's warm-up reads it.
+/// in milliseconds since 1970, as Dubbo's warm-up reads it. An IPv6 address has brackets: dubbo-go 3.3.2 joins it to the port with a
+/// colon and nothing else, and Java reads both forms.
 pub(crate) fn write(
     application: &str,
     host: &str,
@@ -76,7 +79,7 @@ pub(crate) fn write(
     let node = Written {
         name: application,
         id,
-        address: host,
+        address: &bracketed(host),
         port,
         payload: WrittenPayload {
             class: CLASS,

@@ -1,6 +1,7 @@
 //! One provider in a consumer's list.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -74,11 +75,24 @@ impl Provider {
 
 /// Joins host and port, with brackets around an IPv6 address.
 pub(crate) fn address(host: &str, port: u16) -> String {
+    format!("{}:{port}", bracketed(host))
+}
+
+/// Puts brackets around an IPv6 address, as a URL has them; other hosts stay as they are.
+pub(crate) fn bracketed(host: &str) -> Cow<'_, str> {
     if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]:{port}")
+        format!("[{host}]").into()
     } else {
-        format!("{host}:{port}")
+        host.into()
     }
+}
+
+/// Takes the brackets from an IPv6 address: both forms are registered, and mean one host.
+pub(crate) fn bare(host: &str) -> &str {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    inner.unwrap_or(host)
 }
 
 /// Reads the weight from a service's parameters: [`DEFAULT_WEIGHT`] when it is missing or not a number from 0.
@@ -113,6 +127,11 @@ mod tests {
         assert_eq!(address("10.0.0.1", 20000), "10.0.0.1:20000");
         assert_eq!(address("::1", 20000), "[::1]:20000");
         assert_eq!(address("[::1]", 20000), "[::1]:20000");
+        assert_eq!(bare("[::1]"), bare("::1"));
+        assert_eq!(
+            (bare("10.0.0.1"), bare("["), bare("")),
+            ("10.0.0.1", "[", "")
+        );
     }
 
     fn params<const N: usize>(params: [(&str, &str); N]) -> BTreeMap<String, String> {

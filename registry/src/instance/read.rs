@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{METADATA_SERVICE_VERSION, TRIPLE};
-use crate::{Malformed, MetadataRequest};
+use crate::{Malformed, MetadataRequest, provider::bare};
 
 /// The largest node that is parsed. A registration of hundreds of services has a few kilobytes.
 pub(super) const MAX_NODE_BYTES: usize = 256 * 1024;
@@ -110,7 +110,8 @@ pub(crate) fn parse(application: &str, data: &[u8]) -> Result<Option<Instance>, 
             None => port("")?,
         },
     };
-    let request = metadata_request(application, &node.address, revision, entry);
+    let host = bare(&node.address).to_owned();
+    let request = metadata_request(application, &host, revision, entry);
     let storage = match (entry("dubbo.metadata.storage-type"), request) {
         ("remote", request) if !revision.is_empty() => Storage::Remote(request),
         (_, Some(request)) => Storage::Local(request),
@@ -120,7 +121,7 @@ pub(crate) fn parse(application: &str, data: &[u8]) -> Result<Option<Instance>, 
     let mut params = node.payload.metadata;
     params.retain(|key, _| INSTANCE_PARAMS.contains(&key.as_str()));
     Ok(Some(Instance {
-        host: node.address,
+        host,
         port,
         revision,
         storage,

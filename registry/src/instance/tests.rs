@@ -46,6 +46,23 @@ fn the_node_is_written_as_dubbo_go_reads_it() {
 }
 
 #[test]
+fn an_ipv6_address_is_written_in_brackets_and_read_without() {
+    let text = write("app", "::1", 20000, "[::1]:20000", "abc", "1");
+    assert!(text.contains(r#""address":"[::1]","#), "{text}");
+    for text in [
+        &text,
+        &text.replace(r#""address":"[::1]""#, r#""address":"::1""#),
+    ] {
+        let instance = parse("app", text.as_bytes()).unwrap().unwrap();
+        assert_eq!(instance.host, "::1");
+        let Storage::Local(request) = instance.storage else {
+            panic!("{text} should say where its metadata are");
+        };
+        assert_eq!(request.address(), "[::1]:20000");
+    }
+}
+
+#[test]
 fn what_we_write_is_read_back() {
     let text = written("app");
     let request = MetadataRequest {

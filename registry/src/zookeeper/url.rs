@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use crate::{
     Malformed, Provider, Reference, Registration, ServiceMetadata,
     instance::{TRIPLE, clipped, is_host, port},
-    provider::weight,
+    provider::{bare, weight},
 };
 
 /// The version of Dubbo's protocol, which Dubbo 2 looks for in each URL.
@@ -123,7 +123,7 @@ pub(super) fn parse(reference: &Reference, name: &str) -> Result<Option<Provider
         return Ok(None);
     }
     Ok(Some(Provider {
-        host: host.to_owned(),
+        host: bare(host).to_owned(),
         port,
         application: param("application").to_owned(),
         interface: interface.to_owned(),
@@ -232,6 +232,7 @@ mod tests {
         let (_, name) = names(&registration).pop().unwrap();
         let provider = parse(&reference(), &name).unwrap().unwrap();
         assert_eq!(provider.address(), "[fd00::2]:20000");
+        assert_eq!(provider.host, "fd00::2", "as the instance's node is read");
     }
 
     #[test]

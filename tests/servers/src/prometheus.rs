@@ -277,11 +277,7 @@ fn built(name: &str) -> PathBuf {
         let package = format!("github.com/prometheus/prometheus/cmd/{name}");
         // As test.sh builds it: with no discovery but what prometheus_pull.yml uses.
         let tags = "-tags=remove_all_sd,enable_dns_sd,enable_zookeeper_sd";
-        go_build(
-            module,
-            &["-trimpath", "-ldflags=-s -w", tags, &package],
-            &program,
-        );
+        go_build(module, &["-ldflags=-s -w", tags, &package], &program);
     }
     program
 }

@@ -8,9 +8,15 @@ use test_servers::refusing;
 
 /// Returns the configuration as docker-compose reads it, with every profile.
 fn config(folder: &str) -> Value {
+    config_with(folder, &[])
+}
+
+/// Returns the configuration with these variables set.
+fn config_with(folder: &str, variables: &[(&str, &str)]) -> Value {
     let output = Command::new("docker-compose")
         .args(["--profile", "apps", "config"])
         .current_dir(path(folder))
+        .envs(variables.iter().copied())
         .output()
         .expect("docker-compose starts; apt-get install --no-install-recommends docker-compose");
     assert!(
@@ -181,6 +187,22 @@ fn only_the_known_ports_are_opened_and_only_on_this_host() {
             ("zookeeper", "127.0.0.1:2181:2181/tcp"),
         ]
     );
+}
+
+#[test]
+fn addresses_of_the_host_can_be_of_either_family() {
+    for (address, published) in [("0.0.0.0", "0.0.0.0:9090"), ("[::1]", "::1:9090")] {
+        let config = config_with(".", &[("BIND", address), ("HOST_GATEWAY", "fd00::1")]);
+        let prometheus = &config["services"]["prometheus"];
+        assert_eq!(
+            texts(&prometheus["ports"]),
+            [format!("{published}:9090/tcp")]
+        );
+        assert_eq!(
+            texts(&prometheus["extra_hosts"]),
+            ["host.docker.internal:fd00::1"]
+        );
+    }
 }
 
 #[test]
