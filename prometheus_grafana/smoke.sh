@@ -17,6 +17,7 @@ for argument; do
     *) echo "smoke.sh: there is no $argument: push, pull, --no-build or --without-grafana" >&2; exit 1 ;;
   esac
 done
+command -v docker >/dev/null || { echo 'smoke.sh: this needs a Docker daemon, with Compose' >&2; exit 1; }
 if [ "$mode" = push ]; then export PUSH=true; else export PUSH=false; fi
 if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
 compose+=(--project-name dubbo-smoke --profile apps)
