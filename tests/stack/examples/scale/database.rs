@@ -1,0 +1,165 @@
+//! A Prometheus on blocks that were made for it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use test_servers::{PrometheusVersion, free_port};
+
+/// What a query took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Seconds of the server's processor time, on all cores together.
+    pub(crate) processor: f64,
+}
+
+/// The database and its server.
+#[derive(Debug)]
+pub(crate) struct Database {
+    folder: TempDir,
+    address: String,
+    server: Option<Child>,
+}
+
+/// The end of the series, in seconds: a full hour, so that steps of any length meet it.
+pub(crate) const END: u64 = 1_767_225_600;
+/// How long the series are, in seconds: the time that a dashboard shows, and a window before it.
+pub(crate) const LENGTH: u64 = 1200;
+
+// === impl Database ===
+
+impl Database {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+            address: format!("127.0.0.1:{}", free_port()),
+            server: None,
+        })
+    }
+
+    /// Adds what `write` writes as OpenMetrics, and returns what it returns.
+    pub(crate) fn fill<T>(
+        &mut self,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.stop();
+        let text = self.folder.path().join("series.txt");
+        let mut file = BufWriter::new(File::create(&text)?);
+        let written = write(&mut file)?;
+        writeln!(file, "# EOF")?;
+        file.flush()?;
+        let made = Command::new(PrometheusVersion::Installed.program("promtool"))
+            .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
+            .arg(&text)
+            .arg(self.folder.path().join("data"))
+            .output()?;
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        std::fs::remove_file(&text)?;
+        Ok(written)
+    }
+
+    /// Starts the server, and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        self.stop();
+        let configuration = self.folder.path().join("prometheus.yml");
+        std::fs::write(&configuration, "{}").expect("the folder is ours");
+        let server = Command::new(PrometheusVersion::Installed.program("prometheus"))
+            .arg(format!("--config.file={}", configuration.display()))
+            .arg(format!("--web.listen-address={}", self.address))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                self.folder.path().join("data").display()
+            ))
+            .args(["--storage.tsdb.retention.time=10y", "--query.timeout=30m"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Prometheus can be started");
+        self.server = Some(server);
+        while self
+            .curl("-/ready", &[])
+            .is_none_or(|text| !text.contains("Ready"))
+        {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // What it has stored is ours; nothing is lost.
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+
+    fn curl(&self, path: &str, form: &[String]) -> Option<String> {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "--silent",
+            "--noproxy",
+            "*",
+            &format!("http://{}/{path}", self.address),
+        ]);
+        for one in form {
+            curl.args(["--data-urlencode", one]);
+        }
+        let output = curl.output().expect("curl can be started");
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Asks at the end, or each `step` seconds of a quarter of an hour before it.
+    pub(crate) fn ask(&self, query: &str, step: Option<u64>) -> (Cost, Value) {
+        let mut form = vec![format!("query={query}")];
+        let path = match step {
+            None => {
+                form.push(format!("time={END}"));
+                "api/v1/query"
+            }
+            Some(step) => {
+                form.extend([
+                    format!("start={}", END - 900),
+                    format!("end={END}"),
+                    format!("step={step}"),
+                ]);
+                "api/v1/query_range"
+            }
+        };
+        let before = self.processor();
+        let text = self.curl(path, &form).expect("the server answers");
+        let cost = Cost {
+            processor: self.processor() - before,
+        };
+        let answer: Value = serde_json::from_str(&text).expect("the answer is JSON");
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        (cost, answer["data"]["result"].clone())
+    }
+
+    /// Returns the seconds of processor time that the server has used.
+    fn processor(&self) -> f64 {
+        let id = self.server.as_ref().map_or(0, Child::id);
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit(") ").next().unwrap_or_default();
+        let ticks: f64 = after_name
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .filter_map(|ticks| ticks.parse::<f64>().ok())
+            .sum();
+        ticks / 100.0
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
