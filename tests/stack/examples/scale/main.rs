@@ -1,4 +1,5 @@
-//! What rules and dashboard cost Prometheus when there are many methods and instances: `cargo run -p stack --example scale [METHODS [INSTANCES]]`.
+//! What rules and dashboard cost Prometheus when there are many methods and instances: `cargo run -p stack --example scale [METHODS [INSTANCES]]`,
+//! 1,000 and 20 unless others are given. Needs Prometheus, promtool and curl, and for 1,000 methods on 20 instances some 15 GB of disk.
 //!
 //! The series are synthetic, written by `promtool tsdb create-blocks-from openmetrics`. Each rule is evaluated once, at the end of a quarter of
 //! an hour, after those that it stands on, whose answers become series in their turn; then each query of the dashboard is asked as Grafana asks
