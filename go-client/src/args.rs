@@ -5,7 +5,7 @@ mod tls;
 use std::{num::NonZeroUsize, time::Duration};
 
 use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, value};
-use clap::Parser;
+use clap::{Parser, builder::BoolishValueParser};
 use triple::{ConsumerOptions, LoadBalance, MethodTable};
 
 use crate::Schedule;
@@ -41,6 +41,19 @@ pub struct Args {
     /// The tag of all calls, which then go to servers with this tag where there are any [default: none]
     #[arg(long, env, value_name = "TAG", value_parser = value::tag)]
     tag: Option<String>,
+
+    /// Lists the client in ZooKeeper among the consumers of the service, where Dubbo Admin finds it.
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = BoolishValueParser::new()
+    )]
+    register_consumer: bool,
 
     /// How many connections each provider gets.
     #[arg(long, env, value_name = "CONNECTIONS", default_value = "1")]
@@ -110,6 +123,7 @@ impl CommandLine for Args {
             retries,
             loadbalance,
             tag,
+            register_consumer,
             connections,
             max_connections,
             subset,
@@ -143,6 +157,7 @@ impl CommandLine for Args {
                 application: None,
                 tls,
                 host: None,
+                registered: register_consumer,
                 tag,
                 metrics: None,
             },

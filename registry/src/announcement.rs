@@ -80,8 +80,12 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new() -> (Self, Announcement) {
+        Self::until(CancellationToken::new())
+    }
+
+    /// Begins an announcement that is withdrawn by this token, too.
+    pub(crate) fn until(withdraw: CancellationToken) -> (Self, Announcement) {
         let (sender, receiver) = watch::channel(State::default());
-        let withdraw = CancellationToken::new();
         (
             Self {
                 state: sender,

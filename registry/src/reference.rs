@@ -13,6 +13,7 @@ pub struct Reference {
     application: String,
     host: String,
     tag: String,
+    registered: bool,
 }
 
 impl Reference {
@@ -28,6 +29,7 @@ impl Reference {
             application: String::new(),
             host: String::new(),
             tag: String::new(),
+            registered: true,
         })
     }
 
@@ -66,6 +68,14 @@ impl Reference {
         self
     }
 
+    /// Sets whether the registry lists the consumer, for Dubbo Admin and other tools; it does where the host is told, unless this says
+    /// otherwise.
+    #[must_use]
+    pub fn registered(mut self, registered: bool) -> Self {
+        self.registered = registered;
+        self
+    }
+
     /// Returns the interface, such as `greet.GreetService`.
     pub fn interface(&self) -> &str {
         &self.interface
@@ -94,6 +104,11 @@ impl Reference {
     /// Returns the tag of calls that carry none, empty for none.
     pub fn tag(&self) -> &str {
         &self.tag
+    }
+
+    /// Tells whether the registry may list the consumer.
+    pub fn is_registered(&self) -> bool {
+        self.registered
     }
 
     /// Returns what rules know of the consumer by this name.

@@ -1,4 +1,5 @@
-//! Rules that operators publish under `/dubbo/config/dubbo`, as Dubbo Admin does: which providers a call may go to, and what is overridden.
+//! Rules that operators publish, as Dubbo Admin does, under `/dubbo/config/dubbo` or, as URLs, beside a service's providers: which providers a
+//! call may go to, and what is overridden.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -15,7 +16,7 @@ pub use overrides::{MethodSettings, Settings};
 pub use router::Router;
 
 use condition::ConditionRule;
-use overrides::{Override, Side};
+use overrides::{Override, Side, UrlOverride};
 use tag::TagRule;
 
 /// The rules for one service and one consumer of it; none by default.
@@ -26,6 +27,8 @@ pub struct Rules {
     /// In the order in which they are applied.
     conditions: BTreeMap<Scope, ConditionRule>,
     overrides: BTreeMap<Scope, Vec<Override>>,
+    /// In the order in which they are applied.
+    urls: Vec<UrlOverride>,
 }
 
 /// Whom a rule is for.
@@ -124,6 +127,21 @@ impl Rules {
         Ok(())
     }
 
+    /// Takes over the overrides that are written as URLs, in place of those before. Returns which are malformed, by their place in the list:
+    /// they are left out.
+    pub(crate) fn set_urls(&mut self, urls: &[String]) -> Vec<(usize, Malformed)> {
+        let mut malformed = Vec::new();
+        self.urls.clear();
+        for (place, url) in urls.iter().enumerate() {
+            match overrides::parse_url(url) {
+                Ok(entry) => self.urls.extend(entry),
+                Err(reason) => malformed.push((place, reason)),
+            }
+        }
+        self.urls.sort_by(UrlOverride::order);
+        malformed
+    }
+
     /// Forgets the rules of places that are not among `sources`.
     pub(crate) fn retain(&mut self, sources: &[Source]) {
         let is_there =
@@ -136,10 +154,13 @@ impl Rules {
             .retain(|scope, _| is_there(Kind::Overrides, scope));
     }
 
-    /// Returns what operators have set for `provider` as `reference` calls it: for the provider's application, for the caller's, and for
-    /// the service, of which the later ones win.
+    /// Returns what operators have set for `provider` as `reference` calls it: as URLs, for the provider's application, for the caller's,
+    /// and for the service, of which the later ones win.
     pub fn settings(&self, reference: &Reference, provider: &Provider) -> Settings {
         let mut settings = Settings::default();
+        for UrlOverride { entry, .. } in &self.urls {
+            entry.apply(Side::Consumer, reference, provider, &mut settings);
+        }
         let of = |scope| self.overrides.get(&scope).into_iter().flatten();
         for entry in of(Scope::Provider(provider.application.clone())) {
             entry.apply(Side::Provider, reference, provider, &mut settings);

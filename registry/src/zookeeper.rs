@@ -117,11 +117,24 @@ impl ZooKeeperRegistry {
     }
 
     fn announce(&self, subject: Subject) -> Announcement {
-        let inner = &*self.inner;
-        if inner.closing.is_cancelled() {
+        if self.inner.closing.is_cancelled() {
             return Progress::closed();
         }
         let (progress, announcement) = Progress::new();
+        self.keep_announced(subject, progress);
+        announcement
+    }
+
+    /// Lists a consumer until its subscription has `ended`.
+    fn announce_consumer(&self, reference: &Reference, ended: CancellationToken) {
+        if reference.is_registered() && !reference.calling_host().is_empty() {
+            let (progress, _) = Progress::until(ended);
+            self.keep_announced(Subject::Consumer(reference.clone()), progress);
+        }
+    }
+
+    fn keep_announced(&self, subject: Subject, progress: Progress) {
+        let inner = &*self.inner;
         let announcer = Announcer::new(
             subject,
             progress,
@@ -131,7 +144,6 @@ impl ZooKeeperRegistry {
         inner
             .tasks
             .spawn_on(announcer.run(inner.closing.clone()), &inner.runtime);
-        announcement
     }
 }
 
@@ -144,6 +156,7 @@ impl Registry for ZooKeeperRegistry {
         let inner = &*self.inner;
         let (list, ended, subscription) = Subscription::new();
         if !inner.closing.is_cancelled() {
+            self.announce_consumer(&reference, ended.clone());
             let (found, providers) = tokio::sync::watch::channel(Arc::from([]));
             let rules = RuleFollower::new(
                 reference.clone(),

@@ -86,6 +86,8 @@ pub struct ConsumerOptions {
     pub tls: Option<ConsumerTls>,
     /// The host that calls, for the rules of operators that name consumers by their address; untold by default.
     pub host: Option<String>,
+    /// Whether the registry lists the consumer, as Dubbo Admin shows it. It needs [`host`](Self::host).
+    pub registered: bool,
     /// The tag of calls that carry none in their header `dubbo.tag`; none by default. Providers with a tag get only calls that carry it.
     pub tag: Option<String>,
     /// Where calls are measured; nowhere by default.
@@ -147,7 +149,8 @@ impl ConsumerOptions {
         if let Some(tag) = &self.tag {
             reference = reference.tagged(tag);
         }
-        reference
+        let registered = self.registered && reference.is_registered();
+        reference.registered(registered)
     }
 }
 
@@ -167,6 +170,7 @@ impl Default for ConsumerOptions {
             application: None,
             tls: None,
             host: None,
+            registered: true,
             tag: None,
             metrics: None,
         }

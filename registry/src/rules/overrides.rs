@@ -1,5 +1,7 @@
 //! Overrides: weight, `disabled`, timeout and retries that operators set for a service or an application.
 
+mod url;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
@@ -7,6 +9,8 @@ use super::{
     pattern::{AddressMatch, ParamMatch, TextMatch, is_address},
 };
 use crate::{Malformed, Provider, Reference, reference::service_key};
+
+pub(super) use url::{UrlOverride, parse as parse_url};
 
 /// What operators have set; `None` and empty where they have set nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

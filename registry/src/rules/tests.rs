@@ -5,6 +5,7 @@ use super::*;
 mod conditions;
 mod overridden;
 mod tags;
+mod urls;
 
 /// Providers on 10.0.0.1, 10.0.0.2, … of the application `shop`, each with these parameters.
 fn providers(params: &[&[(&str, &str)]]) -> Vec<Provider> {

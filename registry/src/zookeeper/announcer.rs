@@ -16,13 +16,17 @@ use super::{
     session::Connection,
     watch::Watch,
 };
-use crate::{Error, Observer, Registration, ScrapeTarget, announcement::Progress, supervise};
+use crate::{
+    Error, Observer, Reference, Registration, ScrapeTarget, announcement::Progress, supervise,
+};
 
 /// What is announced.
 #[derive(Debug)]
 pub(super) enum Subject {
     Provider(Registration),
     ScrapeTarget(ScrapeTarget),
+    /// For Dubbo Admin and other tools: no call depends on it.
+    Consumer(Reference),
 }
 
 impl Subject {
@@ -30,6 +34,7 @@ impl Subject {
         match self {
             Self::Provider(registration) => Goals::provider(registration),
             Self::ScrapeTarget(target) => Goals::scrape_target(target),
+            Self::Consumer(reference) => Goals::consumer(reference),
         }
     }
 
@@ -37,6 +42,15 @@ impl Subject {
         match self {
             Self::Provider(registration) => observer.registered(registration, result, elapsed),
             Self::ScrapeTarget(target) => observer.exposed(target, result, elapsed),
+            Self::Consumer(_) => {}
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        match self {
+            Self::Provider(_) | Self::ScrapeTarget(_) => Backoff::new(),
+            // There may be thousands of them that are not allowed to write.
+            Self::Consumer(_) => Backoff::long(),
         }
     }
 
@@ -46,6 +60,7 @@ impl Subject {
             Self::ScrapeTarget(target) => {
                 format!("metrics endpoint {}:{}", target.host(), target.port())
             }
+            Self::Consumer(reference) => format!("consumer of {reference}"),
         }
     }
 }
@@ -71,14 +86,14 @@ impl Announcer {
         observer: Arc<dyn Observer>,
         connection: Connection,
     ) -> Self {
-        let goals = subject.goals();
+        let (goals, backoff) = (subject.goals(), subject.backoff());
         Self {
             subject,
             goals,
             progress,
             observer,
             connection,
-            backoff: Backoff::new(),
+            backoff,
             known_failure: String::new(),
             begun: false,
         }

@@ -10,6 +10,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 #[derive(Debug)]
 pub(super) struct Backoff {
     delays: ExponentialBackoff,
+    factor: u32,
 }
 
 impl Backoff {
@@ -19,6 +20,15 @@ impl Backoff {
     pub(super) fn new() -> Self {
         Self {
             delays: Self::delays(),
+            factor: 1,
+        }
+    }
+
+    /// Makes pauses that are thirty times as long, for what no call depends on.
+    pub(super) fn long() -> Self {
+        Self {
+            factor: 30,
+            ..Self::new()
         }
     }
 
@@ -29,7 +39,7 @@ impl Backoff {
 
     /// Returns the next pause; the jitter adds up to as much again.
     pub(super) fn next(&mut self) -> Duration {
-        self.delays.next().unwrap_or(Self::LONGEST)
+        self.delays.next().unwrap_or(Self::LONGEST) * self.factor
     }
 
     fn delays() -> ExponentialBackoff {

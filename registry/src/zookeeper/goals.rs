@@ -1,7 +1,7 @@
 //! What has to be in place for an announcement, as a state machine: what to ask ZooKeeper next, from what it answered so far.
 //!
-//! There are several goals (the instance, the URLs of its services, then a mapping for each interface; or a member), met one at a
-//! time. The mappings come last: a consumer that finds the application's name there finds an instance of it, too.
+//! There are several goals (the instance, the URLs of its services, then a mapping for each interface; or a member; or a consumer's
+//! URL), met one at a time. The mappings come last: a consumer that finds the application's name there finds an instance of it, too.
 //! Nothing here waits or talks to a server: the announcer performs each [`Operation`] and reports the [`Answer`]. Every goal
 //! begins with a read, so that it can begin anew at any point, whatever was or wasn't done before a connection broke.
 
@@ -11,7 +11,7 @@ use super::{
     node::{Answer, Operation},
     path,
 };
-use crate::{Registration, ScrapeTarget};
+use crate::{Reference, Registration, ScrapeTarget};
 
 mod goal;
 mod url;
@@ -74,6 +74,11 @@ impl Goals {
             all.extend(interfaces.iter().map(mapping));
         }
         Self::new(all)
+    }
+
+    /// There is nothing to announce of a consumer that is not to be registered.
+    pub(super) fn consumer(reference: &Reference) -> Self {
+        Self::new(Goal::consumer(reference).into_iter().collect())
     }
 
     pub(super) fn scrape_target(target: &ScrapeTarget) -> Self {

@@ -49,6 +49,11 @@ pub(super) fn rule(name: &str) -> String {
     format!("/dubbo/config/dubbo/{name}")
 }
 
+/// Overrides of an interface in the older form: the names of the children are URLs.
+pub(super) fn configurators(interface: &str) -> String {
+    category(interface, "configurators")
+}
+
 fn category(interface: &str, name: &str) -> String {
     let interface: String = byte_serialize(interface.as_bytes()).collect();
     format!("/dubbo/{interface}/{name}")

@@ -16,9 +16,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{node::Nodes, path, session::Connection};
+use super::{node::Nodes, path, session::Connection, url};
 use crate::{
-    Error, Observer, Provider, Reference, Rules, rules::Source, subscription::Snapshot,
+    Error, Malformed, Observer, Provider, Reference, Rules, rules::Source, subscription::Snapshot,
     supervise::supervise_until,
 };
 
@@ -37,15 +37,43 @@ pub(super) struct RuleFollower {
     observer: Arc<dyn Observer>,
     connection: Connection,
     rules: Rules,
-    /// What each rule's node held when it was read last; `None` for none, or one that could not be read.
-    read: BTreeMap<Source, Option<Vec<u8>>>,
+    /// What was found at each place when it was read last; `None` for nothing, or where it could not be read.
+    read: BTreeMap<Place, Option<Content>>,
+    /// The names of the URLs that are skipped.
+    skipped: BTreeSet<String>,
     /// Since when the newest list waits.
     held: Option<Instant>,
     failure: String,
 }
 
-/// What came of reading a rule.
-type Told = (Source, Result<Option<Vec<u8>>, Error>);
+/// Where rules stand.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// A node of Dubbo's configuration.
+    Rule(Source),
+    /// The overrides among the nodes of the interface.
+    Urls,
+}
+
+impl Place {
+    fn path(&self, reference: &Reference) -> String {
+        match self {
+            Self::Rule(source) => path::rule(&source.node(reference)),
+            Self::Urls => path::configurators(reference.interface()),
+        }
+    }
+}
+
+/// What was found at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Data(Vec<u8>),
+    /// The names of its children.
+    Names(Vec<String>),
+}
+
+/// What came of reading a place.
+type Told = (Place, Result<Option<Content>, Error>);
 
 impl RuleFollower {
     pub(super) fn new(
@@ -63,6 +91,7 @@ impl RuleFollower {
             connection,
             rules: Rules::default(),
             read: BTreeMap::new(),
+            skipped: BTreeSet::new(),
             held: None,
             failure: String::new(),
         }
@@ -91,7 +120,7 @@ impl RuleFollower {
                     };
                     self.connection.follow(session);
                     let mut reads = Reads::new(nodes);
-                    reads.follow(&self.reference, &self.sources());
+                    reads.follow(&self.reference, &self.places());
                     tokio::select! {
                         biased;
                         () = connection.changed() => {}
@@ -113,11 +142,11 @@ impl RuleFollower {
                         return;
                     }
                     self.held.get_or_insert_with(Instant::now);
-                    let sources = self.sources();
-                    self.rules.retain(&sources);
-                    self.read.retain(|source, _| sources.contains(source));
+                    self.rules.retain(&self.sources());
+                    let places = self.places();
+                    self.read.retain(|place, _| places.contains(place));
                     if let Some(reads) = &mut reads {
-                        reads.follow(&self.reference, &sources);
+                        reads.follow(&self.reference, &places);
                     }
                 }
                 told = told(reads.as_deref_mut()) => match told {
@@ -130,8 +159,8 @@ impl RuleFollower {
                     self.publish();
                 }
             }
-            let is_read = |source| self.read.contains_key(source);
-            if self.held.is_some() && self.sources().iter().all(is_read) {
+            let is_read = |place| self.read.contains_key(place);
+            if self.held.is_some() && self.places().iter().all(is_read) {
                 self.publish();
             }
         }
@@ -145,34 +174,76 @@ impl RuleFollower {
         Source::all(&self.reference, &named)
     }
 
-    fn take(&mut self, (source, found): Told) {
-        let node = path::rule(&source.node(&self.reference));
-        let data = match found {
-            Ok(data) => data,
+    fn places(&self) -> Vec<Place> {
+        let rules = self.sources().into_iter().map(Place::Rule);
+        rules.chain([Place::Urls]).collect()
+    }
+
+    fn take(&mut self, (place, found): Told) {
+        let node = place.path(&self.reference);
+        let content = match found {
+            Ok(content) => content,
             Err(error) => {
                 self.failed(&node, &error);
                 // The rule that was read last stays in force.
-                self.read.entry(source).or_default();
+                self.read.entry(place).or_default();
                 return;
             }
         };
-        if self.read.get(&source) == Some(&data) {
+        let before = self.read.insert(place.clone(), content.clone());
+        if before.as_ref() == Some(&content) {
             return;
         }
-        match self.rules.set(&source, data.as_deref()) {
-            Ok(()) if data.is_some() => info!("{node} is applied"),
-            Ok(()) if self.read.contains_key(&source) => info!("{node} is gone"),
-            Ok(()) => {}
-            Err(reason) => {
-                warn!("{node} is skipped: {reason}");
-                self.observer.malformed(&node, &reason);
+        match (&place, &content) {
+            (Place::Rule(source), Some(Content::Data(data))) => {
+                match self.rules.set(source, Some(data)) {
+                    Ok(()) => info!("{node} is applied"),
+                    Err(reason) => self.skip(&node, &reason),
+                }
             }
+            (Place::Rule(source), _) => {
+                if self.rules.set(source, None).is_ok() && before.is_some() {
+                    info!("{node} is gone");
+                }
+            }
+            (Place::Urls, Some(Content::Names(names))) => self.take_urls(&node, names),
+            (Place::Urls, _) => self.take_urls(&node, &[]),
         }
-        self.read.insert(source, data);
         // Without a list there is nothing yet that rules are for.
         if self.held.is_none() && self.list.borrow().is_known {
             self.publish();
         }
+    }
+
+    fn take_urls(&mut self, node: &str, names: &[String]) {
+        let (mut urls, mut sources, mut malformed) = (Vec::new(), Vec::new(), Vec::new());
+        for name in names {
+            match url::decoded(name) {
+                Ok(url) => {
+                    urls.push(url);
+                    sources.push(name);
+                }
+                Err(reason) => malformed.push((name, reason)),
+            }
+        }
+        let skipped = self.rules.set_urls(&urls).into_iter();
+        malformed.extend(skipped.map(|(place, reason)| (sources[place], reason)));
+        if !names.is_empty() {
+            let applied = names.len() - malformed.len();
+            info!("the {applied} overrides below {node} are applied");
+        }
+        let known = std::mem::take(&mut self.skipped);
+        for (name, reason) in malformed {
+            if !known.contains(name) {
+                self.skip(&format!("{node}/{name}"), &reason);
+            }
+            self.skipped.insert(name.clone());
+        }
+    }
+
+    fn skip(&self, node: &str, reason: &Malformed) {
+        warn!("{node} is skipped: {reason}");
+        self.observer.malformed(node, reason);
     }
 
     fn failed(&mut self, node: &str, error: &Error) {
@@ -212,7 +283,7 @@ async fn told(reads: Option<&mut Reads>) -> Option<Told> {
 struct Reads {
     nodes: Nodes,
     tasks: JoinSet<()>,
-    followed: BTreeMap<Source, AbortHandle>,
+    followed: BTreeMap<Place, AbortHandle>,
     tell: mpsc::Sender<Told>,
     told: mpsc::Receiver<Told>,
 }
@@ -229,21 +300,21 @@ impl Reads {
         }
     }
 
-    /// Follows these rules and no others.
-    fn follow(&mut self, reference: &Reference, sources: &[Source]) {
-        self.followed.retain(|source, task| {
-            let wanted = sources.contains(source);
+    /// Follows what stands at these places, and at no others.
+    fn follow(&mut self, reference: &Reference, places: &[Place]) {
+        self.followed.retain(|place, task| {
+            let wanted = places.contains(place);
             if !wanted {
                 task.abort();
             }
             wanted
         });
-        for source in sources {
-            if !self.followed.contains_key(source) {
-                let node = path::rule(&source.node(reference));
+        for place in places {
+            if !self.followed.contains_key(place) {
+                let node = place.path(reference);
                 let (nodes, tell) = (self.nodes.clone(), self.tell.clone());
-                let task = self.tasks.spawn(follow(nodes, node, source.clone(), tell));
-                self.followed.insert(source.clone(), task);
+                let task = self.tasks.spawn(follow(nodes, node, place.clone(), tell));
+                self.followed.insert(place.clone(), task);
             }
         }
     }
@@ -261,14 +332,27 @@ impl Reads {
     }
 }
 
-/// Reads one rule, and again whenever it changes.
-async fn follow(nodes: Nodes, node: String, source: Source, tell: mpsc::Sender<Told>) {
+/// Reads what stands at one place, and again whenever it changes.
+async fn follow(nodes: Nodes, node: String, place: Place, tell: mpsc::Sender<Told>) {
     loop {
-        let (found, watcher) = match nodes.read(&node).await {
-            Ok((found, watcher)) => (Ok(found.map(|(data, _)| data)), Some(watcher)),
+        let read = match place {
+            Place::Rule(_) => nodes
+                .read(&node)
+                .await
+                .map(|(found, watcher)| (found.map(|(data, _)| Content::Data(data)), watcher)),
+            Place::Urls => nodes.list(&node).await.map(|(found, watcher)| {
+                let names = found.map(|mut names| {
+                    names.sort_unstable();
+                    Content::Names(names)
+                });
+                (names, watcher)
+            }),
+        };
+        let (found, watcher) = match read {
+            Ok((found, watcher)) => (Ok(found), Some(watcher)),
             Err(error) => (Err(error), None),
         };
-        if tell.send((source.clone(), found)).await.is_err() {
+        if tell.send((place.clone(), found)).await.is_err() {
             return;
         }
         match watcher {

@@ -1,5 +1,7 @@
 //! Interface-level providers: URLs, escaped into the names of nodes (dubbo-go `registry/zookeeper/registry.go`).
 
+mod consumer;
+
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use form_urlencoded::byte_serialize;
@@ -10,6 +12,8 @@ use crate::{
     instance::{TRIPLE, clipped, is_host, port},
     provider::{bare, weight},
 };
+
+pub(super) use consumer::name as consumer_name;
 
 /// The version of Dubbo's protocol, which Dubbo 2 looks for in each URL.
 const PROTOCOL_VERSION: &str = "2.0.2";
@@ -52,16 +56,19 @@ fn written(registration: &Registration, service: &ServiceMetadata) -> String {
     for (key, value) in &service.params {
         params.insert(key, value);
     }
-    let params: Vec<String> = params
+    let (address, interface) = (registration.id(), &service.name);
+    format!("{TRIPLE}://{address}/{interface}?{}", query(&params))
+}
+
+/// Writes the parameters that have a value.
+fn query(params: &BTreeMap<&str, &str>) -> String {
+    let escaped = |text| utf8_percent_encode(text, RESERVED).to_string();
+    let written: Vec<String> = params
         .iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(key, value)| {
-            let escaped = |text| utf8_percent_encode(text, RESERVED).to_string();
-            format!("{}={}", escaped(key), escaped(value))
-        })
+        .map(|(key, value)| format!("{}={}", escaped(key), escaped(value)))
         .collect();
-    let (address, interface) = (registration.id(), &service.name);
-    format!("{TRIPLE}://{address}/{interface}?{}", params.join("&"))
+    written.join("&")
 }
 
 /// Returns what two nodes of one provider's service have in common: everything but the parameters.
@@ -136,7 +143,7 @@ pub(super) fn parse(reference: &Reference, name: &str) -> Result<Option<Provider
 }
 
 /// Undoes Go's `url.QueryEscape`.
-fn decoded(name: &str) -> Result<String, Malformed> {
+pub(super) fn decoded(name: &str) -> Result<String, Malformed> {
     let spaced = name.replace('+', " ");
     percent_decode_str(&spaced)
         .decode_utf8()

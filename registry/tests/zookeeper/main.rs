@@ -1,6 +1,7 @@
 //! The registry on a real ZooKeeper.
 
 mod access;
+mod consumers;
 mod crowd;
 mod discovery;
 mod metadata;

@@ -8,7 +8,7 @@ use super::{
     },
     url::UrlNode,
 };
-use crate::{Registration, ScrapeTarget};
+use crate::{Reference, Registration, ScrapeTarget};
 
 /// One thing that has to be in place.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Goal {
         data: Vec<u8>,
         place: Place,
     },
-    /// A service is in its interface's list of providers, in our session.
+    /// A provider or a consumer is in the list of its interface, in our session.
     Url(UrlNode),
     /// There is a node that belongs to no session.
     Folder { path: String },
@@ -86,6 +86,13 @@ impl Goal {
             Self::Url(UrlNode::new(path::providers(&interface), name))
         };
         url::names(registration).into_iter().map(node).collect()
+    }
+
+    /// Makes the goal of a consumer that is to be registered.
+    pub(super) fn consumer(reference: &Reference) -> Option<Self> {
+        let name = url::consumer_name(reference)?;
+        let folder = path::consumers(reference.interface());
+        Some(Self::Url(UrlNode::without_leftovers(folder, name)))
     }
 
     pub(super) fn folder(path: String) -> Self {

@@ -1,4 +1,4 @@
-//! The node of one service in its interface's list of providers: a name, which is a URL, without data.
+//! The node of one service in its interface's list of providers, or of a consumer: a name, which is a URL, without data.
 //!
 //! The URL tells when its process was started, so the node that a killed process leaves has another name than its successor's. It
 //! is removed once ours is there: otherwise consumers would list one address twice until the session has ended.
@@ -17,7 +17,9 @@ pub(super) struct UrlNode {
     folder: String,
     name: String,
     place: Place,
-    /// Whether the nodes of processes before this one have been looked for in this session.
+    /// Whether the nodes of processes before this one are looked for.
+    has_leftovers: bool,
+    /// Whether they have been, in this session.
     cleaned: bool,
     /// The names that are left to be removed.
     leftovers: Vec<String>,
@@ -29,8 +31,17 @@ impl UrlNode {
             folder,
             name,
             place: Place::Unknown,
+            has_leftovers: true,
             cleaned: false,
             leftovers: Vec::new(),
+        }
+    }
+
+    /// Makes a node beside which those of processes before this one stay until their sessions end.
+    pub(super) fn without_leftovers(folder: String, name: String) -> Self {
+        Self {
+            has_leftovers: false,
+            ..Self::new(folder, name)
         }
     }
 
@@ -78,7 +89,7 @@ impl UrlNode {
         match answer {
             Answer::Node { owner, .. } if owner == session => {
                 self.place = self.place.held();
-                if self.cleaned {
+                if self.cleaned || !self.has_leftovers {
                     return Next::Met;
                 }
                 let path = self.folder.clone();

@@ -143,3 +143,23 @@ fn the_watch_of_our_own_url_is_the_last_one_set() {
     };
     assert_eq!(last_read, own);
 }
+
+#[test]
+fn a_consumer_is_listed_beside_others_and_taken_back() {
+    const CONSUMERS: &str = "/dubbo/a.A/consumers/";
+    let reference = Reference::new("a.A").unwrap().host("10.0.0.1");
+    let (mut first, mut second) = (Goals::consumer(&reference), Goals::consumer(&reference));
+    let mut server = Server::default();
+    begin(&mut first, &mut server, 1);
+    begin(&mut second, &mut server, 1);
+    assert_eq!(server.below(CONSUMERS).len(), 2, "of one process, too");
+    server.expire(1);
+    begin(&mut first, &mut server, 2);
+    assert_eq!(server.below(CONSUMERS).len(), 1, "in another session");
+    first.withdraw();
+    settle(&mut first, &mut server);
+    assert_eq!(server.below(CONSUMERS), []);
+    let mut unlisted = Goals::consumer(&reference.registered(false));
+    begin(&mut unlisted, &mut server, 2);
+    assert!(server.nodes.is_empty(), "nothing is written: {server:?}");
+}
