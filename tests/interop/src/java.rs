@@ -12,6 +12,38 @@ use test_servers::{Folder, target_folder};
 /// # Panics
 /// When no JDK or Maven is installed, or the peer can't be built.
 pub(crate) fn command(role: &str, folder: &Folder) -> Command {
+    let mut command = java(folder);
+    command.arg("-jar").arg(peer()).arg(role);
+    command
+}
+
+/// Returns the command of a consumer on an older Dubbo, one of those that `pom.xml` names, that finds its providers by interface at
+/// `zookeeper`, an address.
+///
+/// # Panics
+/// When no JDK or Maven is installed, or the peer can't be built.
+pub fn older_consumer(release: &str, zookeeper: &str, folder: &Folder) -> Command {
+    let target = peer().parent().expect("the peer is in a folder");
+    let dubbo = target.join(format!("older/dubbo-{release}.jar"));
+    assert!(dubbo.is_file(), "{} is missing", dubbo.display());
+    // The first of two jars with the same classes counts: but the newest one also names classes that older ones lack.
+    let jars = target.join("lib").read_dir().expect("the peer has jars");
+    let mut path = vec![dubbo, target.join("classes")];
+    path.extend(jars.flatten().map(|jar| jar.path()).filter(|jar| {
+        let name = jar.file_name().unwrap_or_default().to_string_lossy();
+        !name.starts_with("dubbo-")
+    }));
+    let mut command = java(folder);
+    command
+        .arg("-cp")
+        .arg(std::env::join_paths(path).expect("no path has a colon"))
+        .args(["peer.Peer", "consumer", "--migration-step=FORCE_INTERFACE"])
+        .arg("--proxy=javassist")
+        .arg(format!("--zk-address={zookeeper}"));
+    command
+}
+
+fn java(folder: &Folder) -> Command {
     let mut command = Command::new("java");
     let home = folder.path().display();
     command
@@ -20,17 +52,16 @@ pub(crate) fn command(role: &str, folder: &Folder) -> Command {
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
             "-Xmx192m",
+            // Dubbo does not tell Netty whom it calls, so that Netty 4.2 refuses every certificate.
+            "-Dio.netty.handler.ssl.defaultEndpointVerificationAlgorithm=NONE",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         ])
         // Dubbo keeps caches there, which another process would read.
-        .arg(format!("-Duser.home={home}"))
-        .arg("-jar")
-        .arg(peer())
-        .arg(role);
+        .arg(format!("-Duser.home={home}"));
     command
 }
 
-/// Returns the command of an operator that publishes a rule by Dubbo's own means at `zookeeper`, an address, and ends.
+/// Returns the command of an operator that does one thing by Dubbo's own means at `zookeeper`, an address, and ends.
 ///
 /// # Panics
 /// When no JDK or Maven is installed, or the peer can't be built.

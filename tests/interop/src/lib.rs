@@ -20,7 +20,7 @@ mod rules;
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
 pub use grpc::{GrpcProvider, GrpcReport};
-pub use java::operator;
+pub use java::{older_consumer, operator};
 pub use language::Language;
 pub use link::Link;
 pub use peer::{grpc_peer, peer};

@@ -54,8 +54,8 @@ impl Report {
         })
     }
 
-    /// Reads a peer's line of JSON.
-    pub(crate) fn from_peer(language: Language, stdout: &str) -> Option<Self> {
+    /// Reads a peer's line of JSON; nothing while there is none.
+    pub fn from_peer(language: Language, stdout: &str) -> Option<Self> {
         let mut report: Self = serde_json::from_str(stdout.lines().next()?).ok()?;
         let business = match language {
             Language::Java => report.random_errors(),

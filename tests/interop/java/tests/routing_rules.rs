@@ -40,8 +40,13 @@ async fn goes_to_the_second(
     rule: &str,
     others: u64,
 ) {
+    // Dubbo for Java reads URLs where it reads providers by interface.
+    let options: &[&str] = match (rule, language) {
+        ("url", Language::Java) => &["--migration-step=FORCE_INTERFACE"],
+        _ => &[],
+    };
     let before = totals(providers).await;
-    let consumer = Consumer::start(language, &zookeeper.address(), LOAD).await;
+    let consumer = Consumer::start_with(language, &zookeeper.address(), LOAD, options).await;
     let (report, _) = consumer.end().await;
     assert_eq!(
         (report.calls, report.lost()),
@@ -78,6 +83,9 @@ async fn rules_that_java_writes_steer_our_consumer_as_they_steer_javas() {
     }
     let first = format!("{host}:{}", providers[0].port());
     let to_second = format!("=> port = {}", providers[1].port());
+    let url = format!(
+        "override://{first}/greet.GreetService?category=configurators&dynamic=false&disabled=true"
+    );
     for (rule, key, value) in [
         ("tag", "rust-provider.tag-router", &first),
         (
@@ -86,15 +94,22 @@ async fn rules_that_java_writes_steer_our_consumer_as_they_steer_javas() {
             &to_second,
         ),
         ("override", "greet.GreetService::.configurators", &first),
+        ("url", "none", &url),
     ] {
         let key = format!("--key={key}");
         let text = format!("--rule={rule}");
-        publish(&zookeeper, &[&key, &text, &format!("--value={value}")]).await;
+        let value = format!("--value={value}");
+        publish(&zookeeper, &[&key, &text, &value]).await;
         // A provider of weight 0 is still called while no other one is connected: by the first call of each caller, at most.
         let others = if rule == "override" { 2 } else { 0 };
         for language in [Language::Rust, Language::Java] {
             goes_to_the_second(language, &providers, &zookeeper, rule, others).await;
         }
-        publish(&zookeeper, &[&key, "--rule=none"]).await;
+        let undo = if rule == "url" {
+            "--rule=no-url"
+        } else {
+            "--rule=none"
+        };
+        publish(&zookeeper, &[&key, undo, &value]).await;
     }
 }

@@ -5,6 +5,7 @@ import java.util.Map;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.MetricsConfig;
 import org.apache.dubbo.config.RegistryConfig;
+import org.apache.dubbo.config.SslConfig;
 import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 import org.apache.dubbo.config.nested.AggregationConfig;
 import org.apache.dubbo.config.nested.HistogramConfig;
@@ -57,10 +58,25 @@ final class Options {
             registry.setParameters(new HashMap<>(Map.of("zk.session.expire", "5000")));
             bootstrap.registry(registry);
         }
+        if (values.containsKey("tls-cert") || values.containsKey("tls-ca")) {
+            bootstrap.ssl(tls());
+        }
         if (values.containsKey("metrics-port")) {
             bootstrap.metrics(metrics());
         }
         return bootstrap;
+    }
+
+    /** The same files for both sides: a process here is either a provider or a consumer. */
+    private SslConfig tls() {
+        SslConfig tls = new SslConfig();
+        tls.setServerKeyCertChainPath(text("tls-cert", null));
+        tls.setServerPrivateKeyPath(text("tls-key", null));
+        tls.setServerTrustCertCollectionPath(text("tls-ca", null));
+        tls.setClientKeyCertChainPath(text("tls-cert", null));
+        tls.setClientPrivateKeyPath(text("tls-key", null));
+        tls.setClientTrustCertCollectionPath(text("tls-ca", null));
+        return tls;
     }
 
     /** With every group of Dubbo's own metrics. */

@@ -3,7 +3,7 @@ package peer;
 import java.io.PrintStream;
 
 /**
- * A Dubbo Java provider or consumer of greet.GreetService, or an operator that publishes a rule for it, made to be started by tests.
+ * A Dubbo Java provider or consumer of greet.GreetService, or an operator of its registry, made to be started by tests.
  *
  * <pre>
  * java -jar peer.jar provider [--option=value ...]
@@ -25,7 +25,7 @@ public final class Peer {
         switch (arguments[0]) {
             case "provider" -> PeerProvider.run(options);
             case "consumer" -> PeerConsumer.run(options, report);
-            case "operator" -> PeerOperator.run(options);
+            case "operator" -> PeerOperator.run(options, report);
             default -> usage();
         }
     }

@@ -25,6 +25,7 @@ final class PeerConsumer {
             run(options, report, stopped, reference, plain.GreetService.class, plain.GreetService::greet);
         } else {
             ReferenceConfig<GreetService> reference = new ReferenceConfig<>();
+            reference.setProxy(options.text("proxy", "nativestub"));
             run(options, report, stopped, reference, GreetService.class, PeerConsumer::greet);
         }
     }

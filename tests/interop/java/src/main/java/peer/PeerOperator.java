@@ -1,10 +1,13 @@
 package peer;
 
+import java.io.PrintStream;
 import java.util.List;
 import java.util.Map;
 import org.apache.dubbo.common.URL;
 import org.apache.dubbo.common.config.configcenter.DynamicConfiguration;
 import org.apache.dubbo.common.config.configcenter.DynamicConfigurationFactory;
+import org.apache.dubbo.registry.Registry;
+import org.apache.dubbo.registry.RegistryFactory;
 import org.apache.dubbo.rpc.cluster.configurator.parser.model.ConfigItem;
 import org.apache.dubbo.rpc.cluster.configurator.parser.model.ConfiguratorConfig;
 import org.apache.dubbo.rpc.cluster.router.condition.config.model.ConditionRouterRule;
@@ -13,11 +16,44 @@ import org.apache.dubbo.rpc.cluster.router.tag.model.TagRouterRule;
 import org.apache.dubbo.rpc.model.ApplicationModel;
 import org.yaml.snakeyaml.Yaml;
 
-/** Publishes one rule as an operator's tool does: Dubbo's own model in YAML, by Dubbo's own client of the configuration. */
+/**
+ * Does what an operator's tool does: publishes one rule, as Dubbo's own model in YAML, by Dubbo's own client of the configuration, or as a
+ * URL in the registry; or lists the consumers as Dubbo Admin does.
+ */
 final class PeerOperator {
     private PeerOperator() {}
 
-    static void run(Options options) {
+    static void run(Options options, PrintStream report) {
+        switch (options.text("rule", "")) {
+            case "url" -> registry(options).register(URL.valueOf(options.text("value", null)));
+            case "no-url" -> registry(options).unregister(URL.valueOf(options.text("value", null)));
+            case "consumers" -> consumers(registry(options), report);
+            default -> publish(options);
+        }
+        System.exit(0);
+    }
+
+    private static Registry registry(Options options) {
+        return ApplicationModel.defaultModel()
+                .getExtensionLoader(RegistryFactory.class)
+                .getExtension("zookeeper")
+                .getRegistry(URL.valueOf("zookeeper://" + options.text("zk-address", null)));
+    }
+
+    /** Prints application and host of each consumer of every service. */
+    private static void consumers(Registry registry, PrintStream report) {
+        URL everything = URL.valueOf("admin://127.0.0.1/?interface=*&group=*&version=*&classifier=*&category=consumers&enabled=*");
+        registry.subscribe(everything, urls -> {
+            for (URL url : urls) {
+                if (!url.getProtocol().equals("empty")) {
+                    report.println(url.getParameter("application") + " " + url.getHost());
+                }
+            }
+        });
+        report.flush();
+    }
+
+    private static void publish(Options options) {
         URL url = URL.valueOf("zookeeper://" + options.text("zk-address", null));
         DynamicConfiguration configuration = ApplicationModel.defaultModel()
                 .getExtensionLoader(DynamicConfigurationFactory.class)
@@ -31,7 +67,6 @@ final class PeerOperator {
             String text = new Yaml().dumpAsMap(rule(kind, options));
             configuration.publishConfig(key, DynamicConfiguration.DEFAULT_GROUP, text);
         }
-        System.exit(0);
     }
 
     private static Object rule(String kind, Options options) {

@@ -35,8 +35,12 @@ final class PeerProvider extends DubboGreetServiceTriple.GreetServiceImplBase {
         if (warmup >= 0) {
             service.setWarmup(warmup);
         }
+        ProtocolConfig protocol = new ProtocolConfig("tri", options.number("port", 20000));
+        if (options.text("tls-cert", null) != null) {
+            protocol.setSslEnabled(true);
+        }
         options.bootstrap()
-                .protocol(new ProtocolConfig("tri", options.number("port", 20000)))
+                .protocol(protocol)
                 .service(service)
                 .start()
                 .await();
