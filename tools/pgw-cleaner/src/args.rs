@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser as _};
 use clap::{ArgAction, Parser, ValueEnum};
 use guarded_http::GuardArgs;
 use pushgateway::GatewayArgs;
-use regex::Regex;
 
+use crate::config::Deletion;
 use crate::exit;
-use crate::select::{JobPrefix, LabelValue};
+use crate::select::Selection;
 use crate::time;
 
 /// Removes Pushgateway groups that no process pushes to any more.
@@ -50,80 +51,22 @@ pub struct Args {
     #[arg(long, env = "PGW_CLEANER_TIMEOUT", default_value = "10s", value_parser = time::parse, value_name = "DURATION", help_heading = "Pushgateway")]
     pub timeout: Duration,
 
-    /// Deadline of each reading of all groups
-    #[arg(long, env = "PGW_CLEANER_LIST_TIMEOUT", default_value = "30s", value_parser = time::parse, value_name = "DURATION", help_heading = "Pushgateway")]
-    pub list_timeout: Duration,
-
-    /// How long a group that is to go had no push: 90s, 10m, 1h 30m, or a number of seconds
-    #[arg(long, env = "PGW_CLEANER_TTL", default_value = "10m", value_parser = time::parse, value_name = "DURATION", help_heading = "Selection")]
-    pub ttl: Duration,
-
-    /// How the job of a group that is to go begins; repeatable; * is for every job
-    #[arg(long, env = "PGW_CLEANER_JOB_PREFIX", default_values = ["dubbo_", "dubbo-"], value_delimiter = ',', value_name = "PREFIX", help_heading = "Selection")]
-    pub job_prefix: Vec<JobPrefix>,
-
-    /// Only groups of which some label=value matches; repeatable; ^ and $ stand for its ends
+    /// Form of the report on stdout
     #[arg(
         long,
-        env = "PGW_CLEANER_INCLUDE",
-        value_delimiter = '\n',
-        value_name = "REGEX",
-        help_heading = "Selection"
+        env = "PGW_CLEANER_OUTPUT",
+        default_value = "table",
+        value_name = "FORM"
     )]
-    pub include: Vec<Regex>,
+    pub output: Output,
 
-    /// Only groups of which no label=value matches; repeatable
-    #[arg(
-        long,
-        env = "PGW_CLEANER_EXCLUDE",
-        value_delimiter = '\n',
-        value_name = "REGEX",
-        help_heading = "Selection"
-    )]
-    pub exclude: Vec<Regex>,
+    /// Which groups go.
+    #[command(flatten)]
+    pub selection: Selection,
 
-    /// Never a group with exactly this label; repeatable
-    #[arg(
-        long,
-        env = "PGW_CLEANER_PROTECT",
-        value_delimiter = '\n',
-        value_name = "LABEL=VALUE",
-        help_heading = "Selection"
-    )]
-    pub protect: Vec<LabelValue>,
-
-    /// Grouping label whose value is the group's own TTL
-    #[arg(
-        long,
-        env = "PGW_CLEANER_TTL_LABEL",
-        value_name = "LABEL",
-        help_heading = "Selection"
-    )]
-    pub ttl_label: Option<String>,
-
-    /// Say what would go, and delete nothing
-    #[arg(long, env = "PGW_CLEANER_DRY_RUN", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Deletion")]
-    pub dry_run: bool,
-
-    /// Read all groups once more at the end, and see that what was deleted is gone
-    #[arg(long, env = "PGW_CLEANER_VERIFY", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Deletion")]
-    pub verify: bool,
-
-    /// Delete nothing at all when more groups than this would go
-    #[arg(long, env = "PGW_CLEANER_MAX_DELETES", default_value = "unlimited", value_parser = parse_limit, value_name = "N|unlimited", help_heading = "Deletion")]
-    pub max_deletes: Limit,
-
-    /// Deletions under way at the same time
-    #[arg(long, env = "PGW_CLEANER_WORKERS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N", help_heading = "Deletion")]
-    pub workers: u16,
-
-    /// Deletions after one reading, at most
-    #[arg(long, env = "PGW_CLEANER_BATCH_SIZE", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..), value_name = "N", help_heading = "Deletion")]
-    pub batch_size: u32,
-
-    /// Time after a reading in which deletions may begin that rest on it
-    #[arg(long, env = "PGW_CLEANER_MAX_WINDOW", default_value = "2s", value_parser = time::parse, value_name = "DURATION", help_heading = "Deletion")]
-    pub max_window: Duration,
+    /// How they go.
+    #[command(flatten)]
+    pub deletion: Deletion,
 
     /// Go on for ever, one pass after the other
     #[arg(long, env = "PGW_CLEANER_DAEMON", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Daemon")]
@@ -146,15 +89,6 @@ pub struct Args {
     /// TLS and a login before what the daemon serves
     #[command(flatten)]
     pub guard: GuardArgs,
-
-    /// Form of the report on stdout
-    #[arg(
-        long,
-        env = "PGW_CLEANER_OUTPUT",
-        default_value = "table",
-        value_name = "FORM"
-    )]
-    pub output: Output,
 }
 
 /// The form of the report.
@@ -170,13 +104,17 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(pub Option<usize>);
 
-fn parse_limit(text: &str) -> Result<Limit, String> {
-    match text {
-        "unlimited" => Ok(Limit(None)),
-        number => match number.parse() {
-            Ok(number) => Ok(Limit(Some(number))),
-            Err(_) => Err("write a number, or unlimited".into()),
-        },
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "unlimited" => Ok(Self(None)),
+            number => match number.parse() {
+                Ok(number) => Ok(Self(Some(number))),
+                Err(_) => Err("write a number, or unlimited"),
+            },
+        }
     }
 }
 

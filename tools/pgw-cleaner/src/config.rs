@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
 use guarded_http::{Guard, GuardError};
 use pushgateway::{Access, ArgsError, Credentials, Gateway, Identity, Secret};
-use regex::Regex;
 
 use crate::args::{Args, Limit, Output};
 use crate::select::Selection;
+use crate::time;
 
 /// What the program runs on.
 #[derive(Clone, Debug)]
@@ -29,22 +31,41 @@ pub struct Config {
 }
 
 /// How groups are deleted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Deletion")]
 pub struct Deletion {
-    /// Whether nothing is deleted.
-    pub dry_run: bool,
-    /// Whether all groups are read once more at the end.
-    pub verify: bool,
-    /// How many selected groups are a reason to delete none.
-    pub max_deletes: Option<usize>,
-    /// Deletions under way at the same time.
-    pub workers: usize,
-    /// Deletions after one reading, at most.
-    pub batch_size: usize,
-    /// Time after a reading in which deletions may begin that rest on it.
-    pub max_window: Duration,
-    /// Deadline of each reading.
+    /// Deadline of each reading of all groups
+    #[arg(long, env = "PGW_CLEANER_LIST_TIMEOUT", default_value = "30s", value_parser = time::parse, value_name = "DURATION", help_heading = "Pushgateway")]
     pub list_timeout: Duration,
+
+    /// Say what would go, and delete nothing
+    #[arg(long, env = "PGW_CLEANER_DRY_RUN", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
+    pub dry_run: bool,
+
+    /// Read all groups once more at the end, and see that what was deleted is gone
+    #[arg(long, env = "PGW_CLEANER_VERIFY", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_name = "BOOL")]
+    pub verify: bool,
+
+    /// Delete nothing at all when more groups than this would go
+    #[arg(
+        long,
+        env = "PGW_CLEANER_MAX_DELETES",
+        default_value = "unlimited",
+        value_name = "N|unlimited"
+    )]
+    pub max_deletes: Limit,
+
+    /// Deletions under way at the same time
+    #[arg(long, env = "PGW_CLEANER_WORKERS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub workers: u16,
+
+    /// Deletions after one reading, at most
+    #[arg(long, env = "PGW_CLEANER_BATCH_SIZE", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub batch_size: u32,
+
+    /// Time after a reading in which deletions may begin that rest on it
+    #[arg(long, env = "PGW_CLEANER_MAX_WINDOW", default_value = "2s", value_parser = time::parse, value_name = "DURATION")]
+    pub max_window: Duration,
 }
 
 /// How the daemon runs.
@@ -90,19 +111,8 @@ impl TryFrom<Args> for Config {
             client_key_file,
             insecure,
             timeout,
-            list_timeout,
-            ttl,
-            job_prefix,
-            include,
-            exclude,
-            protect,
-            ttl_label,
-            dry_run,
-            verify,
-            max_deletes: Limit(max_deletes),
-            workers,
-            batch_size,
-            max_window,
+            mut selection,
+            deletion,
             daemon,
             interval,
             metrics_addr,
@@ -117,26 +127,15 @@ impl TryFrom<Args> for Config {
         if let Some(path) = bearer_token_file.filter(|path| !path.as_os_str().is_empty()) {
             access.credentials = bearer(&access, &path)?;
         }
+        // Lists in the environment often end with an empty line, and an empty pattern would match everything.
+        for patterns in [&mut selection.include, &mut selection.exclude] {
+            patterns.retain(|pattern| !pattern.as_str().is_empty());
+        }
         Ok(Self {
             gateway: Gateway::new(&access)?,
             insecure,
-            selection: Selection {
-                ttl,
-                job_prefixes: job_prefix,
-                include: patterns(include),
-                exclude: patterns(exclude),
-                protect,
-                ttl_label: ttl_label.filter(|label| !label.is_empty()),
-            },
-            deletion: Deletion {
-                dry_run,
-                verify,
-                max_deletes,
-                workers: workers.into(),
-                batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX),
-                max_window,
-                list_timeout,
-            },
+            selection,
+            deletion,
             daemon: if daemon {
                 Some(Daemon {
                     interval,
@@ -149,12 +148,6 @@ impl TryFrom<Args> for Config {
             output,
         })
     }
-}
-
-/// Leaves out empty patterns, which would match everything: lists in the environment often end with an empty line.
-fn patterns(mut patterns: Vec<Regex>) -> Vec<Regex> {
-    patterns.retain(|pattern| !pattern.as_str().is_empty());
-    patterns
 }
 
 fn bearer(access: &Access, path: &Path) -> Result<Credentials, ConfigError> {

@@ -2,6 +2,20 @@
 //!
 //! The way through the crate is the way of a pass: [`Listing`] reads all groups, [`Selection`] judges each, [`Sweeper`]
 //! reads again before each batch of deletions and deletes, [`Report`] says what was done. [`daemon`] repeats it.
+//!
+//! What each part protects:
+//!
+//! | Part | Without it |
+//! |---|---|
+//! | `clock` | a clock that is set, ours or the gateway's, makes live groups look old |
+//! | `listing` | an answer that breaks off, is cached or is none of a Pushgateway is taken for the truth; one of 100 MB is held in memory |
+//! | `listing::status` | the time while a gateway was down counts as the silence of its groups |
+//! | `group` | a pusher whose pushes fail loses its group; a metric that is called `labels` saves its group for ever |
+//! | `select` | a group of another job, a protected one, or one whose age is not known is deleted |
+//! | `sweep::reading` | a group that was pushed to after the first reading is deleted |
+//! | `sweep::batch` | the second reading becomes old during thousands of deletions; one that was refused is tried for ever |
+//! | `report`, `exit` | scripts cannot tell what went wrong |
+//! | `metrics`, `endpoint` | a daemon that fails or hangs does so unseen |
 
 mod args;
 mod clock;

@@ -1,17 +1,15 @@
 //! One reading of all groups: asked for, checked, and parsed while it arrives.
 //!
-//! The answer is never held as a whole. Chunks go to a parser on a thread of its own, which hands over one group after
-//! the other, so that memory depends on what the caller keeps and not on what the groups contain.
+//! The answer is never held as a whole. Chunks go to a parser on a thread of its own, which keeps the labels and times of each group, so
+//! that memory depends on how many groups there are and not on what they contain.
 
 mod chunks;
 pub mod json;
 mod status;
-pub mod text;
 
 use std::io::BufReader;
 use std::time::Duration;
 
-use http::StatusCode;
 use http::header::{AGE, DATE};
 use pushgateway::{Answer, Gateway};
 use tokio::time::Instant;
@@ -27,13 +25,6 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub struct Listing {
     answer: Answer,
     clock: Clock,
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Format {
-    Json,
-    Text,
 }
 
 /// Why there is no reading, or none to rely on.
@@ -89,37 +80,18 @@ pub enum ParseError {
     /// It says itself that it is none.
     #[error("its status is {0:?} instead of \"success\"")]
     Status(String),
-    /// A line of the text format cannot be read.
-    #[error("line {0} is not in Prometheus's text format")]
-    Line(usize),
-    /// It is text, but not of a Pushgateway.
-    #[error("it has no metric of a Pushgateway")]
-    NotAPushgateway,
-    /// It cannot be read.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
 }
 
 impl Listing {
-    /// Asks for all groups; falls back to `/metrics` where the API is missing.
+    /// Asks for all groups, by the API that Pushgateways have since 1.0.
     ///
     /// # Errors
     /// When the gateway does not answer within the deadline, refuses, or its answer has no clock or is a cached one.
     pub async fn open(gateway: &Gateway, deadline: Duration) -> Result<Self, ListingError> {
-        let mut asked = Instant::now();
-        let (answer, format) = match gateway
+        let asked = Instant::now();
+        let answer = gateway
             .get("/api/v1/metrics", "application/json", deadline)
-            .await
-        {
-            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
-                asked = Instant::now();
-                (
-                    gateway.get("/metrics", text::ACCEPT, deadline).await?,
-                    Format::Text,
-                )
-            }
-            answer => (answer?, Format::Json),
-        };
+            .await?;
         let address = gateway.address().to_string();
         if let Some(age) = answer.header(AGE).filter(|age| age.trim() != "0") {
             return Err(ListingError::Cached {
@@ -133,11 +105,7 @@ impl Listing {
         };
         // After the reading: a gateway that is started again in between has not been up for long either way.
         clock.since = status::started(gateway, deadline, clock.now).await?;
-        Ok(Self {
-            answer,
-            clock,
-            format,
-        })
+        Ok(Self { answer, clock })
     }
 
     /// Returns what the gateway's clock showed.
@@ -145,28 +113,15 @@ impl Listing {
         self.clock
     }
 
-    /// Hands every group to `each`, and returns the state once the answer has proved complete.
+    /// Returns all groups once the answer has proved complete.
     ///
     /// # Errors
     /// When the connection breaks, the deadline passes, or the answer is no listing.
-    pub async fn fold<S: Send + 'static>(
-        self,
-        state: S,
-        mut each: impl FnMut(&mut S, Group) + Send + 'static,
-    ) -> Result<S, ListingError> {
-        let Self {
-            mut answer,
-            clock: _,
-            format,
-        } = self;
+    pub async fn groups(self) -> Result<Vec<Group>, ListingError> {
+        let mut answer = self.answer;
         let (sender, reader) = chunks::channel();
         let parsing = tokio::task::spawn_blocking(move || {
-            let (mut state, reader) = (state, BufReader::with_capacity(BUFFER_BYTES, reader));
-            match format {
-                Format::Json => json::parse(reader, |group| each(&mut state, group))?,
-                Format::Text => text::parse(reader, |group| each(&mut state, group))?,
-            }
-            Ok(state)
+            json::parse(BufReader::with_capacity(BUFFER_BYTES, reader))
         });
         let mut broken = None;
         loop {
@@ -189,7 +144,7 @@ impl Listing {
             .expect("the parser has no way to panic, and nothing cancels it");
         match (parsed, broken) {
             (_, Some(error)) => Err(error.into()),
-            (Ok(state), None) => Ok(state),
+            (Ok(groups), None) => Ok(groups),
             (Err(source), None) => Err(ListingError::Garbage {
                 address: answer.address().to_owned(),
                 source,

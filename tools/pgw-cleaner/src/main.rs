@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use pgw_cleaner::{Args, Config, ExitStatus, Metrics, StopRequests, Sweeper, daemon};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -51,12 +50,12 @@ async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<ExitStatus
     }
     let stop = stop_on_signal()?;
     let metrics = Metrics::new();
-    let sweeper = Sweeper::new(gateway, selection, deletion, metrics.clone());
+    let mut sweeper = Sweeper::new(gateway, selection, deletion, metrics.clone());
     if let Some(daemon) = daemon {
         daemon::run(&daemon, sweeper, metrics, output, out, stop).await?;
         return Ok(ExitStatus::Success);
     }
-    let report = sweeper.with_progress(progress()?).pass(&stop).await;
+    let report = sweeper.pass(&stop).await;
     report.write(output, out)?;
     if let Some(error) = report.error_text() {
         complain(&error);
@@ -80,12 +79,6 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         std::process::exit(ExitStatus::Incomplete as i32);
     });
     Ok(stop)
-}
-
-/// Returns a bar on stderr, which shows itself on a terminal only.
-fn progress() -> anyhow::Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} groups, {per_sec}, {eta} left")?;
-    Ok(ProgressBar::new(0).with_style(style))
 }
 
 fn fail(error: &anyhow::Error, status: ExitStatus) -> ExitCode {

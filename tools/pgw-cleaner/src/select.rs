@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::Args;
 use pushgateway::GroupingKey;
 use regex::Regex;
 
@@ -11,19 +12,46 @@ use crate::group::Group;
 use crate::time;
 
 /// What a group has to be for its deletion; all conditions hold together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Selection")]
 pub struct Selection {
-    /// How long ago the last push has to be.
+    /// How long a group that is to go had no push: 90s, 10m, 1h 30m, or a number of seconds
+    #[arg(long, env = "PGW_CLEANER_TTL", default_value = "10m", value_parser = time::parse, value_name = "DURATION")]
     pub ttl: Duration,
-    /// How the job has to begin, one of these.
+
+    /// How the job of a group that is to go begins; repeatable; * is for every job
+    #[arg(long = "job-prefix", env = "PGW_CLEANER_JOB_PREFIX", default_values = ["dubbo_", "dubbo-"], value_delimiter = ',', value_name = "PREFIX")]
     pub job_prefixes: Vec<JobPrefix>,
-    /// What some `label=value` has to match, one of these; everything does if there is none.
+
+    /// Only groups of which some label=value matches; repeatable; ^ and $ stand for its ends
+    #[arg(
+        long,
+        env = "PGW_CLEANER_INCLUDE",
+        value_delimiter = '\n',
+        value_name = "REGEX"
+    )]
     pub include: Vec<Regex>,
-    /// What no `label=value` may match.
+
+    /// Only groups of which no label=value matches; repeatable
+    #[arg(
+        long,
+        env = "PGW_CLEANER_EXCLUDE",
+        value_delimiter = '\n',
+        value_name = "REGEX"
+    )]
     pub exclude: Vec<Regex>,
-    /// What the group may not carry.
+
+    /// Never a group with exactly this label; repeatable
+    #[arg(
+        long,
+        env = "PGW_CLEANER_PROTECT",
+        value_delimiter = '\n',
+        value_name = "LABEL=VALUE"
+    )]
     pub protect: Vec<LabelValue>,
-    /// The label whose value is the group's own TTL, in place of `ttl`.
+
+    /// Grouping label whose value is the group's own TTL
+    #[arg(long, env = "PGW_CLEANER_TTL_LABEL", value_name = "LABEL")]
     pub ttl_label: Option<String>,
 }
 

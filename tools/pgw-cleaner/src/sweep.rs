@@ -8,15 +8,14 @@ mod batch;
 mod reading;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use indicatif::ProgressBar;
 use pushgateway::Gateway;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::args::Limit;
 use crate::clock::ClockHistory;
 use crate::config::Deletion;
 use crate::listing::ListingError;
@@ -36,10 +35,9 @@ const VERIFICATIONS: usize = 6;
 #[derive(Debug)]
 pub struct Sweeper {
     gateway: Gateway,
-    selection: Arc<Selection>,
+    selection: Selection,
     deletion: Deletion,
     metrics: Metrics,
-    progress: ProgressBar,
     /// The gateway's clock in the readings before, be they of this pass or of earlier ones.
     clocks: ClockHistory,
 }
@@ -84,22 +82,13 @@ impl Sweeper {
         deletion: Deletion,
         metrics: Metrics,
     ) -> Self {
-        let progress = ProgressBar::hidden();
         Self {
             gateway,
-            selection: Arc::new(selection),
+            selection,
             deletion,
             metrics,
-            progress,
             clocks: ClockHistory::default(),
         }
-    }
-
-    /// Shows the progress of deletions on a bar.
-    #[must_use]
-    pub fn with_progress(mut self, progress: ProgressBar) -> Self {
-        self.progress = progress;
-        self
     }
 
     /// Makes a pass; a stop lets deletions that are under way come to their end, and leaves the others.
@@ -108,7 +97,6 @@ impl Sweeper {
         let mut report = Report::new(self.gateway.address().to_string(), self.deletion.dry_run);
         report.error = self.run(&mut report, stop).await.err();
         report.duration = started.elapsed();
-        self.progress.finish_and_clear();
         self.metrics.pass_ended(&report);
         report
     }
@@ -120,7 +108,7 @@ impl Sweeper {
     ) -> Result<(), PassError> {
         self.survey(report, stop).await?;
         let selected = report.rows.len();
-        if let Some(limit) = self.deletion.max_deletes
+        if let Limit(Some(limit)) = self.deletion.max_deletes
             && selected > limit
         {
             return Err(PassError::TooMany { selected, limit });
@@ -147,13 +135,11 @@ impl Sweeper {
         stop: &CancellationToken,
     ) -> Result<(), PassError> {
         let mut waiting: VecDeque<usize> = (0..report.rows.len()).collect();
+        let batch_size = usize::try_from(self.deletion.batch_size).unwrap_or(usize::MAX);
         let mut pauses = pauses(usize::MAX);
         let (mut barren, mut idle) = (0, 0);
-        self.progress.set_length(report.rows.len() as u64);
         while !waiting.is_empty() {
-            let rows = waiting
-                .drain(..waiting.len().min(self.deletion.batch_size))
-                .collect();
+            let rows = waiting.drain(..waiting.len().min(batch_size)).collect();
             let batch = self.batch(rows, report, stop).await?;
             // What was not sent goes first again, as it is the oldest.
             batch
@@ -161,8 +147,6 @@ impl Sweeper {
                 .into_iter()
                 .rev()
                 .for_each(|row| waiting.push_front(row));
-            self.progress
-                .set_position((report.rows.len() - waiting.len()) as u64);
             if stop.is_cancelled() && !waiting.is_empty() {
                 return Err(PassError::Stopped);
             }

@@ -1,16 +1,13 @@
-//! Any bytes in place of a gateway's answer, in both forms: no crash, no hang, and no group with a time that is none.
+//! Any bytes in place of a gateway's answer, no crash, no hang, and no group with a time that is none.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pgw_cleaner::Group;
-use pgw_cleaner::listing::{json, text};
+use pgw_cleaner::listing::json;
 
 fuzz_target!(|answer: &[u8]| {
-    let see = |group: Group| {
+    for group in json::parse(answer).unwrap_or_default() {
         assert!(group.keys().count() <= 2);
         assert!(group.last_push.is_none_or(|at| !at.is_zero()));
         assert!(group.keys().all(|key| key.path().starts_with("/metrics/job@base64/")));
-    };
-    let _ = json::parse(answer, see);
-    let _ = text::parse(answer, see);
+    }
 });

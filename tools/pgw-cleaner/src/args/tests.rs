@@ -83,9 +83,13 @@ fn booleans_take_every_common_word() {
         ("--dry-run=0", false),
         ("--dry-run=no", false),
     ] {
-        assert_eq!(parse(&[option]).unwrap().dry_run, value, "{option}");
+        assert_eq!(
+            parse(&[option]).unwrap().deletion.dry_run,
+            value,
+            "{option}"
+        );
     }
-    assert!(!parse(&["--verify=no", "--daemon"]).unwrap().verify);
+    assert!(!parse(&["--verify=no", "--daemon"]).unwrap().deletion.verify);
 }
 
 #[test]

@@ -125,7 +125,7 @@ impl Sweeper {
         let (read, halt) = (Instant::now(), AtomicBool::new(false));
         let (mut running, mut attempts) = (FuturesOrdered::new(), Vec::with_capacity(rows.len()));
         for &row in rows {
-            if running.len() == self.deletion.workers {
+            if running.len() == usize::from(self.deletion.workers) {
                 attempts.extend(running.next().await);
             }
             let may_go = || {
@@ -152,7 +152,6 @@ impl Sweeper {
         match delete(&self.gateway, group).await {
             Ok(()) => {
                 self.metrics.deleted();
-                self.progress.inc(1);
                 Attempt::Accepted(asked.elapsed())
             }
             Err(error) => {

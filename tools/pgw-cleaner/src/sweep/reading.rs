@@ -1,7 +1,6 @@
 //! The readings of a pass: the first one, which selects, and the later ones, which look at what was selected.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use pushgateway::GroupingKey;
 use tokio_util::sync::CancellationToken;
@@ -31,21 +30,13 @@ pub(super) enum Standing {
     Ambiguous,
 }
 
-/// What the first reading collects.
-struct Survey {
-    selection: Arc<Selection>,
-    clock: Clock,
-    verdicts: HashMap<Verdict, usize>,
-    rows: Vec<Row>,
-}
-
-/// What a later reading collects.
-struct Recheck {
-    selection: Arc<Selection>,
+/// The selected groups in a later reading.
+struct Recheck<'s> {
+    selection: &'s Selection,
     clock: Clock,
     /// The selected groups, and where each key leads.
-    groups: Vec<Group>,
-    by_key: HashMap<GroupingKey, usize>,
+    groups: Vec<&'s Group>,
+    by_key: HashMap<&'s GroupingKey, usize>,
     standings: Vec<Standing>,
 }
 
@@ -58,17 +49,11 @@ impl Sweeper {
         report: &mut Report,
         stop: &CancellationToken,
     ) -> Result<(), PassError> {
-        let selection = Arc::clone(&self.selection);
-        let start = |clock| Survey {
-            selection: Arc::clone(&selection),
-            clock,
-            verdicts: HashMap::new(),
-            rows: Vec::new(),
-        };
-        let (clock, survey) = self.read(report, stop, start, Survey::see).await?;
+        let (clock, groups) = self.read(report, stop).await?;
         report.gateway_time = Some(clock.now);
-        report.verdicts = survey.verdicts;
-        report.rows = survey.rows;
+        for group in groups {
+            self.judge(group, &clock, report);
+        }
         report.rows.sort_by(|one, other| {
             other
                 .age
@@ -86,24 +71,19 @@ impl Sweeper {
         report: &mut Report,
         stop: &CancellationToken,
     ) -> Result<(Clock, Vec<Standing>), PassError> {
-        let groups: Vec<Group> = rows
-            .iter()
-            .map(|&row| report.rows[row].group.clone())
-            .collect();
-        let selection = Arc::clone(&self.selection);
-        let start = |clock| Recheck::new(Arc::clone(&selection), clock, groups.clone());
-        let (clock, recheck) = self.read(report, stop, start, Recheck::see).await?;
+        let (clock, groups) = self.read(report, stop).await?;
+        let selected = rows.iter().map(|&row| &report.rows[row].group).collect();
+        let mut recheck = Recheck::new(&self.selection, clock, selected);
+        groups.into_iter().for_each(|group| recheck.see(&group));
         Ok((clock, recheck.standings))
     }
 
     /// Makes one reading, again after failures that may pass.
-    async fn read<S: Send + 'static>(
+    async fn read(
         &mut self,
         report: &mut Report,
         stop: &CancellationToken,
-        start: impl Fn(Clock) -> S,
-        see: fn(&mut S, Group),
-    ) -> Result<(Clock, S), PassError> {
+    ) -> Result<(Clock, Vec<Group>), PassError> {
         let mut pauses = pauses(RETRIES);
         loop {
             report.readings += 1;
@@ -113,7 +93,7 @@ impl Sweeper {
                     let address = self.gateway.address().to_string();
                     ListingError::ClockStepped { address, step }
                 })?;
-                Ok::<_, ListingError>((clock, listing.fold(start(clock), see).await?))
+                Ok::<_, ListingError>((clock, listing.groups().await?))
             };
             match stop.run_until_cancelled(reading).await {
                 None => return Err(PassError::Stopped),
@@ -125,29 +105,23 @@ impl Sweeper {
             }
         }
     }
-}
 
-// === impl Survey ===
-
-impl Survey {
-    fn see(&mut self, group: Group) {
-        let verdict = self.selection.verdict(&group, &self.clock);
-        *self.verdicts.entry(verdict).or_default() += 1;
+    /// Counts a group's verdict, and makes a row of it when it is to go.
+    fn judge(&self, group: Group, clock: &Clock, report: &mut Report) {
+        let verdict = self.selection.verdict(&group, clock);
+        *report.verdicts.entry(verdict).or_default() += 1;
         match (
             verdict,
-            group.last_sign(&self.clock),
+            group.last_sign(clock),
             self.selection.ttl_of(&group),
         ) {
-            (Verdict::Expired, Some(last_sign), Some(ttl)) => {
-                let age = self.clock.age(last_sign);
-                self.rows.push(Row {
-                    group,
-                    age,
-                    ttl,
-                    outcome: Outcome::Kept,
-                    attempts: 0,
-                });
-            }
+            (Verdict::Expired, Some(last_sign), Some(ttl)) => report.rows.push(Row {
+                age: clock.age(last_sign),
+                group,
+                ttl,
+                outcome: Outcome::Kept,
+                attempts: 0,
+            }),
             (Verdict::BadTtl | Verdict::Unreadable, ..) => {
                 tracing::warn!(group = %group.key, "{}", verdict.name());
             }
@@ -158,11 +132,11 @@ impl Survey {
 
 // === impl Recheck ===
 
-impl Recheck {
-    fn new(selection: Arc<Selection>, clock: Clock, groups: Vec<Group>) -> Self {
+impl<'s> Recheck<'s> {
+    fn new(selection: &'s Selection, clock: Clock, groups: Vec<&'s Group>) -> Self {
         let keys = groups.iter().enumerate();
         let by_key = keys
-            .flat_map(|(at, group)| group.keys().map(move |key| (key.clone(), at)))
+            .flat_map(|(at, group)| group.keys().map(move |key| (key, at)))
             .collect();
         let standings = vec![Standing::Gone; groups.len()];
         Self {
@@ -174,12 +148,12 @@ impl Recheck {
         }
     }
 
-    fn see(&mut self, group: Group) {
+    fn see(&mut self, group: &Group) {
         for key in group.keys() {
             let Some(&at) = self.by_key.get(key) else {
                 continue;
             };
-            let selected = &self.groups[at];
+            let selected = self.groups[at];
             let is_same = (&selected.key, &selected.also) == (&group.key, &group.also);
             self.standings[at] = if !is_same || self.standings[at] == Standing::Ambiguous {
                 Standing::Ambiguous
@@ -187,7 +161,7 @@ impl Recheck {
                 != (group.last_push, group.last_failure)
             {
                 Standing::Pushed
-            } else if self.selection.verdict(&group, &self.clock) == Verdict::Expired {
+            } else if self.selection.verdict(group, &self.clock) == Verdict::Expired {
                 Standing::Expired
             } else {
                 Standing::Spared

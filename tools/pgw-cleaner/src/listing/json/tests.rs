@@ -1,17 +1,18 @@
 //! Answers as gateways write them, and malformed ones.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use pushgateway::GroupingKey;
 use serde_json::{Value, json};
 
-use super::*;
+use super::parse;
+use crate::group::Group;
+use crate::listing::ParseError;
 
 fn read(text: &[u8]) -> Result<Vec<Group>, ParseError> {
-    let mut groups = Vec::new();
-    parse(text, |group| groups.push(group))?;
-    Ok(groups)
+    parse(text)
 }
 
 fn read_groups(groups: &Value) -> Vec<Group> {

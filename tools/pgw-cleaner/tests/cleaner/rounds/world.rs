@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use pgw_cleaner::config::Deletion;
 use pgw_cleaner::report::Outcome;
-use pgw_cleaner::{Group, Listing, Metrics, Selection, Sweeper};
+use pgw_cleaner::{Group, Limit, Listing, Metrics, Selection, Sweeper};
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -60,9 +60,9 @@ impl World {
         let deletion = Deletion {
             dry_run: false,
             verify: rng.bool(),
-            max_deletes: None,
-            workers: rng.usize(1..8),
-            batch_size: rng.usize(1..4),
+            max_deletes: Limit(None),
+            workers: rng.u16(1..8),
+            batch_size: rng.u32(1..4),
             max_window: Duration::from_secs(1),
             list_timeout: Duration::from_secs(30),
         };
@@ -182,12 +182,8 @@ impl World {
         let listing = Listing::open(&self.gateway, Duration::from_secs(30))
             .await
             .expect("the gateway is there");
-        let keep =
-            |keys: &mut HashSet<GroupingKey>, group: Group| keys.extend(group.keys().cloned());
-        listing
-            .fold(HashSet::new(), keep)
-            .await
-            .expect("the gateway is there")
+        let groups = listing.groups().await.expect("the gateway is there");
+        groups.iter().flat_map(Group::keys).cloned().collect()
     }
 }
 
