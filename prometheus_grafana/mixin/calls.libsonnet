@@ -9,7 +9,7 @@
 
   local rules(side) =
     local record(name, expr, extra={}) = { record: 'dubbo:' + name, labels: { side: side } + extra, expr: promql.text(expr) };
-    local recorded(name) = 'dubbo:%s{side="%s"}' % [name, side];
+    local recorded(name, matcher='') = 'dubbo:%s{%s}' % [name, std.join(',', ['side="%s"' % side] + if matcher == '' then [] else [matcher])];
     local rate(family, matcher='') = promql.rate(promql.calls(side, family, matcher));
     local sum(vector) = promql.sum(labels, vector);
     // What a process exports only after its first occurrence counts as 0 wherever it counts calls.
@@ -38,22 +38,26 @@
         fault: kinds[type][2],
       };
     local errors =
-      (if rust then [promql.sum(labels + ['error_type', 'error_code', 'error_name', 'fault'], rate('errors_total'))] else []) +
+      (if rust then [promql.sum(
+        labels + ['error_type', 'error_code', 'error_name', 'fault'],
+        promql.rateOfOccurrences(labels, promql.calls(side, 'errors_total'), promql.calls(side, 'requests_total')),
+      )] else []) +
       (if others then [byKind(type) for type in std.objectFields(kinds)] else []);
 
     [
+      record('errors:rate5m', std.join('\nor\n', ['%s > 0' % one for one in errors])),
       record('requests:rate5m', sum(rate('requests_total'))),
       record('requests_failed:rate5m', or([sum(rate('requests_failed_total')), none])),
       record('requests_business_failed:rate5m', or([
         sum(rate('requests_business_failed_total')),
-        sum(rate('errors_total', 'error_type="business"')),
+        sum(recorded('errors:rate5m', 'error_type="business"')),
         none,
       ])),
       // Mistakes of the caller: by the label that says so, or by the code of a peer that does not have it (all but 2, 4, 8, 13, 14, 15).
       record('requests_mistaken:rate5m', or([
         sum('%s or %s' % [
-          rate('errors_total', 'fault="caller",error_type!="business"'),
-          rate('errors_total', 'fault="",error_type!="business",error_code=~"1|3|5|6|7|9|10|11|12|16"'),
+          recorded('errors:rate5m', 'fault="caller",error_type!="business"'),
+          recorded('errors:rate5m', 'fault="",error_type!="business",error_code=~"1|3|5|6|7|9|10|11|12|16"'),
         ]),
         none,
       ])),
@@ -63,8 +67,6 @@
         recorded('requests_business_failed:rate5m'),
         recorded('requests_mistaken:rate5m'),
       ]),
-      record('errors:rate5m', std.join('\nor\n', ['%s > 0' % one for one in errors])),
-
       // Times: from the classic histogram, from the native one, from dubbo-go's and Java's sums.
       record('request_duration_seconds_count:rate5m', or([
         sum(rate('request_duration_seconds_count')),

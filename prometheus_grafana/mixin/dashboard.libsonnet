@@ -24,25 +24,43 @@ local panel = import 'panel.libsonnet';
   local live(selector) = promql.live(selector),
   local rate(side, family, by='') =
     'sum%s (rate(dubbo_%s_%s{%s}[$__rate_interval]))' % [if by == '' then '' else ' by (%s)' % by, side, family, calls],
-  local now(side, family) = 'sum(%s)' % live('dubbo_%s_%s{%s}' % [side, family, calls]),
   // What a counter counted within the chosen time. A series that began within it counts from its start.
   local within(selector) =
     '(increase(%(s)s[$__range]) and %(s)s offset $__range) or (last_over_time(%(s)s[$__range]) unless %(s)s offset $__range)' % { s: selector },
   // Reads `idle` when nothing was called, and nothing when there is no process to ask.
   local ratio(part, all, idle) = '%s / (%s > 0) or %s * 0 + %d' % [part, all, all, idle],
-  local quantile(side, percent, by='') =
-    'histogram_quantile(0.%s, %s) >= 0' % [percent, rate(side, 'request_duration_seconds_bucket', 'le' + (if by == '' then '' else ', ' + by))],
+  // A lean process leaves out what can be derived: what is derived stands in for a family, process by process.
+  local orDerived(vector, derived) = '(%s) or on (%s) (%s)' % [vector, std.join(', ', promql.callLabels), derived],
+  local windowed(side, family, derived) =
+    // Of a process that is still there: rates go on for a while after its end.
+    local there = 'dubbo_%s_requests_processing_total{%s}' % [side, calls];
+    'sum(%s)' % orDerived(
+      live('dubbo_%s_%s{%s}' % [side, family, calls]),
+      '%s and on (%s) %s' % [live(derived), std.join(', ', promql.callLabels), there]
+    ),
+  local each(side, family) = 'rate(dubbo_%s_%s{%s}[$__rate_interval])' % [side, family, calls],
+  // From classic buckets, or from native ones where Prometheus takes those.
+  local quantile(side, percent) =
+    'histogram_quantile(0.%(percent)s, %(classic)s) >= 0 or histogram_quantile(0.%(percent)s, %(native)s) >= 0' % {
+      percent: percent,
+      classic: rate(side, 'request_duration_seconds_bucket', 'le'),
+      native: 'sum by () (%s)' % each(side, 'request_duration_seconds'),
+    },
 
   // === The rows ===
 
-  local window = 'Over the sliding window of the processes themselves, 120 s if --metrics-window says nothing else.',
+  local window = 'Over the sliding window of the processes themselves, 120 s if --metrics-window says nothing else; of lean processes over that of the graph.',
 
   local glance(side, title) = [
-    panel.stat(title + ' QPS', 'Calls per second, of all instances. ' + window + ' A process that is younger shows its rate from the first second on.', 'reqps', now(side, 'qps_total'), empty='no ' + side),
+    panel.stat(title + ' QPS', 'Calls per second, of all instances. ' + window + ' A process that is younger shows its rate from the first second on.', 'reqps', windowed(side, 'qps_total', 'dubbo:requests:rate5m{side="%s",%s}' % [side, calls]), empty='no ' + side),
     panel.stat(title + ' success rate',
                'Share of the calls that succeeded; 100 % before the first call. ' + window,
                'percentunit',
-               ratio(now(side, 'requests_succeed_total_aggregate'), now(side, 'requests_total_aggregate'), 1),
+               ratio(
+                 windowed(side, 'requests_succeed_total_aggregate', each(side, 'requests_succeed_total') + ' * 120'),
+                 windowed(side, 'requests_total_aggregate', each(side, 'requests_total') + ' * 120'),
+                 1
+               ),
                thresholds=[[null, 'red'], [config.availabilityObjective - 0.01, 'orange'], [config.availabilityObjective, 'green']],
                empty='no ' + side),
     panel.stat(title + ' P99', '99 of 100 calls took at most this long, from the histogram of all instances. Without calls there is no figure.', 's', quantile(side, '99'), empty='no calls'),
@@ -125,14 +143,20 @@ local panel = import 'panel.libsonnet';
                 [[quantile(side, percent), 'p' + percent] for percent in ['50', '90', '95', '99']],
                 exemplar=true,
                 steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
-    panel.heatmap(title + ' response times', 'How many calls per second took how long. A gap means that there were no calls.', rate(side, 'request_duration_seconds_bucket', 'le')),
+    panel.heatmap(title + ' response times', 'How many calls per second took how long. A gap means that there were no calls.', '%s or on () %s' % [rate(side, 'request_duration_seconds_bucket', 'le'), 'sum by () (%s)' % each(side, 'request_duration_seconds')]),
     panel.graph(title + ' in flight',
                 'Calls that have started and not ended, by instance.',
                 'short',
                 [['sum by (instance) (%s)' % live('dubbo_%s_requests_processing_total{%s}' % [side, calls]), '{{instance}}']]),
     panel.table(title + ' statistics', 'Calls within the chosen time; methods without calls are left out.', [
       ['sum by (application_name, interface, method) (%s) > 0' % within('dubbo_%s_requests_%s{%s}' % [side, column[0], calls]), column[1], 'short']
-      for column in [['total', 'Calls'], ['succeed_total', 'Succeeded'], ['failed_total', 'Failed'], ['business_failed_total', 'Business'], ['timeout_total', 'Timeout'], ['failed_service_unavailable_total', 'Unavailable'], ['limit_total', 'Limit']]
+      for column in [['total', 'Calls'], ['succeed_total', 'Succeeded'], ['failed_total', 'Failed']]
+    ] + [
+      ['sum by (application_name, interface, method) (%s) > 0' % orDerived(
+        within('dubbo_%s_requests_%s{%s}' % [side, column[0], calls]),
+        within('dubbo_%s_errors_total{error_type="%s",%s}' % [side, column[1], calls])
+      ), column[2], 'short']
+      for column in [['business_failed_total', 'business', 'Business'], ['timeout_total', 'timeout', 'Timeout'], ['failed_service_unavailable_total', 'unavailable', 'Unavailable'], ['limit_total', 'limit', 'Limit']]
     ], 24, sort='Calls', links={ application_name: 'application', interface: 'interface', method: 'method' }),
     panel.graph(title + ' messages', 'Messages per second, which are more than calls where methods stream.', 'ops', [
       ['sum by (method) (dubbo:messages_received:rate5m{side="%s",%s})' % [side, calls], 'received, {{method}}'],

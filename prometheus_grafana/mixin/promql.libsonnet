@@ -34,6 +34,17 @@ function(config) {
   callsGauge(side, name, matcher='')::
     if java then '(%s or %s)' % [self.calls(side, name + '_total', matcher), self.calls(side, name, matcher)] else self.calls(side, name + '_total', matcher),
   rate(vector):: 'rate(%s[%s])' % [vector, config.rateWindow],
+  // The rate of a counter whose series begin with their first occurrence, which rate() does not see: they have fewer samples than the series
+  // `always` of the same labels, which was there before. A series that was there before the window has lost samples, and begins nothing.
+  rateOfOccurrences(labels, vector, always)::
+    local first = 'min_over_time(%(vector)s[%(window)s]) / %(seconds)d and count_over_time(%(vector)s[%(window)s]) < on (%(labels)s) group_left () %(known)s unless %(vector)s offset %(window)s' % {
+      vector: vector,
+      window: config.rateWindow,
+      seconds: this.seconds(config.rateWindow),
+      labels: join(labels),
+      known: this.by('max', labels, 'count_over_time(%s[%s])' % [always, config.rateWindow]),
+    };
+    '%s or label_replace(%s, "first", "1", "", "")' % [self.rate(vector), first],
 
   // Leaves out the calls that last for long on purpose.
   short(name, selector=''):: std.foldl(

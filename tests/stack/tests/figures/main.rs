@@ -33,8 +33,12 @@ fn dashboard(chosen: &[(&str, &str)]) -> Dashboard {
     Dashboard::with(chosen, "1m", "20m")
 }
 
-/// Returns `promtool`'s failures when these queries should answer as expected, each as it prints it.
-fn failures(version: PrometheusVersion, queries: &[(String, &Expected)]) -> Vec<String> {
+/// Returns `promtool`'s failures when these queries should answer as expected of these series, each as it prints it.
+fn failures(
+    version: PrometheusVersion,
+    series: &[Value],
+    queries: &[(String, &Expected)],
+) -> Vec<String> {
     let rules = |name: &str| {
         let file = path(&format!("prometheus_grafana/rules/{name}.yml"));
         let file = file.canonicalize().expect("the rules are there");
@@ -56,7 +60,7 @@ fn failures(version: PrometheusVersion, queries: &[(String, &Expected)]) -> Vec<
         "evaluation_interval": "1m",
         "tests": [{
             "interval": "15s",
-            "input_series": world::series(),
+            "input_series": series,
             "promql_expr_test": cases,
         }],
     });
@@ -90,7 +94,23 @@ fn every_query_answers_with_the_right_figures() {
         .map(|(place, expected)| (expected::rounded(place, dashboard.query(place)), expected))
         .collect();
     for version in PrometheusVersion::all() {
-        let failures = failures(version, &queries);
+        let failures = failures(version, &world::series(), &queries);
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}
+
+#[test]
+fn every_query_answers_the_same_of_lean_processes() {
+    let dashboard = dashboard(&CHOSEN);
+    let expected = expected::all();
+    let queries: Vec<_> = expected
+        .iter()
+        .map(|(place, expected)| (expected::rounded(place, dashboard.query(place)), expected))
+        .collect();
+    let (all, lean) = (world::series(), world::lean_series());
+    assert!(lean.len() < all.len() - 50, "{} series", lean.len());
+    for version in PrometheusVersion::all() {
+        let failures = failures(version, &lean, &queries);
         assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 }
@@ -126,7 +146,7 @@ fn every_wrong_query_is_noticed() {
     }
     assert!(mutants.len() > 500, "{} wrong queries", mutants.len());
     let (changes, queries): (Vec<_>, Vec<_>) = mutants.into_iter().unzip();
-    let failures = failures(PrometheusVersion::Installed, &queries);
+    let failures = failures(PrometheusVersion::Installed, &world::series(), &queries);
     let noticed = |query: &str| {
         let printed = format!("{}, time:", json!(query));
         failures.iter().any(|failure| failure.starts_with(&printed))

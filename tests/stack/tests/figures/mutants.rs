@@ -130,6 +130,11 @@ pub(crate) fn is_equivalent(place: &str, query: &str, change: &str) -> bool {
     // Shares and quantiles are the same of rates and of what rates are made of.
     (is("rate(", "increase(") && (query.contains(" / (") || query.contains("quantile")))
         || (is("sum by", "max by") && of(&SINGLE))
+        // There is no such family: what is derived of errors stands in for it.
+        || ((is("service_unavailable", "network")
+            || is("requests_failed", "requests_business_failed")
+            || is("requests_failed", "requests"))
+            && of(&["Provider statistics F", "Consumer statistics F"]))
         // An alert that fires is 1.
         || (is("sum by", "count by") && of(&["Firing alerts"]))
         // Quantiles stand still here.

@@ -322,6 +322,26 @@ impl World {
     }
 }
 
+/// How the names of families end that a process leaves out with `--metrics-families=lean`.
+const NOT_LEAN: [&str; 7] = [
+    "_qps_total{",
+    "_aggregate{",
+    "_requests_business_failed_total{",
+    "_requests_timeout_total{",
+    "_requests_failed_service_unavailable_total{",
+    "_requests_limit_total{",
+    "_requests_unknown_failed_total{",
+];
+
+/// Returns the series that are there when all processes are lean.
+pub(crate) fn lean_series() -> Vec<Value> {
+    let is_lean = |series: &Value| {
+        let name = series["series"].as_str().unwrap_or_default();
+        !NOT_LEAN.iter().any(|family| name.contains(family))
+    };
+    series().into_iter().filter(is_lean).collect()
+}
+
 /// Returns all series.
 pub(crate) fn series() -> Vec<Value> {
     let mut world = World::default();
