@@ -9,7 +9,10 @@ use faults::{FAULTS, Fault, Length};
 ///
 /// Exits with 1 when a promise is broken. What is promised, and which test holds it, is in docs/reliability.md.
 #[derive(Debug, Parser)]
-#[command(name = "faults.sh")]
+#[command(
+    name = "faults.sh",
+    after_help = "`faults.sh beside` makes three faults happen to consumers of dubbo-go and grpc-go beside ours: `faults.sh beside --help`."
+)]
 pub(crate) struct Args {
     /// Which faults [default: all]
     #[arg(value_name = "FAULT", value_parser = fault)]

@@ -6,6 +6,7 @@
 //!
 //! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
 
+mod beside;
 mod consumer;
 mod counts;
 mod grpc;
@@ -17,6 +18,7 @@ mod provider;
 mod report;
 mod rules;
 
+pub use beside::{Args, Compared, Cost, Extent, Fault, beside, happens};
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
 pub use grpc::{GrpcProvider, GrpcReport};
