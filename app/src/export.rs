@@ -7,7 +7,7 @@ use dubbo_registry::{Registry, ScrapeTarget};
 use metrics_core::{AtStop, Endpoint, Metrics, MetricsPath, Pusher};
 use pushgateway::Gateway;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
 use crate::{
@@ -32,12 +32,14 @@ pub enum Ending {
     Done,
 }
 
-/// What carries the figures out of the process.
+/// What carries the figures out of the process; dropped, it ends as for a process that was asked to stop.
 #[derive(Debug)]
 pub struct Exporter {
     endpoint: Option<SocketAddr>,
     stop: oneshot::Sender<Ending>,
     task: JoinHandle<()>,
+    /// Ends an exporter that is dropped before it has begun.
+    _held: DropGuard,
 }
 
 impl Exporter {
@@ -119,14 +121,20 @@ impl Exporter {
     {
         let (stop, stopped) = oneshot::channel();
         let work = work(stopped);
+        let dropped = CancellationToken::new();
+        let held = dropped.clone().drop_guard();
         let task = tokio::spawn(async move {
-            begin.cancelled().await;
-            work.await;
+            tokio::select! {
+                biased;
+                () = begin.cancelled() => work.await,
+                () = dropped.cancelled() => {}
+            }
         });
         Self {
             endpoint,
             stop,
             task,
+            _held: held,
         }
     }
 
@@ -180,4 +188,34 @@ pub(crate) fn expose(
     // It is announced until the registry is closed.
     let _announcement = registry.expose(target);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_core::Config;
+    use test_servers::{LONG, eventually};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dropped_exporter_listens_no_more_whether_it_had_begun_or_not() {
+        let metrics = Metrics::new(Config::default()).unwrap();
+        for has_begun in [false, true] {
+            let begin = CancellationToken::new();
+            if has_begun {
+                begin.cancel();
+            }
+            let address = "127.0.0.1:0".parse().unwrap();
+            let endpoint = Endpoint::new(&metrics);
+            let exporter = Exporter::pull(address, "--metrics-addr", endpoint, begin.clone());
+            let exporter = exporter.unwrap();
+            let address = exporter.endpoint().unwrap();
+            drop(exporter);
+            eventually(LONG, "the port is free", async || {
+                std::net::TcpListener::bind(address)
+            })
+            .await;
+            drop(begin);
+        }
+    }
 }

@@ -55,13 +55,18 @@ impl Announcement {
         self.state.borrow().failure.clone()
     }
 
+    /// Has it taken out of the registry in the background.
+    pub fn begin_withdrawal(&self) {
+        self.withdraw.cancel();
+    }
+
     /// Takes it out of the registry, and returns when that is confirmed.
     ///
     /// # Errors
     /// [`Error::Deadline`] when it was not confirmed within [`WITHDRAW_DEADLINE`](Self::WITHDRAW_DEADLINE); the attempt goes
     /// on in the background, and the registry forgets a process that has left when its session ends.
     pub async fn withdraw(&self) -> Result<(), Error> {
-        self.withdraw.cancel();
+        self.begin_withdrawal();
         let mut state = self.state.clone();
         match timeout(Self::WITHDRAW_DEADLINE, state.wait_for(|state| state.ended)).await {
             // The registry is gone, which has ended its session, and with it everything announced in it.

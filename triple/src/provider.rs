@@ -37,6 +37,7 @@ mod serving;
 pub use descriptor::DescriptorError;
 pub(crate) use descriptor::methods as described_methods;
 pub use layers::Services;
+use serving::Announced;
 pub use serving::{ServeError, Serving};
 
 use dispatch::{Dispatch, Meter};
@@ -306,7 +307,7 @@ impl Provider {
             connections,
             health,
             metadata,
-            announcement: None,
+            announced: Announced::default(),
         })
     }
 

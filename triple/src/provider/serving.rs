@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use dubbo_registry::{Announcement, RegisterMode, Registration, Registry, ServiceInfo};
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::health::Health;
@@ -20,7 +21,7 @@ const LET_GO: Duration = Duration::from_secs(1);
 /// How long calls in flight may take to finish once new connections are refused.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// A provider that serves calls.
+/// A provider that serves calls, and is announced, until it [leaves](Self::leave) or is dropped, which ends both at once.
 #[derive(Debug)]
 pub struct Serving {
     pub(super) application: String,
@@ -33,7 +34,19 @@ pub struct Serving {
     pub(super) connections: Connections,
     pub(super) health: Health,
     pub(super) metadata: Metadata,
-    pub(super) announcement: Option<Announcement>,
+    pub(super) announced: Announced,
+}
+
+/// Where a provider is announced; withdrawn when it is dropped, so that no registry lists what serves no longer.
+#[derive(Debug, Default)]
+pub(super) struct Announced(Vec<Announcement>);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        for announcement in &self.0 {
+            announcement.begin_withdrawal();
+        }
+    }
 }
 
 impl Serving {
@@ -75,7 +88,7 @@ impl Serving {
         // Consumers ask for the metadata as soon as they see the node.
         self.metadata.set(registration.metadata());
         let announcement = registry.register(registration);
-        self.announcement = Some(announcement.clone());
+        self.announced.0.push(announcement.clone());
         Ok(announcement)
     }
 
@@ -85,10 +98,13 @@ impl Serving {
     /// The order is measured, not taste: NOT_SERVING before the unregistration makes dubbo-go consumers ignore the
     /// restarted process. Without an announcement there is no consumer to wait for.
     pub async fn leave(self, stop_wait: Duration) {
-        if let Some(announcement) = &self.announcement {
-            match announcement.withdraw().await {
-                Ok(()) => tracing::info!("unregistered"),
-                Err(error) => tracing::warn!(%error, "not unregistered in time"),
+        if !self.announced.0.is_empty() {
+            let withdrawn = self.announced.0.iter().map(Announcement::withdraw);
+            for withdrawn in join_all(withdrawn).await {
+                match withdrawn {
+                    Ok(()) => tracing::info!("unregistered"),
+                    Err(error) => tracing::warn!(%error, "not unregistered in time"),
+                }
             }
             let over = Instant::now() + stop_wait;
             sleep(LET_GO.min(stop_wait)).await;
