@@ -3,12 +3,21 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use dubbo_registry::MemoryRegistry;
-use support::{Behaviour, announced, client, greet};
+use dubbo_registry::{MemoryRegistry, Registration, Registry, ServiceInfo};
+use greet::greet_service_client::GreetServiceClient;
+use support::{Behaviour, announced, client, greet, provider, reference, serve};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tonic::{Code, Status};
-use triple::{BUSINESS_CODE, ConsumerOptions, LoadBalance, business_error, wire_code};
+use triple::{
+    BUSINESS_CODE, Consumer, ConsumerOptions, LoadBalance, Serving, Workers, business_error,
+    wire_code,
+};
 
 fn in_turn() -> ConsumerOptions {
     ConsumerOptions {
@@ -158,4 +167,85 @@ async fn with_no_provider_the_answer_says_so() {
     let status = greet(&client).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains(greet::INTERFACE), "{status}");
+}
+
+/// A provider of weight 0 that a consumer is connected to, and one of the usual weight, whose connections are held up until `go`.
+struct Held {
+    weightless: Behaviour,
+    weighted: Behaviour,
+    client: support::Client,
+    go: Arc<Notify>,
+    _serving: [Serving; 2],
+}
+
+async fn held() -> Held {
+    let registry = MemoryRegistry::new();
+    let (weightless, weighted) = (Behaviour::default(), Behaviour::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let none = provider(&weightless).weight(0);
+    let mut connected = none.serve(listener, &Workers::here()).await.unwrap();
+    let announcement = connected.announce(&registry, "127.0.0.1").unwrap();
+    announcement.done().await.unwrap();
+
+    let behind = serve(&weighted).await;
+    let (go, target) = (Arc::new(Notify::new()), behind.address());
+    let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let service = ServiceInfo {
+        interface: greet::INTERFACE.to_owned(),
+        methods: vec!["Greet".to_owned()],
+        ..ServiceInfo::default()
+    };
+    let port = door.local_addr().unwrap().port();
+    let registration = Registration::new("greeter", "127.0.0.1", port, vec![service]).unwrap();
+    registry.register(registration).done().await.unwrap();
+    let gone = Arc::clone(&go);
+    tokio::spawn(async move {
+        let (mut inside, _) = door.accept().await.unwrap();
+        gone.notified().await;
+        let mut outside = TcpStream::connect(target).await.unwrap();
+        let _ = copy_bidirectional(&mut inside, &mut outside).await;
+    });
+
+    let workers = Workers::here();
+    let consumer = Consumer::new(&registry, reference(), &workers, ConsumerOptions::default());
+    consumer.ready().await;
+    Held {
+        weightless,
+        weighted,
+        client: GreetServiceClient::new(consumer),
+        go,
+        _serving: [connected, behind],
+    }
+}
+
+#[tokio::test]
+async fn a_provider_of_weight_0_gets_no_call_while_another_one_is_being_connected() {
+    let held = held().await;
+    let began = Instant::now();
+    let calls = (0..8).map(|_| {
+        let client = held.client.clone();
+        tokio::spawn(async move { greet(&client).await.unwrap() })
+    });
+    let calls: Vec<_> = calls.collect();
+    tokio::task::yield_now().await;
+    held.go.notify_one();
+    for call in calls {
+        call.await.unwrap();
+    }
+    let (took, counts) = (
+        began.elapsed(),
+        (held.weightless.calls(), held.weighted.calls()),
+    );
+    // A call waits for no connection longer than a second.
+    assert!(
+        counts == (0, 8) || took >= Duration::from_secs(1),
+        "{counts:?} in {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_provider_of_weight_0_is_called_when_no_other_one_can_be() {
+    let held = held().await;
+    greet(&held.client).await.unwrap();
+    assert_eq!((held.weightless.calls(), held.weighted.calls()), (1, 0));
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use super::clock::Moment;
 use super::endpoint::Endpoint;
 
-/// How a provider is chosen among those that are fit. Every policy honours weights: a provider of weight 0 is called only where there is
-/// no other.
+/// How a provider is chosen among those that are fit. Every policy honours weights: a provider of weight 0 is called only where
+/// no other can be called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoadBalance {
     /// Two at random by weight, of which the one with the lower load: as good as the least loaded, at constant cost, and

@@ -154,7 +154,15 @@ async fn call<B: RequestBody>(
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
     let (mut attempts, mut not_sent) = (0, 0);
     loop {
-        let picked = match shared.pick(&endpoints, &tried, begun) {
+        let mut picked = shared.pick(&endpoints, &tried, begun);
+        if tried.is_empty() && picked.as_ref().is_some_and(|e| !e.standing().has_weight()) {
+            waiting::for_weight(&shared, &head, plan.overall).await;
+            begun = Instant::now();
+            limits = plan.limits(begun);
+            endpoints = shared.directory.routes().of(&head);
+            picked = shared.pick(&endpoints, &tried, begun);
+        }
+        let picked = match picked {
             Some(endpoint) => Ok(endpoint),
             None => waiting::for_provider(&shared, &head, &tried, limits.until).await,
         };

@@ -169,6 +169,11 @@ impl Standing {
         self.warm.store(warm, Relaxed);
     }
 
+    /// Returns whether the provider gets calls while there are others: one of weight 0 does not.
+    pub(crate) fn has_weight(&self) -> bool {
+        self.weight.load(Relaxed) > 0
+    }
+
     /// Returns the weight: in the first minutes of a provider's life the share of it that Dubbo gives, at least 1.
     pub(crate) fn weight(&self, now: Moment) -> u32 {
         let (weight, warm) = (self.weight.load(Relaxed), self.warm.load(Relaxed));

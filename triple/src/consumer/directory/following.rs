@@ -153,3 +153,80 @@ pub(crate) fn report(directory: &Arc<Directory>, metrics: RegistryMetrics, inter
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use dubbo_registry::{Announcement, MemoryRegistry, Registration, Registry, ServiceInfo};
+    use futures_util::FutureExt as _;
+    use metrics_core::Metrics;
+    use test_servers::{LONG, eventually};
+
+    use super::*;
+
+    const INTERFACE: &str = "greet.GreetService";
+
+    fn announced(registry: &MemoryRegistry, port: u16) -> Announcement {
+        let service = ServiceInfo {
+            interface: INTERFACE.to_owned(),
+            methods: vec!["Greet".to_owned()],
+            ..ServiceInfo::default()
+        };
+        let registration = Registration::new("greeter", "127.0.0.1", port, vec![service]);
+        registry.register(registration.unwrap())
+    }
+
+    /// Of a list of three, one provider is used: before that the consumer's number is asked for, and that panics.
+    #[tokio::test]
+    async fn a_list_whose_takeover_panicked_is_taken_over_again_and_later_ones_are_followed() {
+        let metrics = Metrics::new(metrics_core::Config::default()).unwrap();
+        let mut surroundings = Surroundings::for_test();
+        surroundings.metrics = Some(metrics.registry().clone());
+        let registry = MemoryRegistry::new();
+        let mut announcements = Vec::new();
+        for port in 1..=3 {
+            let announcement = announced(&registry, port);
+            announcement.done().await.unwrap();
+            announcements.push(announcement);
+        }
+
+        let directory = Arc::new(Directory::new(1, surroundings));
+        let reference = Reference::new(INTERFACE).unwrap();
+        let subscription = registry.subscribe(reference.clone());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let number = async move {
+            counted.fetch_add(1, Ordering::Relaxed);
+            panic!("a fault in the registry");
+        };
+        let followed = Followed::new(&directory, reference, subscription, number.boxed());
+        let following = tokio::spawn(follow(followed));
+
+        // No further list comes: the same one is taken over.
+        eventually(LONG, "the list is taken over", async || {
+            directory.is_known().then_some(()).ok_or("not yet")
+        })
+        .await;
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "the fault has happened");
+        assert!(directory.roster.lock().is_partial(), "one of three is used");
+        assert!(!directory.endpoints().is_empty());
+        let text = metrics.text();
+        let mut families = text
+            .lines()
+            .filter(|l| l.starts_with("dubbo_task_panics_total"));
+        assert!(families.any(|line| line.ends_with(" 1")), "{text}");
+
+        // Two are used whole.
+        announcements.pop().unwrap().withdraw().await.unwrap();
+        eventually(LONG, "the next list is followed", async || {
+            let found = directory.endpoints().len();
+            let is_whole = found == 2 && !directory.roster.lock().is_partial();
+            is_whole.then_some(()).ok_or(found)
+        })
+        .await;
+        assert!(!following.is_finished());
+        drop(directory);
+        following.await.unwrap();
+    }
+}

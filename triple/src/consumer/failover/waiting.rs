@@ -53,6 +53,25 @@ pub(super) async fn for_first_connections(
     let _ = timeout_at(until, settled).await;
 }
 
+/// Waits before a call goes to a provider of weight 0 while the first connection of one that has a weight is being made: Dubbo's
+/// consumers connect to all providers before the first call, and one of weight 0 is for when no other can be called. It takes at most half
+/// of the time that the call has.
+pub(super) async fn for_weight(shared: &Shared, head: &Parts, overall: Option<Instant>) {
+    let now = Instant::now();
+    let left = overall.map(|at| at.saturating_duration_since(now) / 2);
+    let limit = left.map_or(FIRST_CONNECTION_LIMIT, |left| {
+        left.min(FIRST_CONNECTION_LIMIT)
+    });
+    let settled = shared.directory.find(|| {
+        let endpoints = shared.directory.routes().of(head);
+        let mut others = endpoints.iter().filter(|e| e.standing().has_weight());
+        let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
+        (!is_waiting || others.any(|e| e.is_open())).then_some(())
+    });
+    // Over either way: the next look takes what is there.
+    let _ = timeout_at(now + limit, settled).await;
+}
+
 /// Waits until a provider can be called, while one is known whose connection is still being made.
 pub(super) async fn for_provider(
     shared: &Shared,
