@@ -28,15 +28,20 @@ pub fn go_build(module: &str, packages: &[&str], output: &Path) {
     );
 }
 
-/// Returns cargo's target folder, in which the calling test lies.
+/// Returns cargo's target folder, in which the calling test or program lies.
 ///
 /// # Panics
-/// When the caller is not a test of cargo's.
+/// When the caller was not built by cargo.
 pub fn target_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    test.ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
-        .and_then(|deps| deps.parent()?.parent())
-        .unwrap_or_else(|| panic!("{} should be in cargo's folder deps", test.display()))
+    let program = std::env::current_exe().expect("a program knows its own path");
+    let folder = program.parent();
+    // A test lies in the folder deps of its profile, a program beside that folder.
+    let profile = folder.and_then(|folder| match folder.file_name() {
+        Some(name) if name == "deps" => folder.parent(),
+        _ => Some(folder),
+    });
+    profile
+        .and_then(Path::parent)
+        .unwrap_or_else(|| panic!("{} should be in cargo's folders", program.display()))
         .to_owned()
 }
