@@ -13,7 +13,7 @@ use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, RegisterMode, value
 use clap::Parser;
 use triple::ServerTls;
 
-pub use access::Admission;
+pub use access::{Admission, MaxCalls};
 
 /// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
 #[derive(Clone, Debug, Parser)]

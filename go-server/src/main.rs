@@ -7,7 +7,6 @@ use greet::greet_service_server::GreetServiceServer;
 use server::{Args, Config, Greeter};
 use tokio::net::TcpListener;
 use tracing::info;
-use triple::CallLimit;
 
 fn main() -> ExitCode {
     let config = app::parse::<Args>();
@@ -54,7 +53,7 @@ fn run(config: Config) -> anyhow::Result<()> {
             provider = provider.layer(process.counted(access));
         }
         if let Some(calls) = admission.calls {
-            provider = provider.layer(CallLimit::new(calls));
+            provider = provider.layer(calls.limit());
         }
         if let Some(tls) = tls {
             provider = provider.tls(tls);

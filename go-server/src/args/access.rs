@@ -1,11 +1,12 @@
 //! Options for who may call the server, and how much.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use triple::{Access, AccessRule, AllowedCaller};
+use triple::{Access, AccessRule, AllowedCaller, CallLimit};
 
 /// What was typed about callers.
 #[derive(Args, Clone, Debug)]
@@ -34,13 +35,46 @@ pub(super) struct AccessArgs {
     )]
     reflection: bool,
 
-    /// How many calls run at a time; others are refused at once with RESOURCE_EXHAUSTED [default: no limit]
-    #[arg(long, env, value_name = "CALLS")]
-    max_calls: Option<NonZeroUsize>,
+    /// How many calls run at a time, or `adaptive`: as many as do not make each other wait; others are refused at once with
+    /// RESOURCE_EXHAUSTED [default: no limit]
+    #[arg(long, env, value_name = "CALLS|adaptive")]
+    max_calls: Option<MaxCalls>,
 
     /// How many calls may be in flight on one connection; more of them wait in the consumer.
     #[arg(long, env, value_name = "CALLS", default_value = "1024")]
     max_calls_per_connection: NonZeroU32,
+}
+
+/// How many calls run at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxCalls {
+    /// So many.
+    Number(NonZeroUsize),
+    /// As many as do not make each other wait.
+    Adaptive,
+}
+
+impl FromStr for MaxCalls {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        if text == "adaptive" {
+            return Ok(Self::Adaptive);
+        }
+        let number = text.parse().map(Self::Number);
+        number.map_err(|_| anyhow!("must be a number of calls from 1 on, or `adaptive`"))
+    }
+}
+
+impl MaxCalls {
+    /// Makes the layer that holds to it.
+    #[must_use]
+    pub fn limit(self) -> CallLimit {
+        match self {
+            Self::Number(calls) => CallLimit::new(calls.get()),
+            Self::Adaptive => CallLimit::adaptive(),
+        }
+    }
 }
 
 /// Who may call, and how much.
@@ -51,7 +85,7 @@ pub struct Admission {
     /// Whether the reflection service is offered.
     pub reflection: bool,
     /// How many calls run at a time; no limit without.
-    pub calls: Option<usize>,
+    pub calls: Option<MaxCalls>,
     /// How many calls may be in flight on one connection.
     pub calls_per_connection: u32,
 }
@@ -68,7 +102,7 @@ impl AccessArgs {
         Ok(Admission {
             access: access(&allow_callers, certificates)?,
             reflection,
-            calls: max_calls.map(NonZeroUsize::get),
+            calls: max_calls,
             calls_per_connection: max_calls_per_connection.get(),
         })
     }
@@ -106,6 +140,30 @@ fn access(texts: &[String], certificates: bool) -> anyhow::Result<Option<Access>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_of_calls_is_a_number_or_adaptive() {
+        let number = |calls| MaxCalls::Number(NonZeroUsize::new(calls).unwrap());
+        for (text, expected) in [
+            ("1", number(1)),
+            ("64", number(64)),
+            ("adaptive", MaxCalls::Adaptive),
+        ] {
+            assert_eq!(text.parse::<MaxCalls>().unwrap(), expected);
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "1.5",
+            "Adaptive",
+            "auto",
+            "99999999999999999999",
+        ] {
+            let error = text.parse::<MaxCalls>().unwrap_err().to_string();
+            assert!(error.contains("from 1 on, or `adaptive`"), "{text}");
+        }
+    }
 
     fn checked(rules: &[&str], certificates: bool) -> Result<bool, String> {
         let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
