@@ -195,7 +195,12 @@ async fn call<B: RequestBody>(
         // What a provider answered is no failure of it, unless it says that another one may do better.
         let answered = failed.said && !retryable;
         shared.count(&head, answered);
-        shared.judge(&endpoint, begun, answered);
+        let verdict = match failed.status.code() {
+            _ if answered => Verdict::Answered,
+            Code::ResourceExhausted if failed.said => Verdict::Refused,
+            _ => Verdict::Failed,
+        };
+        shared.judge(&endpoint, begun, verdict);
         if failed.status.code() == Code::DeadlineExceeded
             && failed.response.is_none()
             && endpoint.suspect()
@@ -288,13 +293,14 @@ impl Shared {
     }
 
     /// Tells the selection how an attempt ended.
-    fn judge(&self, endpoint: &Endpoint, begun: Instant, answered: bool) {
+    fn judge(&self, endpoint: &Endpoint, begun: Instant, verdict: Verdict) {
         let (took, now) = (begun.elapsed(), self.clock.now());
-        self.judged(if answered {
-            self.selection.answered(endpoint, now, took)
-        } else {
-            let endpoints = self.directory.endpoints();
-            self.selection.failed(&endpoints, endpoint, now, took)
+        let endpoints = || self.directory.endpoints();
+        let selection = &self.selection;
+        self.judged(match verdict {
+            Verdict::Answered => selection.answered(endpoint, now, took),
+            Verdict::Refused => selection.refused(&endpoints(), endpoint, now, took),
+            Verdict::Failed => selection.failed(&endpoints(), endpoint, now, took),
         });
     }
 
@@ -311,6 +317,15 @@ impl Shared {
     }
 }
 
+/// What an attempt says of its provider.
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Answered,
+    /// It was refused because of a limit of the provider's own.
+    Refused,
+    Failed,
+}
+
 /// What is told when a response has ended: the attempt is counted, and a response that broke is a failure of its provider.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -324,7 +339,7 @@ impl Ending {
             attempts.count(ok);
         }
         if !ok {
-            self.shared.judge(endpoint, Instant::now(), false);
+            self.shared.judge(endpoint, Instant::now(), Verdict::Failed);
         }
     }
 }

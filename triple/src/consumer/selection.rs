@@ -11,6 +11,9 @@ use super::ejection::Ejector;
 use super::endpoint::Endpoint;
 use super::throttle::Throttle;
 
+/// Refusals without an answer among them that eject: a provider with ten times the calls that it can do answers one of them before.
+const REFUSALS: u32 = 40;
+
 /// What the calls of one consumer decide together.
 #[derive(Debug)]
 pub(crate) struct Selection {
@@ -66,6 +69,24 @@ impl Selection {
         let begun = begun(now, took);
         self.ejector
             .failed(endpoints, endpoint, in_a_row, begun, now)
+    }
+
+    /// Notes an attempt that the provider refused, after so long, because of a limit of its own. A provider that is overloaded and answers
+    /// what it can is not ejected: the others would get its calls besides their own.
+    pub(crate) fn refused(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        endpoint: &Endpoint,
+        now: Moment,
+        took: Duration,
+    ) -> bool {
+        let standing = endpoint.standing();
+        let in_a_row = standing.refused(now);
+        let counts = in_a_row >= REFUSALS || standing.ejection().is_ejected();
+        counts
+            && self
+                .ejector
+                .failed(endpoints, endpoint, in_a_row, begun(now, took), now)
     }
 
     /// Takes a retry out of the budget; false when it is used up.

@@ -23,6 +23,9 @@ const LATENCY_HALF_LIFE: Duration = Duration::from_secs(5);
 /// One call begun, in the upper half of the word whose lower half counts the calls in flight.
 const BEGUN: u64 = 1 << 32;
 
+/// One refusal, in the upper half of the word whose lower half counts failures.
+const REFUSAL: u32 = 1 << 16;
+
 /// One provider's standing.
 #[derive(Debug)]
 pub(crate) struct Standing {
@@ -30,7 +33,7 @@ pub(crate) struct Standing {
     calls: AtomicU64,
     /// Attempts that failed, wrapping.
     failures: AtomicU32,
-    /// Attempts that failed since the last one that did not.
+    /// Attempts since the last one that was answered: those that failed (lower half), those that were refused (upper half).
     in_a_row: AtomicU32,
     /// When the newest failure came (upper part, milliseconds) and what the recent ones weigh (lower 16 bits).
     recent: AtomicU64,
@@ -127,10 +130,21 @@ impl Standing {
     /// Notes an attempt that failed in a way that another provider's might not. Returns how many did so in a row.
     pub(crate) fn failed(&self, now: Moment) -> u32 {
         self.failures.fetch_add(1, Relaxed);
+        self.weigh_failure(now);
+        (self.in_a_row.fetch_add(1, Relaxed) + 1) % REFUSAL
+    }
+
+    /// Notes an attempt that the provider refused because of a limit of its own, which is load and no failure. Returns how many it did so
+    /// since it last answered.
+    pub(crate) fn refused(&self, now: Moment) -> u32 {
+        self.weigh_failure(now);
+        self.in_a_row.fetch_add(REFUSAL, Relaxed) / REFUSAL + 1
+    }
+
+    fn weigh_failure(&self, now: Moment) {
         let recent = (self.recent_failures(now) + 1).min(u64::from(u16::MAX));
         self.recent
             .store(u64::from(millis(now)) << 16 | recent, Relaxed);
-        self.in_a_row.fetch_add(1, Relaxed) + 1
     }
 
     /// Returns whether the last attempt here failed.

@@ -277,3 +277,33 @@ fn a_thousand_random_fleets_stay_within_their_bounds() {
     }
     assert!(failed * 5000 <= calls, "{failed} of {calls} calls failed");
 }
+
+#[test]
+fn an_overloaded_provider_keeps_its_calls_and_one_that_refuses_all_loses_them() {
+    let endpoints: Vec<_> = (0..2)
+        .map(|i| Arc::new(Endpoint::open_for_test(&format!("10.0.0.{i}:20000"), 100)))
+        .collect();
+    let selection = Selection::new(LoadBalance::P2c, Ejector::new(None));
+    let is_ejected = |index: usize| endpoints[index].standing().ejection().is_ejected();
+    let took = Duration::from_millis(1);
+    // Four times the calls that can be done, for a minute.
+    for call in 1..60_000 {
+        let now = Moment::from_micros(call * 1_000);
+        for endpoint in &endpoints {
+            if call % 4 == 0 {
+                selection.answered(endpoint, now, took);
+            } else {
+                selection.refused(&endpoints, endpoint, now, took);
+            }
+        }
+        assert!(!is_ejected(0) && !is_ejected(1), "after {call} calls");
+    }
+    let mut refusals = 0;
+    while !is_ejected(0) {
+        refusals += 1;
+        assert!(refusals <= REFUSALS, "not ejected");
+        let now = Moment::from_micros(60_000_000 + u64::from(refusals));
+        selection.refused(&endpoints, &endpoints[0], now, took);
+    }
+    assert!(refusals > 30, "{refusals}");
+}
