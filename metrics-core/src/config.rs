@@ -38,7 +38,7 @@ pub struct Application {
 }
 
 /// Which families of calls are exported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Families {
     /// Every one: those of dubbo-go and our own.
     #[default]

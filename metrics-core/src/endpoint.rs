@@ -5,9 +5,11 @@
 
 mod page;
 mod path;
+mod shared;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -21,9 +23,10 @@ use tokio::net::TcpListener;
 
 use crate::config::Families;
 use crate::metrics::{Metrics, ticking};
-use crate::scrape::Scrape;
+use crate::scrape::{Accepted, accepted};
 use page::Page;
 pub use path::{METRICS_PATH, MetricsPath, PathError};
+use shared::{Kind, Texts};
 
 /// The HTTP endpoint that Prometheus scrapes.
 #[derive(Clone, Debug)]
@@ -90,7 +93,11 @@ impl Endpoint {
             let page = Page::new(metrics.config().window, &path, probes);
             router = router.route("/", get(async move || page.response()));
         }
-        guard.protect(router.with_state(metrics))
+        let scraped = Scraped {
+            metrics,
+            texts: Arc::default(),
+        };
+        guard.protect(router.with_state(scraped))
     }
 
     /// Serves, and moves the window, until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].
@@ -125,34 +132,49 @@ impl Asked {
     }
 }
 
-async fn text(State(metrics): State<Metrics>, uri: Uri, headers: HeaderMap) -> Response {
-    let compress = takes_gzip(&headers);
-    let asked = Asked::parse(uri.query());
-    let families = asked.families.unwrap_or(metrics.config().families);
-    // Thousands of series take milliseconds: not on a thread that may serve calls.
-    let made = tokio::task::spawn_blocking(move || -> io::Result<Scrape> {
-        let mut scrape = metrics.scrape_of(&headers, families);
-        if compress {
-            scrape.body = gzip(&scrape.body)?;
-        }
-        Ok(scrape)
-    });
-    match made.await {
-        Ok(Ok(Scrape { content_type, body })) => {
-            let kind = [
+/// What the routes read.
+#[derive(Clone, Debug)]
+struct Scraped {
+    metrics: Metrics,
+    texts: Arc<Texts>,
+}
+
+async fn text(State(scraped): State<Scraped>, uri: Uri, headers: HeaderMap) -> Response {
+    let Scraped { metrics, texts } = scraped;
+    let Accepted {
+        format,
+        content_type,
+    } = accepted(&headers);
+    let families = Asked::parse(uri.query()).families;
+    let kind = Kind {
+        format,
+        families: families.unwrap_or(metrics.config().families),
+        gzip: takes_gzip(&headers),
+    };
+    match texts.of(kind, async || write(metrics, kind).await).await {
+        Ok(body) => {
+            let fields = [
                 (header::CONTENT_TYPE, &*content_type),
                 // One address has several answers.
                 (header::VARY, "accept, accept-encoding"),
             ];
-            let coding = compress.then_some([(header::CONTENT_ENCODING, "gzip")]);
+            let coding = kind.gzip.then_some([(header::CONTENT_ENCODING, "gzip")]);
             match coding {
-                Some(coding) => (kind, coding, body).into_response(),
-                None => (kind, body).into_response(),
+                Some(coding) => (fields, coding, body).into_response(),
+                None => (fields, body).into_response(),
             }
         }
-        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
+}
+
+/// Thousands of series take milliseconds: not on a thread that may serve calls.
+async fn write(metrics: Metrics, kind: Kind) -> io::Result<Vec<u8>> {
+    let written = tokio::task::spawn_blocking(move || {
+        let text = metrics.written(kind.format, kind.families);
+        if kind.gzip { gzip(&text) } else { Ok(text) }
+    });
+    written.await.map_err(io::Error::other)?
 }
 
 fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {

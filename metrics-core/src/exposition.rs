@@ -20,7 +20,7 @@ use protobuf::{Bucket, Counter, ExemplarMessage, Histogram, Metric, MetricFamily
 const TRACE_ID: &str = "trace_id";
 
 /// A format that figures are written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Format {
     /// Prometheus's text format.
     #[default]

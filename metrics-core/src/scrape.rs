@@ -2,7 +2,6 @@
 
 use http::{HeaderMap, header};
 
-use crate::config::Families;
 use crate::exposition::Format;
 use crate::metrics::Metrics;
 
@@ -19,30 +18,26 @@ impl Metrics {
     /// Answers a scrape with these headers in the format that its `accept` asks for: text, OpenMetrics, or protobuf with native histograms.
     /// For servers that have a route of their own. It may take milliseconds: call it where no calls are served.
     pub fn scrape(&self, headers: &HeaderMap) -> Scrape {
-        self.scrape_of(headers, self.config().families)
-    }
-
-    pub(crate) fn scrape_of(&self, headers: &HeaderMap, families: Families) -> Scrape {
         let Accepted {
             format,
             content_type,
         } = accepted(headers);
         Scrape {
             content_type,
-            body: self.written(format, families),
+            body: self.written(format, self.config().families),
         }
     }
 }
 
 /// A format, and the content type that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Accepted {
-    format: Format,
-    content_type: String,
+pub(crate) struct Accepted {
+    pub(crate) format: Format,
+    pub(crate) content_type: String,
 }
 
 /// Returns the format with the greatest weight in `Accept`, the first one of equal weights; the text format when none is known.
-fn accepted(headers: &HeaderMap) -> Accepted {
+pub(crate) fn accepted(headers: &HeaderMap) -> Accepted {
     let values = headers
         .get_all(header::ACCEPT)
         .into_iter()
