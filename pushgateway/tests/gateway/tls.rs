@@ -16,36 +16,13 @@ struct Guarded {
 impl Guarded {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
-        let write = |name: &str, text: String| {
-            std::fs::write(folder.path().join(name), text)
-                .expect("the temporary folder is writable");
-        };
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca =
-            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("ring makes keys"))
-                .expect("a legal authority");
-        write("ca.pem", ca.pem());
-        for (name, host) in [("server", "127.0.0.1"), ("client", "pusher")] {
-            let key = KeyPair::generate().expect("ring makes keys");
-            let params = CertificateParams::new([host.to_owned()]).expect("a legal name");
-            write(
-                &format!("{name}.pem"),
-                params
-                    .signed_by(&key, &ca)
-                    .expect("a legal certificate")
-                    .pem(),
-            );
-            write(&format!("{name}.key"), key.serialize_pem());
-        }
+        certify(&folder);
         let file = |name: &str| folder.path().join(name).display().to_string();
         let (ca, cert, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
-        write(
-            "web.yml",
-            format!(
-                "tls_server_config:\n  cert_file: {cert}\n  key_file: {key}\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {ca}\n"
-            ),
+        let config = format!(
+            "tls_server_config:\n  cert_file: {cert}\n  key_file: {key}\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {ca}\n"
         );
+        write(&folder, "web.yml", &config);
         let argument = format!("--web.config.file={}", file("web.yml"));
         Self {
             server: Pushgateway::start_with(&[&argument]).await,
@@ -78,6 +55,56 @@ impl Guarded {
             insecure: false,
         }
     }
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    std::fs::write(folder.path().join(name), text).expect("the temporary folder is writable");
+}
+
+/// Writes an authority, and what it issues to the server and to its client; again into the same files.
+fn certify(folder: &TempDir) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("ring makes keys");
+    let ca = CertifiedIssuer::self_signed(params, key).expect("a legal authority");
+    write(folder, "ca.pem", &ca.pem());
+    for (name, host) in [("server", "127.0.0.1"), ("client", "pusher")] {
+        let key = KeyPair::generate().expect("ring makes keys");
+        let params = CertificateParams::new([host.to_owned()]).expect("a legal name");
+        let certificate = params.signed_by(&key, &ca).expect("a legal certificate");
+        write(folder, &format!("{name}.pem"), &certificate.pem());
+        write(folder, &format!("{name}.key"), &key.serialize_pem());
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_authority_and_identity_are_used_without_a_restart() {
+    let mut guarded = Guarded::start().await;
+    let key = GroupingKey::new("app");
+    let gateway = guarded.gateway(guarded.tls()).unwrap();
+    gateway.put(&key, "up 1\n").await.unwrap();
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        let old = guarded.file(&format!("old-{name}"));
+        std::fs::copy(guarded.file(name), old).unwrap();
+    }
+    let old = guarded
+        .gateway(Tls {
+            ca_file: Some(guarded.file("old-ca.pem")),
+            identity: Some(Identity {
+                cert_file: guarded.file("old-client.pem"),
+                key_file: guarded.file("old-client.key"),
+            }),
+            insecure: false,
+        })
+        .unwrap();
+    certify(&guarded.folder);
+    // Connections that stand would go on.
+    guarded.server.restart().await;
+    let refused = old.put(&key, "up 1\n").await.unwrap_err();
+    assert!(matches!(refused, Error::Unreachable { .. }), "{refused:?}");
+    gateway.put(&key, "up 2\n").await.unwrap();
+    let fresh = guarded.gateway(guarded.tls()).unwrap();
+    fresh.put(&key, "up 3\n").await.unwrap();
 }
 
 #[tokio::test]
