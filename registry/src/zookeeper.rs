@@ -5,6 +5,8 @@ mod backoff;
 mod config;
 mod connector;
 mod discovery;
+#[cfg(test)]
+mod fuzz;
 mod goals;
 mod hosts;
 mod mapping;

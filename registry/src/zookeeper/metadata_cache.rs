@@ -137,7 +137,7 @@ impl MetadataCache {
 }
 
 /// Reads metadata as it is stored in ZooKeeper.
-fn parse(data: &[u8]) -> Result<MetadataInfo, Malformed> {
+pub(super) fn parse(data: &[u8]) -> Result<MetadataInfo, Malformed> {
     check_size(data)?;
     let info: MetadataInfo =
         serde_json::from_slice(data).map_err(|error| Malformed::Json(error.to_string()))?;

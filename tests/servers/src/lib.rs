@@ -6,7 +6,7 @@
 //! helper thread that ends earlier. A [`Folder`] goes in the same two ways, and a [`LastWill`] ends what the kernel does not, so that a
 //! test that is killed leaves nothing behind.
 //!
-//! [`Sample`], [`Ephemerals`] and [`Usage`] read what all of these say and hold.
+//! [`fuzz`] feeds damaged input to what reads bytes of others. [`Sample`], [`Ephemerals`] and [`Usage`] read what all of these say and hold.
 //!
 //! This crate is for tests only: what goes wrong in it is a panic that says what to look at.
 
@@ -17,6 +17,7 @@ mod ensemble;
 mod ephemerals;
 mod eventually;
 mod folder;
+mod fuzz;
 mod go;
 mod http;
 mod last_will;
@@ -38,6 +39,7 @@ pub use ensemble::Ensemble;
 pub use ephemerals::Ephemerals;
 pub use eventually::{LONG, Probe, eventually};
 pub use folder::Folder;
+pub use fuzz::fuzz;
 pub use go::{go_build, target_folder};
 pub use http::{Response, get, post};
 pub use last_will::LastWill;

@@ -15,6 +15,7 @@ mod support;
 mod answers;
 mod frames;
 mod peer;
+mod requests;
 
 use std::net::SocketAddr;
 use std::sync::Once;
@@ -25,6 +26,7 @@ use dubbo_registry::{MetadataRequest, MetadataSource};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use greet::greet_service_client::GreetServiceClient;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use support::{Behaviour, greet, reference, serve};
 use test_servers::{LONG, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -134,6 +136,49 @@ async fn hostile_clients_harm_no_provider() {
     };
     greet(&good).await.unwrap();
     fuzz("hostile clients", case, check).await;
+}
+
+#[tokio::test]
+async fn hostile_requests_are_all_answered() {
+    let serving = serve(&Behaviour::default()).await;
+    let address = serving.address();
+    let good = GreetServiceClient::new(consumer(
+        &address.to_string(),
+        ConsumerOptions::DEFAULT_TIMEOUT,
+    ));
+    let case = async |mut rng: Rng| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let (mut request, mut answer) = (requests::request(&mut rng), Vec::new());
+        let _ = stream.write_all(&request).await;
+        let read = timeout(LONG, stream.read_to_end(&mut answer)).await;
+        request.truncate(2000);
+        let request = request.escape_ascii();
+        let read = read.unwrap_or_else(|_| panic!("no end: {request}"));
+        // One that has answered may close before it has read the body, and the answer goes with the connection.
+        let answered = read.is_err() || answer.starts_with(b"HTTP/1.1 ");
+        assert!(answered, "{}\n{request}", answer.escape_ascii());
+    };
+    let check = async || {
+        assert_eq!(greet(&good).await.unwrap(), "hello world");
+    };
+    check().await;
+    fuzz("hostile requests", case, check).await;
+}
+
+/// At most eight digits and a unit: gRPC over HTTP/2, "Requests".
+#[test]
+fn time_outs_are_read_by_their_grammar() {
+    let documents: [&[u8]; 5] = [b"50m", b"99999999H", b"1S", b"00000001n", b"7u"];
+    test_servers::fuzz("grpc-timeout", &documents, |text| {
+        let Ok(value) = HeaderValue::from_bytes(text) else {
+            return;
+        };
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("grpc-timeout"), value)]);
+        let follows = matches!(text, [digits @ .., b'H' | b'M' | b'S' | b'm' | b'u' | b'n']
+            if (1..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit));
+        let read = metrics_core::grpc_timeout(&headers);
+        assert_eq!(read.is_some(), follows, "{}", text.escape_ascii());
+    });
 }
 
 #[tokio::test]
