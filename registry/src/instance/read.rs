@@ -191,13 +191,16 @@ fn metadata_request<'a>(
     })
 }
 
-/// Tells whether `host` can stand in an address: a name, an IPv4 or an IPv6 address.
+/// Tells whether `host` can stand in an address: a name, an IPv4 address, or an IPv6 address with or without brackets.
 pub(crate) fn is_host(host: &str) -> bool {
-    !host.is_empty()
-        && host.len() <= 255
-        && host.chars().all(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']' | '%')
-        })
+    let name = bare(host);
+    let in_brackets = name.len() < host.len();
+    !name.is_empty()
+        && name.len() <= 255
+        && (name.contains(':') || !in_brackets)
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%'))
 }
 
 /// Shortens foreign text for a message.

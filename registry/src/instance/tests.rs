@@ -46,6 +46,18 @@ fn the_node_is_written_as_dubbo_go_reads_it() {
 }
 
 #[test]
+fn brackets_stand_around_ipv6_addresses_only() {
+    for host in ["shop-1", "10.0.0.1", "::1", "[::1]", "fe80::1%eth0"] {
+        assert!(is_host(host), "{host}");
+    }
+    for host in [
+        "", "[]", "[shop-1]", "[::1", "::1]", "a[b]", "[[::1]]", "a b", "a/b",
+    ] {
+        assert!(!is_host(host), "{host}");
+    }
+}
+
+#[test]
 fn an_ipv6_address_is_written_in_brackets_and_read_without() {
     let text = write("app", "::1", 20000, "[::1]:20000", "abc", "1");
     assert!(text.contains(r#""address":"[::1]","#), "{text}");

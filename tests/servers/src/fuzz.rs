@@ -19,15 +19,20 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Feeds damaged forms of these documents to `read` for some seconds. It must not panic, and may assert on what it has read.
 ///
-/// `FUZZ_SEED` chooses what is fed, and the seed is printed first; a panic is followed by the input and by the seed that begins with it.
-/// `FUZZ_SECONDS` says for how long.
+/// `FUZZ_SECONDS` says for how long. With it each run feeds something else, without it all runs feed the same, so that a run which passed
+/// passes again. `FUZZ_SEED` chooses what is fed; the seed is printed first, and a panic is followed by the input and by the seed that
+/// begins with it.
 ///
 /// # Panics
 ///
 /// When an input takes too long.
 pub fn fuzz(target: &str, documents: &[&[u8]], read: impl Fn(&[u8])) {
-    let seed = number("FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
-    let limit = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(SECONDS));
+    let seconds = number("FUZZ_SECONDS");
+    let seed = number("FUZZ_SEED").unwrap_or_else(|| {
+        let chosen = seconds.map(|_| fastrand::u64(..1 << 32));
+        chosen.unwrap_or_default()
+    });
+    let limit = Duration::from_secs(seconds.unwrap_or(SECONDS));
     println!("{target}: FUZZ_SEED={seed}");
     let (start, mut inputs, mut longest) = (Instant::now(), 0, Duration::ZERO);
     for document in documents {
