@@ -36,7 +36,7 @@ async fn renewed(provider: &[&str], client: &[&str]) {
 
 #[tokio::test]
 async fn connections_that_the_server_renews_cost_no_call() {
-    for runtime in ["work-stealing", "per-core"] {
+    for runtime in ["adaptive", "work-stealing"] {
         for retries in ["0", "2"] {
             let client = ["--runtime", runtime, "--retries", retries];
             renewed(&["-max-connection-age=500ms"], &client).await;
@@ -79,7 +79,7 @@ async fn a_call_that_is_under_way_ends_on_the_old_connection() {
 async fn late_answers_are_timeouts_and_end_no_connection() {
     let provider = GrpcProvider::start(&["-delay=60ms"]).await;
     let load = ["--concurrency=100", "--interval=0s", "--count=5000"];
-    let late = ["--timeout=50ms", "--retries=0"];
+    let late = ["--timeout=50ms", "--retries=0", ONE];
     let summary = called(&provider, &[&load[..], &late].concat()).await;
     assert_eq!(
         summary.kinds.get("timeout"),
@@ -90,8 +90,11 @@ async fn late_answers_are_timeouts_and_end_no_connection() {
     assert_eq!(provider.end().await.connections, 1);
 }
 
+/// One connection, however many cores there are.
+const ONE: &str = "--max-connections=1";
+
 /// Sends pings as soon as they may be needed: 100 ms of silence.
-const EAGER: [&str; 2] = ["--keepalive-interval=100ms", "--retries=0"];
+const EAGER: [&str; 3] = ["--keepalive-interval=100ms", "--retries=0", ONE];
 
 /// grpc-go's default ends a connection after some pings that are less than five minutes apart.
 async fn kept(provider: &[&str], client: &[&str], calls: u64) {
