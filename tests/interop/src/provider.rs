@@ -98,7 +98,8 @@ impl Provider {
         provider
     }
 
-    /// Waits until its node is there and held by a connected session.
+    /// Waits until its node is there and held by a connected session, and ours has registered everything: a dubbo-go consumer that starts
+    /// before the mapping is there looks again only after 3 s.
     ///
     /// # Panics
     /// When that does not happen within a minute, or the provider has ended.
@@ -111,11 +112,12 @@ impl Provider {
                 self.process.stderr()
             );
             let ephemerals = Ephemerals::of(zookeeper).await?;
-            if ephemerals.is_held(&node) {
-                Ok(())
-            } else {
-                Err(format!("{ephemerals:?}"))
+            if !ephemerals.is_held(&node) {
+                return Err(format!("{ephemerals:?}"));
             }
+            let done = self.language != Language::Rust
+                || self.process.stderr().contains(" registered address=");
+            done.then_some(()).ok_or_else(|| self.process.stderr())
         })
         .await;
     }

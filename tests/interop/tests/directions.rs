@@ -88,7 +88,12 @@ async fn both_consumers_use_every_provider_of_a_mixed_cluster() {
 async fn a_dubbo_go_consumers_deadline_ends_its_calls_on_our_provider() {
     const LATE: u64 = 12;
     let zookeeper = ZooKeeper::start().await;
-    let provider = Provider::registered(Language::Rust, &zookeeper, &["--delay=60s"]).await;
+    let provider = Provider::registered(
+        Language::Rust,
+        &zookeeper,
+        &["--delay=60s", "--error-rate=0"],
+    )
+    .await;
     let load = Load {
         count: Some(LATE),
         ..LOAD
