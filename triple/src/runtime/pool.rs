@@ -31,14 +31,15 @@ impl Pool {
     /// Starts the threads if they are not there yet.
     pub(super) fn handle(&self) -> io::Result<Handle> {
         let mut state = self.0.lock();
-        if let State::Wanted(threads) = *state {
-            *state = State::Started(super::start_stealing(threads, "dubbo-pool")?);
-        }
-        Ok(match &*state {
-            State::Started(runtime) => runtime.handle().clone(),
-            State::Given(handle) => handle.clone(),
-            State::Wanted(_) => unreachable!("it was started just now"),
-        })
+        let threads = match &*state {
+            State::Started(runtime) => return Ok(runtime.handle().clone()),
+            State::Given(handle) => return Ok(handle.clone()),
+            State::Wanted(threads) => *threads,
+        };
+        let runtime = super::start_stealing(threads, "dubbo-pool")?;
+        let handle = runtime.handle().clone();
+        *state = State::Started(runtime);
+        Ok(handle)
     }
 
     /// Ends the threads that were started here, and waits for none.
