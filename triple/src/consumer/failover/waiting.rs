@@ -42,15 +42,8 @@ pub(super) async fn for_first_connections(
 ) {
     let limit = Instant::now() + FIRST_CONNECTION_LIMIT;
     let until = overall.map_or(limit, |overall| overall.min(limit));
-    let settled = shared.directory.find(|| {
-        let endpoints = shared.directory.routes().of(head);
-        let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
-        let mut others = endpoints.iter().filter(untried);
-        let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
-        (!is_waiting || others.any(|e| e.is_open())).then_some(())
-    });
-    // Over either way: the next attempt looks again.
-    let _ = timeout_at(until, settled).await;
+    let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
+    for_one_of(shared, head, untried, until).await;
 }
 
 /// Waits before a call goes to a provider of weight 0 while the first connection of one that has a weight is being made: Dubbo's
@@ -62,14 +55,25 @@ pub(super) async fn for_weight(shared: &Shared, head: &Parts, overall: Option<In
     let limit = left.map_or(FIRST_CONNECTION_LIMIT, |left| {
         left.min(FIRST_CONNECTION_LIMIT)
     });
+    let has_weight = |e: &&Arc<Endpoint>| e.standing().has_weight();
+    for_one_of(shared, head, has_weight, now + limit).await;
+}
+
+/// Waits until one of these providers is connected, or none of them is being connected to.
+async fn for_one_of(
+    shared: &Shared,
+    head: &Parts,
+    these: impl Fn(&&Arc<Endpoint>) -> bool,
+    until: Instant,
+) {
     let settled = shared.directory.find(|| {
         let endpoints = shared.directory.routes().of(head);
-        let mut others = endpoints.iter().filter(|e| e.standing().has_weight());
+        let mut others = endpoints.iter().filter(&these);
         let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
         (!is_waiting || others.any(|e| e.is_open())).then_some(())
     });
-    // Over either way: the next look takes what is there.
-    let _ = timeout_at(now + limit, settled).await;
+    // Over either way: the next attempt looks again.
+    let _ = timeout_at(until, settled).await;
 }
 
 /// Waits until a provider can be called, while one is known whose connection is still being made.
