@@ -32,10 +32,11 @@ jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
 {
   yaml "(import 'kubernetes.libsonnet').dashboard"
   echo 'data:'
-  echo '  dubbo.json: |'
-  sed 's/^/    /' "$top/grafana.json"
-  echo '  dubbo-runbook.json: |'
-  sed 's/^/    /' "$top/prometheus_grafana/grafana/runbook.json"
+  # On one line each: "kubectl apply" repeats an object in an annotation, which holds 256 KiB.
+  for dashboard in dubbo dubbo-runbook; do
+    echo "  $dashboard.json: |"
+    jsonnet -S -e "std.manifestJsonMinified((import 'mixin.libsonnet').grafanaDashboards['$dashboard.json'])" | sed 's/^/    /'
+  done
 } >"$top/kubernetes/monitoring/dubboDashboard.yaml"
 # The Helm chart holds the same objects.
 mkdir -p "$top/kubernetes/chart/manifests/monitoring"

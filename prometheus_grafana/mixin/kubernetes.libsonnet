@@ -25,6 +25,6 @@
       // Grafana's sidecar (kube-prometheus-stack) loads what carries this label.
       labels: { grafana_dashboard: '1' },
     },
-    // generate.sh appends the data: grafana.json as it is.
+    // generate.sh appends the data: the dashboards of the mixin.
   },
 }

@@ -108,6 +108,28 @@ fn no_overlay_has_an_object_twice_or_the_cleaner_in_both_forms() {
     }
 }
 
+#[test]
+fn client_side_apply_can_keep_every_object_in_its_annotation() {
+    // What the API server allows for all annotations of an object together.
+    const BYTES: usize = 256 * 1024;
+    let guide = all_yaml("kubernetes/Deployment.yaml");
+    let guide = guide.into_iter().map(|object| ("the guide", object));
+    let overlays = OVERLAYS.iter().flat_map(|&folder| {
+        objects(folder)
+            .into_iter()
+            .map(move |object| (folder, object))
+    });
+    for (from, object) in guide.chain(overlays) {
+        let size = object.to_string().len();
+        // A quarter stays free: a fault shows here before it shows on a cluster.
+        assert!(
+            size < BYTES / 4 * 3,
+            "{from}: {:?} has {size} bytes",
+            identity(&object)
+        );
+    }
+}
+
 /// Returns a folder with what follows from the manifests.
 fn generate() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("the temporary folder is writable");
