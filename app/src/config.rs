@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use credentials::{Authorities, ClientTls, Identity, Secret, SecretSource};
 use dubbo_registry::{Auth, ZooKeeperConfig};
-use guarded_http::Guard;
+use guarded_http::Protection;
 use pushgateway::{Access, GroupingKey};
 use triple::{ConsumerTls, Shape};
 
@@ -70,10 +70,10 @@ pub(crate) enum Export {
 pub(crate) struct Pull {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// Serves the page to watch.
+    /// Serves the status page.
     pub(crate) page: bool,
     /// What stands before it.
-    pub(crate) guard: Guard,
+    pub(crate) protection: Protection,
 }
 
 /// What a pusher needs.
@@ -168,7 +168,7 @@ impl ExportArgs {
             metrics,
             metrics_addr,
             no_page,
-            guard,
+            protection,
             measure,
         } = self;
         let measuring = measure.into_measuring()?;
@@ -187,7 +187,7 @@ impl ExportArgs {
             Export::Pull(Pull {
                 address: metrics_addr,
                 page: !no_page,
-                guard: guard.guard()?,
+                protection: protection.protection()?,
             })
         };
         Ok(Some(Measure { measuring, export }))

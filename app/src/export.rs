@@ -57,15 +57,20 @@ impl Exporter {
             Export::Pull(Pull {
                 address,
                 page,
-                guard,
+                protection,
             }) => {
-                if guard.login.is_some() && guard.tls.is_none() {
+                if protection.login.is_some() && protection.tls.is_none() {
                     warn!(
                         "the metrics endpoint's password crosses the network as plain text: add --metrics-tls-cert"
                     );
                 }
                 let endpoint = Endpoint::new(metrics).path(path).page(page).probes(probes);
-                Self::pull(address, "--metrics-addr", endpoint.guard(guard), begin)
+                Self::pull(
+                    address,
+                    "--metrics-addr",
+                    endpoint.protection(protection),
+                    begin,
+                )
             }
         }
     }

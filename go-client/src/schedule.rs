@@ -61,7 +61,7 @@ impl Schedule {
                     give_up: give_up.clone(),
                     tally: Arc::clone(&tally),
                 };
-                tasks.spawn_on(caller.run(call.clone()), workers.next());
+                tasks.spawn_on(caller.run(call.clone()), workers.assign());
                 tally
             })
             .collect();

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use credentials::{Identity, SecretSource, ServerTls};
 
-use crate::guard::Guard;
 use crate::login::{Login, LoginError};
+use crate::protection::Protection;
 use crate::server::PROTOCOLS;
 
 /// Where the password comes from; no option carries it, since options are visible to other users.
@@ -21,7 +21,7 @@ const TLS_OPTIONS: [&str; 2] = ["--metrics-tls-cert", "--metrics-tls-key"];
 
 /// What stands before the metrics endpoint.
 #[derive(Clone, Debug, clap::Args)]
-pub struct GuardArgs {
+pub struct ProtectionArgs {
     /// PEM file of the certificate that the metrics endpoint shows: it speaks https then, and reads the file again for
     /// each connection
     #[arg(
@@ -78,10 +78,10 @@ pub struct GuardArgs {
     pub metrics_pass_file: Option<PathBuf>,
 }
 
-/// Why the options make no guard.
+/// Why the options describe no protection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum GuardError {
+pub enum ProtectionError {
     /// The certificate or its key cannot be used.
     #[error("{} and {}", TLS_OPTIONS[0], TLS_OPTIONS[1])]
     Tls(#[source] credentials::Error),
@@ -102,17 +102,20 @@ pub enum GuardError {
     NoPassword,
 }
 
-impl GuardArgs {
-    /// Returns the guard that the options and `METRICS_PASS` describe; empty values count as not given.
+impl ProtectionArgs {
+    /// Returns the protection that the options and `METRICS_PASS` describe; empty values count as not given.
     ///
     /// # Errors
     /// When one option lacks another, or a file cannot be used.
-    pub fn guard(self) -> Result<Guard, GuardError> {
-        self.guard_in(|name| std::env::var_os(name))
+    pub fn protection(self) -> Result<Protection, ProtectionError> {
+        self.protection_in(|name| std::env::var_os(name))
     }
 
-    /// Does what [`guard`](Self::guard) does, in an environment that the caller provides.
-    fn guard_in(self, environment: impl Fn(&str) -> Option<OsString>) -> Result<Guard, GuardError> {
+    /// Does what [`protection`](Self::protection) does, in an environment that the caller provides.
+    fn protection_in(
+        self,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Protection, ProtectionError> {
         let Self {
             metrics_tls_cert,
             metrics_tls_key,
@@ -123,21 +126,21 @@ impl GuardArgs {
         let authority = metrics_tls_client_ca.filter(|path| !path.as_os_str().is_empty());
         let identity = Identity::given(metrics_tls_cert, metrics_tls_key, TLS_OPTIONS)?;
         if identity.is_none() && authority.is_some() {
-            return Err(GuardError::NoTls);
+            return Err(ProtectionError::NoTls);
         }
         let tls = identity
             .map(|identity| ServerTls::new(identity, authority, PROTOCOLS))
             .transpose()
-            .map_err(GuardError::Tls)?;
+            .map_err(ProtectionError::Tls)?;
         let user = metrics_user.filter(|user| !user.is_empty());
         let password = PASSWORD.find_in(environment, metrics_pass_file.as_deref())?;
         let login = match (user, password) {
             (Some(user), Some(password)) => Some(Login::new(user, password)?),
-            (Some(_), None) => return Err(GuardError::NoPassword),
-            (None, Some(_)) => return Err(GuardError::NoUser),
+            (Some(_), None) => return Err(ProtectionError::NoPassword),
+            (None, Some(_)) => return Err(ProtectionError::NoUser),
             (None, None) => None,
         };
-        Ok(Guard { tls, login })
+        Ok(Protection { tls, login })
     }
 }
 

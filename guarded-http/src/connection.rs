@@ -22,9 +22,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::crowd::Place;
+use crate::connection_limit::Slot;
 use crate::limits::Limits;
-use crate::prompt::Prompt;
+use crate::write_timeout::WriteTimeout;
 
 /// Where a request comes from, among its extensions.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Serves a connection until its peer ends it, a limit does, or it has to give way to another.
-    pub(crate) async fn serve(self, stream: TcpStream, place: Place) {
+    pub(crate) async fn serve(self, stream: TcpStream, slot: Slot) {
         // An answer is written at once; to wait for more of it would only delay it.
         if let Err(err) = stream.set_nodelay(true) {
             debug!("a connection was gone before it was served: {err}");
@@ -53,17 +53,17 @@ impl Shared {
         let peer = stream.peer_addr().ok().map(|peer| PeerAddress(peer.ip()));
         let served = async {
             match &self.tls {
-                None => self.exchange(stream, peer, &place).await,
+                None => self.exchange(stream, peer, &slot).await,
                 Some(tls) => {
                     if let Some(stream) = self.shake_hands(tls, stream).await {
-                        self.exchange(stream, peer, &place).await;
+                        self.exchange(stream, peer, &slot).await;
                     }
                 }
             }
         };
         tokio::select! {
             () = served => {}
-            () = place.given_up() => debug!("a silent connection gave way to another"),
+            () = slot.given_up() => debug!("a silent connection gave way to another"),
         }
     }
 
@@ -84,7 +84,7 @@ impl Shared {
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
         peer: Option<PeerAddress>,
-        place: &Place,
+        slot: &Slot,
     ) {
         let Self {
             router,
@@ -98,10 +98,10 @@ impl Shared {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
-            let _answering = place.answering();
+            let _answering = slot.answering();
             let _permit = answering.acquire().await;
             let mut response = router.call(request).await?;
-            if place.is_wanted() {
+            if slot.is_wanted() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -112,7 +112,10 @@ impl Shared {
             .header_read_timeout(limits.request)
             .max_header_size(limits.head)
             .max_buf_size(2 * limits.head.max(SMALLEST_BUFFER))
-            .serve_connection(TokioIo::new(Prompt::new(stream, limits.answer)), service);
+            .serve_connection(
+                TokioIo::new(WriteTimeout::new(stream, limits.answer)),
+                service,
+            );
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

@@ -21,22 +21,22 @@
 #[cfg(feature = "clap")]
 mod args;
 mod connection;
-mod crowd;
-mod guard;
+mod connection_limit;
 mod guesses;
 mod limits;
 mod login;
-mod prompt;
+mod protection;
 mod server;
 mod socket;
 mod sys;
+mod write_timeout;
 
 #[cfg(feature = "clap")]
-pub use args::{GuardArgs, GuardError};
+pub use args::{ProtectionArgs, ProtectionError};
 pub use credentials::{Error, Identity, Secret, ServerTls};
-pub use guard::Guard;
 pub use limits::{Limits, share_of_descriptors};
 pub use login::{Login, LoginError};
+pub use protection::Protection;
 pub use server::{PROTOCOLS, Server, accept};
 pub use socket::listen;
 pub use sys::raise_descriptors;

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::connection::Shared;
-use crate::crowd::Crowd;
+use crate::connection_limit::ConnectionLimit;
 use crate::limits::Limits;
 
 /// What a server of scrapes and probes offers by ALPN.
@@ -62,7 +62,7 @@ impl Server {
             tls,
             limits,
         } = self;
-        let crowd = Crowd::new(limits.connections, limits.patience);
+        let limit = ConnectionLimit::new(limits.connections, limits.patience);
         let shared = Shared {
             router,
             tls,
@@ -75,8 +75,8 @@ impl Server {
         let accept = async {
             loop {
                 let stream = accept(&listener).await;
-                let place = crowd.enter().await;
-                let connection = shared.clone().serve(stream, place);
+                let slot = limit.acquire().await;
+                let connection = shared.clone().serve(stream, slot);
                 tasks.spawn(end.clone().run_until_cancelled_owned(connection));
             }
         };

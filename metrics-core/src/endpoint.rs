@@ -1,7 +1,7 @@
 //! Serves the text to Prometheus.
 //!
 //! * `GET /prometheus`, or another path: every family, compressed when the client takes gzip
-//! * `GET /`: a page to watch, unless it is turned off
+//! * `GET /`: a status page, unless it is turned off
 
 mod page;
 mod path;
@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use guarded_http::{Guard, Server};
+use guarded_http::{Protection, Server};
 use tokio::net::TcpListener;
 
 use crate::config::Families;
@@ -35,7 +35,7 @@ pub struct Endpoint {
     path: MetricsPath,
     page: bool,
     probes: Option<SocketAddr>,
-    guard: Guard,
+    protection: Protection,
 }
 
 impl Endpoint {
@@ -46,7 +46,7 @@ impl Endpoint {
             path: MetricsPath::default(),
             page: true,
             probes: None,
-            guard: Guard::default(),
+            protection: Protection::default(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Endpoint {
         self
     }
 
-    /// Sets whether `GET /` answers with a page to watch, which reads the text as Prometheus does.
+    /// Sets whether `GET /` answers with a status page, which reads the text as Prometheus does.
     #[must_use]
     pub fn page(mut self, page: bool) -> Self {
         self.page = page;
@@ -73,8 +73,8 @@ impl Endpoint {
 
     /// Sets what stands before the endpoint; nothing does unless it is set.
     #[must_use]
-    pub fn guard(mut self, guard: Guard) -> Self {
-        self.guard = guard;
+    pub fn protection(mut self, protection: Protection) -> Self {
+        self.protection = protection;
         self
     }
 
@@ -86,7 +86,7 @@ impl Endpoint {
             path,
             page,
             probes,
-            guard,
+            protection,
         } = self;
         let mut router = Router::new().route(path.as_str(), get(text));
         if page {
@@ -97,12 +97,12 @@ impl Endpoint {
             metrics,
             texts: Arc::default(),
         };
-        guard.protect(router.with_state(scraped))
+        protection.protect(router.with_state(scraped))
     }
 
     /// Serves, and moves the window, until `shutdown` is done and the open requests are answered, within the limits of [`guarded_http`].
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let tls = self.guard.tls.clone();
+        let tls = self.protection.tls.clone();
         let ticker = self.metrics.ticker();
         let server = Server::new(self.router()).tls(tls);
         tokio::select! {

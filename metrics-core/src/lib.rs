@@ -38,7 +38,7 @@
 //!
 //! * [`Metrics`] is the handle that everything hangs on. Its [`ticker`](Metrics::ticker) moves the sliding window; its owner spawns it.
 //! * [`ProviderLayer`] and [`ConsumerLayer`] are tower layers for servers and clients. [`Method`] and [`Call`] measure calls of any other kind.
-//! * [`Endpoint`] serves the figures and a page to watch, [`Pusher`] pushes them, and [`Probes`] tell the supervisor of the process how it is.
+//! * [`Endpoint`] serves the figures and a status page, [`Pusher`] pushes them, and [`Probes`] tell the supervisor of the process how it is.
 //! * [`RegistryMetrics`] is told what happens with a registry, and [`Figures`] tell a program what a scrape tells Prometheus.
 //!
 //! # Features

@@ -78,12 +78,12 @@ impl Announcement {
 
 /// The other end of an [`Announcement`]: the announcing task notes here how far it has come.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct AnnouncementReporter {
     state: watch::Sender<State>,
     withdraw: CancellationToken,
 }
 
-impl Progress {
+impl AnnouncementReporter {
     pub(crate) fn new() -> (Self, Announcement) {
         Self::until(CancellationToken::new())
     }
@@ -105,9 +105,9 @@ impl Progress {
 
     /// Returns the announcement of a registry that is closed already.
     pub(crate) fn closed() -> Announcement {
-        let (progress, announcement) = Self::new();
-        progress.failed(Error::Closed);
-        progress.ended();
+        let (reporter, announcement) = Self::new();
+        reporter.failed(Error::Closed);
+        reporter.ended();
         announcement
     }
 
@@ -149,45 +149,45 @@ mod tests {
 
     #[tokio::test]
     async fn done_waits_for_the_first_success_and_stays_done() {
-        let (progress, announcement) = Progress::new();
+        let (reporter, announcement) = AnnouncementReporter::new();
         assert!(!announcement.is_announced());
         let waiting = tokio::spawn({
             let announcement = announcement.clone();
             async move { announcement.done().await }
         });
-        progress.announced();
+        reporter.announced();
         waiting.await.unwrap().unwrap();
-        progress.lost();
+        reporter.lost();
         assert!(!announcement.is_announced());
         announcement.done().await.unwrap();
     }
 
     #[tokio::test]
     async fn a_failure_is_kept_until_the_next_success() {
-        let (progress, announcement) = Progress::new();
-        progress.failed(Error::Closed);
+        let (reporter, announcement) = AnnouncementReporter::new();
+        reporter.failed(Error::Closed);
         assert!(announcement.failure().is_some());
-        progress.announced();
+        reporter.announced();
         assert!(announcement.failure().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_withdrawal_that_nobody_confirms_ends_with_its_deadline() {
-        let (progress, announcement) = Progress::new();
+        let (reporter, announcement) = AnnouncementReporter::new();
         assert!(matches!(
             announcement.withdraw().await,
             Err(Error::Deadline(_))
         ));
-        assert!(progress.withdrawal().is_cancelled());
-        progress.ended();
+        assert!(reporter.withdrawal().is_cancelled());
+        reporter.ended();
         announcement.withdraw().await.unwrap();
         assert!(matches!(announcement.done().await, Err(Error::Closed)));
     }
 
     #[tokio::test]
     async fn work_that_is_gone_ends_all_waiting() {
-        let (progress, announcement) = Progress::new();
-        drop(progress);
+        let (reporter, announcement) = AnnouncementReporter::new();
+        drop(reporter);
         assert!(matches!(announcement.done().await, Err(Error::Closed)));
         announcement.withdraw().await.unwrap();
     }

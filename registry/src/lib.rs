@@ -47,7 +47,7 @@ pub use malformed::Malformed;
 pub use memory::MemoryRegistry;
 pub use metadata::{MetadataError, MetadataInfo, MetadataRequest, MetadataSource, ServiceMetadata};
 pub use observer::{Notification, Observer, SessionEvent};
-pub use provider::{DEFAULT_WARMUP, DEFAULT_WEIGHT, Provider};
+pub use provider::{DEFAULT_WARMUP, DEFAULT_WEIGHT, ProviderEntry};
 pub use reference::Reference;
 pub use register_mode::RegisterMode;
 pub use registration::{Registration, ServiceInfo};

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Announcement, Notification, Observer, Provider, Reference, Registration, Registry, Rules,
+    Announcement, Notification, Observer, ProviderEntry, Reference, Registration, Registry, Rules,
     ScrapeTarget, SessionEvent, Subscription,
-    announcement::Progress,
+    announcement::AnnouncementReporter,
     provider::{ordered, weight},
     rules::Source,
     subscription::Snapshot,
@@ -134,20 +134,20 @@ impl MemoryRegistry {
         remove: impl FnOnce(&mut Content, u64, &dyn Observer) + Send + 'static,
     ) -> Announcement {
         if self.session.closed.is_cancelled() {
-            return Progress::closed();
+            return AnnouncementReporter::closed();
         }
-        let (progress, announcement) = Progress::new();
+        let (reporter, announcement) = AnnouncementReporter::new();
         let key = self.shared.change(add);
-        progress.announced();
+        reporter.announced();
         let (shared, observer) = (Arc::clone(&self.shared), Arc::clone(&self.session.observer));
-        let (closed, withdrawal) = (self.session.closed.clone(), progress.withdrawal());
+        let (closed, withdrawal) = (self.session.closed.clone(), reporter.withdrawal());
         self.session.tasks.spawn(async move {
             tokio::select! {
                 () = withdrawal.cancelled() => {}
                 () = closed.cancelled() => {}
             }
             shared.change(|content, _| remove(content, key, &*observer));
-            progress.ended();
+            reporter.ended();
         });
         announcement
     }
@@ -208,7 +208,7 @@ impl Subscriber {
 
 impl Subscriber {
     /// Returns the rules for a list of providers; `None` where there have never been any.
-    fn rules(&self, list: &[Provider], texts: &BTreeMap<String, String>) -> Option<Rules> {
+    fn rules(&self, list: &[ProviderEntry], texts: &BTreeMap<String, String>) -> Option<Rules> {
         let mut applications: Vec<_> = list.iter().map(|p| p.application.as_str()).collect();
         applications.sort_unstable();
         applications.dedup();
@@ -231,13 +231,13 @@ impl Subscriber {
 fn providers<'a>(
     reference: &Reference,
     registrations: impl Iterator<Item = &'a Registration>,
-) -> Vec<Provider> {
+) -> Vec<ProviderEntry> {
     let list = registrations.filter_map(|registration| {
         let service = registration.metadata().find(reference)?.clone();
         let mut params = service.params;
         let timestamp = || registration.timestamp();
         params.entry("timestamp".into()).or_insert_with(timestamp);
-        Some(Provider {
+        Some(ProviderEntry {
             host: registration.host().to_owned(),
             port: registration.port(),
             application: registration.application().to_owned(),

@@ -21,7 +21,7 @@ const FIRST_MILLISECONDS: u64 = 100_000_000_000;
 
 /// A process that offers the service of a [`Reference`](crate::Reference), as the registry describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provider {
+pub struct ProviderEntry {
     /// The host that was registered: an address or a name.
     pub host: String,
     /// The port of its Triple endpoint.
@@ -44,7 +44,7 @@ pub struct Provider {
     pub params: Arc<BTreeMap<String, String>>,
 }
 
-impl Provider {
+impl ProviderEntry {
     /// Returns `host:port`, with brackets around an IPv6 address.
     pub fn address(&self) -> String {
         address(&self.host, self.port)
@@ -112,7 +112,7 @@ fn is_dubbo_go(params: &BTreeMap<String, String>) -> bool {
 }
 
 /// Sorts a list of providers by address and keeps one of each.
-pub(crate) fn ordered(mut providers: Vec<Provider>) -> Vec<Provider> {
+pub(crate) fn ordered(mut providers: Vec<ProviderEntry>) -> Vec<ProviderEntry> {
     providers.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
     providers.dedup_by(|a, b| a.host == b.host && a.port == b.port);
     providers
@@ -139,8 +139,8 @@ mod tests {
         owned.into()
     }
 
-    fn provider<const N: usize>(of: [(&str, &str); N]) -> Provider {
-        Provider {
+    fn provider<const N: usize>(of: [(&str, &str); N]) -> ProviderEntry {
+        ProviderEntry {
             host: "h".into(),
             port: 1,
             application: String::new(),

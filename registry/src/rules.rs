@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use crate::{Malformed, Provider, Reference, instance::TRIPLE};
+use crate::{Malformed, ProviderEntry, Reference, instance::TRIPLE};
 
 mod condition;
 mod document;
@@ -156,7 +156,7 @@ impl Rules {
 
     /// Returns what operators have set for `provider` as `reference` calls it: as URLs, for the provider's application, for the caller's,
     /// and for the service, of which the later ones win.
-    pub fn settings(&self, reference: &Reference, provider: &Provider) -> Settings {
+    pub fn settings(&self, reference: &Reference, provider: &ProviderEntry) -> Settings {
         let mut settings = Settings::default();
         for UrlOverride { entry, .. } in &self.urls {
             entry.apply(Side::Consumer, reference, provider, &mut settings);
@@ -208,7 +208,7 @@ impl fmt::Debug for Call<'_> {
 }
 
 /// Returns a parameter of a provider by the name that rules use.
-fn param<'p>(provider: &'p Provider, key: &str) -> Option<Cow<'p, str>> {
+fn param<'p>(provider: &'p ProviderEntry, key: &str) -> Option<Cow<'p, str>> {
     let told = match key {
         "host" => &provider.host,
         "port" => return Some(provider.port.to_string().into()),

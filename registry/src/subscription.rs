@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Error, Provider, Rules};
+use crate::{Error, ProviderEntry, Rules};
 
 /// What a subscription knows at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) providers: Arc<[Provider]>,
+    pub(crate) providers: Arc<[ProviderEntry]>,
     pub(crate) rules: Arc<Rules>,
     /// False until the registry has answered.
     pub(crate) is_known: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Snapshot {
 /// The providers of one service and the rules for them, kept up to date until this is dropped.
 ///
 /// The list is ordered by address and holds each address once. It starts empty, keeps its last content while the registry
-/// is away, and marks its last resort (see [`Provider::listed`]).
+/// is away, and marks its last resort (see [`ProviderEntry::listed`]).
 #[derive(Debug)]
 pub struct Subscription {
     snapshot: watch::Receiver<Snapshot>,
@@ -42,7 +42,7 @@ impl Subscription {
     }
 
     /// Returns the list as it is now.
-    pub fn providers(&self) -> Arc<[Provider]> {
+    pub fn providers(&self) -> Arc<[ProviderEntry]> {
         self.snapshot.borrow().providers.clone()
     }
 
@@ -55,7 +55,7 @@ impl Subscription {
     ///
     /// # Errors
     /// [`Error::Closed`] when the registry was closed.
-    pub async fn changed(&mut self) -> Result<Arc<[Provider]>, Error> {
+    pub async fn changed(&mut self) -> Result<Arc<[ProviderEntry]>, Error> {
         self.snapshot.changed().await.map_err(|_| Error::Closed)?;
         Ok(self.snapshot.borrow_and_update().providers.clone())
     }
@@ -64,7 +64,7 @@ impl Subscription {
     ///
     /// # Errors
     /// [`Error::Closed`] when the registry was closed.
-    pub async fn available(&mut self) -> Result<Arc<[Provider]>, Error> {
+    pub async fn available(&mut self) -> Result<Arc<[ProviderEntry]>, Error> {
         let snapshot = self
             .snapshot
             .wait_for(|snapshot| !snapshot.providers.is_empty())

@@ -1,13 +1,12 @@
 //! The registry on ZooKeeper.
 
-mod announcer;
 mod backoff;
 mod config;
 mod connector;
+mod desired;
 mod discovery;
 #[cfg(test)]
 mod fuzz;
-mod goals;
 mod hosts;
 mod mapping;
 mod metadata_cache;
@@ -15,6 +14,7 @@ mod node;
 mod owner;
 mod path;
 mod reachability;
+mod registrar;
 mod rules;
 mod session;
 mod tunnel;
@@ -32,18 +32,18 @@ use tracing::debug;
 pub use self::config::{Auth, NodeAccess, UnknownNodeAccess, ZooKeeperConfig};
 
 use self::{
-    announcer::{Announcer, Subject},
     config::Address,
     connector::Connector,
     discovery::Discovery,
     metadata_cache::MetadataCache,
+    registrar::{Registrar, Subject},
     rules::RuleFollower,
-    session::{Connection, Supervisor},
+    session::{SessionHandle, Supervisor},
     view::View,
 };
 use crate::{
     Announcement, Error, MetadataSource, Observer, Reference, Registration, Registry, ScrapeTarget,
-    Subscription, announcement::Progress,
+    Subscription, announcement::AnnouncementReporter,
 };
 
 /// Dubbo's registry on ZooKeeper: application-level registration as dubbo-go 3 and Dubbo 3 read and write it, with
@@ -61,7 +61,7 @@ pub struct ZooKeeperRegistry {
 
 struct Inner {
     runtime: Handle,
-    connection: Connection,
+    session_handle: SessionHandle,
     tasks: TaskTracker,
     closing: CancellationToken,
     closed: CancellationToken,
@@ -101,10 +101,10 @@ impl ZooKeeperRegistry {
             tls,
             tunnel: OnceCell::new(),
         };
-        let (supervisor, connection) = Supervisor::new(connector, Arc::clone(&observer));
+        let (supervisor, session_handle) = Supervisor::new(connector, Arc::clone(&observer));
         let inner = Inner {
             runtime: runtime.clone(),
-            connection,
+            session_handle,
             tasks: supervisor.tasks.clone(),
             closing: supervisor.closing.clone(),
             closed: supervisor.closed.clone(),
@@ -120,32 +120,32 @@ impl ZooKeeperRegistry {
 
     fn announce(&self, subject: Subject) -> Announcement {
         if self.inner.closing.is_cancelled() {
-            return Progress::closed();
+            return AnnouncementReporter::closed();
         }
-        let (progress, announcement) = Progress::new();
-        self.keep_announced(subject, progress);
+        let (reporter, announcement) = AnnouncementReporter::new();
+        self.keep_announced(subject, reporter);
         announcement
     }
 
     /// Lists a consumer until its subscription has `ended`.
     fn announce_consumer(&self, reference: &Reference, ended: CancellationToken) {
         if reference.is_registered() && !reference.calling_host().is_empty() {
-            let (progress, _) = Progress::until(ended);
-            self.keep_announced(Subject::Consumer(reference.clone()), progress);
+            let (reporter, _) = AnnouncementReporter::until(ended);
+            self.keep_announced(Subject::Consumer(reference.clone()), reporter);
         }
     }
 
-    fn keep_announced(&self, subject: Subject, progress: Progress) {
+    fn keep_announced(&self, subject: Subject, reporter: AnnouncementReporter) {
         let inner = &*self.inner;
-        let announcer = Announcer::new(
+        let registrar = Registrar::new(
             subject,
-            progress,
+            reporter,
             Arc::clone(&inner.observer),
-            inner.connection.clone(),
+            inner.session_handle.clone(),
         );
         inner
             .tasks
-            .spawn_on(announcer.run(inner.closing.clone()), &inner.runtime);
+            .spawn_on(registrar.run(inner.closing.clone()), &inner.runtime);
     }
 }
 
@@ -165,7 +165,7 @@ impl Registry for ZooKeeperRegistry {
                 providers,
                 list,
                 Arc::clone(&inner.observer),
-                inner.connection.clone(),
+                inner.session_handle.clone(),
             );
             let following = rules.run(ended.clone(), inner.closing.clone());
             inner.tasks.spawn_on(following, &inner.runtime);
@@ -174,7 +174,7 @@ impl Registry for ZooKeeperRegistry {
                 list: found,
                 metadata: Arc::clone(&inner.metadata),
                 observer: Arc::clone(&inner.observer),
-                connection: inner.connection.clone(),
+                session_handle: inner.session_handle.clone(),
             };
             inner
                 .tasks
@@ -184,11 +184,11 @@ impl Registry for ZooKeeperRegistry {
     }
 
     fn number(&self, reference: &Reference) -> BoxFuture<'static, Option<u32>> {
-        let mut connection = self.inner.connection.clone();
+        let mut session = self.inner.session_handle.clone();
         let path = path::consumers(reference.interface());
         Box::pin(async move {
-            let (nodes, _) = connection.established(|_| {}).await?;
-            match nodes.count(&path).await {
+            let (zk, _) = session.established(|_| {}).await?;
+            match zk.count(&path).await {
                 Ok(number) => Some(number),
                 Err(error) => {
                     debug!("no number for a consumer: {error}");

@@ -50,8 +50,8 @@ use clock::Clock;
 use direct::Targets;
 use directory::{Directory, Followed};
 use ejection::Ejector;
-use endpoint::{Layout, Surroundings};
-use failover::{Failover, Shared};
+use endpoint::{EndpointContext, Layout};
+use failover::{ConsumerContext, Failover};
 use selection::Selection;
 
 /// How a consumer calls.
@@ -212,7 +212,7 @@ impl Consumer {
         let number = registry.number(&reference);
         let list = registry.subscribe(reference.clone());
         let followed = Followed::new(&consumer.directory, reference, list, number);
-        tokio::spawn(directory::follow(followed));
+        tokio::spawn(directory::keep_listed(followed));
         consumer
     }
 
@@ -238,7 +238,9 @@ impl Consumer {
         let targets = Targets::new(address);
         if targets.has_names() {
             let directory = Arc::downgrade(&consumer.directory);
-            workers.next().spawn(direct::follow(directory, targets));
+            workers
+                .assign()
+                .spawn(direct::keep_resolved(directory, targets));
         } else {
             consumer.directory.replace(targets.listings());
         }
@@ -247,7 +249,7 @@ impl Consumer {
 
     fn unconnected(reference: &Reference, workers: &Workers, options: ConsumerOptions) -> Self {
         let service: Arc<str> = reference.to_string().into();
-        let surroundings = Surroundings {
+        let context = EndpointContext {
             workers: workers.clone(),
             layout: Layout::new(options.connections, options.max_connections),
             idle_timeout: options.idle_timeout,
@@ -263,8 +265,8 @@ impl Consumer {
                 .as_ref()
                 .map(|measured| measured.metrics.registry().clone()),
         };
-        let clock = surroundings.clock;
-        let directory = Arc::new(Directory::new(options.subset, surroundings));
+        let clock = context.clock;
+        let directory = Arc::new(Directory::new(options.subset, context));
         let layer = options.metrics.as_ref().map(|measured| {
             let registry = measured.metrics.registry().clone();
             directory::report(&directory, registry, reference.interface());
@@ -278,7 +280,7 @@ impl Consumer {
             .as_ref()
             .map(|m| m.metrics.registry().clone());
         let ejector = Ejector::new(registry);
-        let failover = Failover::new(Shared {
+        let failover = Failover::new(ConsumerContext {
             service,
             selection: Selection::new(options.balance, ejector),
             clock,

@@ -197,7 +197,7 @@ mod tests {
     fn every_shape_runs_what_is_spawned_on_their_workers() {
         for shape in [Shape::Adaptive, Shape::WorkStealing, Shape::PerCore] {
             let runtime = Runtime::new(shape).unwrap();
-            let answer = runtime.workers().next().spawn(async { 42 });
+            let answer = runtime.workers().assign().spawn(async { 42 });
             assert_eq!(runtime.block_on(answer).unwrap(), 42, "{shape:?}");
             runtime.shutdown();
         }
@@ -209,7 +209,7 @@ mod tests {
         let workers = runtime.workers().clone();
         let seen: Vec<usize> = (0..workers.len())
             .map(|_| {
-                let task = workers.next().spawn(async { Workers::current() });
+                let task = workers.assign().spawn(async { Workers::current() });
                 runtime.block_on(task).unwrap()
             })
             .collect();

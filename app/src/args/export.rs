@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use guarded_http::GuardArgs;
+use guarded_http::ProtectionArgs;
 use pushgateway::GatewayArgs;
 
 use super::{MeasureArgs, value};
@@ -73,7 +73,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, env, value_name = "IP:PORT", required = false)]
     pub(crate) metrics_addr: SocketAddr,
 
-    /// Serve no page to watch at / of the pull endpoint.
+    /// Serve no status page at / of the pull endpoint.
     #[arg(
         long,
         env,
@@ -88,7 +88,7 @@ pub(crate) struct ExportArgs {
 
     /// TLS and a login before the pull endpoint.
     #[command(flatten)]
-    pub(crate) guard: GuardArgs,
+    pub(crate) protection: ProtectionArgs,
 
     /// What is measured, and how much of it is exported.
     #[command(flatten)]

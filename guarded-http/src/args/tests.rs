@@ -11,7 +11,7 @@ use super::*;
 #[derive(Debug, Parser)]
 struct Program {
     #[command(flatten)]
-    guard: GuardArgs,
+    protection: ProtectionArgs,
 }
 
 /// An option with its value.
@@ -30,21 +30,25 @@ fn files() -> TempDir {
     folder
 }
 
-fn guard(folder: &Path, options: &[Typed<'_>], password: &str) -> Result<Guard, GuardError> {
+fn protection(
+    folder: &Path,
+    options: &[Typed<'_>],
+    password: &str,
+) -> Result<Protection, ProtectionError> {
     let typed = options.iter().flat_map(|(option, value)| {
         let is_file = *option != "--metrics-user" && !value.is_empty();
         let path = folder.join(value).into_os_string();
         [(*option).into(), if is_file { path } else { value.into() }]
     });
     let program = Program::try_parse_from(std::iter::once("program".into()).chain(typed)).unwrap();
-    program.guard.guard_in(|name| {
+    program.protection.protection_in(|name| {
         assert_eq!(name, "METRICS_PASS");
         Some(password.into())
     })
 }
 
 /// Returns everything that an error may show to people.
-fn shown(error: &GuardError) -> String {
+fn shown(error: &ProtectionError) -> String {
     let causes = std::iter::successors(Some(error as &dyn Error), |cause| (*cause).source());
     let texts: Vec<String> = causes.map(ToString::to_string).collect();
     texts.join(": ")
@@ -60,8 +64,8 @@ fn nothing_stands_before_the_endpoint_unless_it_is_asked_for() {
         ("--metrics-pass-file", ""),
     ];
     for options in [&options[..], &[]] {
-        let guard = guard(folder.path(), options, "").unwrap();
-        assert!(guard.tls.is_none() && guard.login.is_none());
+        let protection = protection(folder.path(), options, "").unwrap();
+        assert!(protection.tls.is_none() && protection.login.is_none());
     }
 }
 
@@ -74,9 +78,12 @@ async fn certificate_and_login_are_made_of_their_files() {
         ("--metrics-user", "prometheus"),
         ("--metrics-pass-file", "password"),
     ];
-    let guard = guard(folder.path(), &options, "").unwrap();
-    assert!(guard.tls.is_some() && guard.login.is_some());
-    assert!(!format!("{guard:?}").contains("hunter2"), "{guard:?}");
+    let protection = protection(folder.path(), &options, "").unwrap();
+    assert!(protection.tls.is_some() && protection.login.is_some());
+    assert!(
+        !format!("{protection:?}").contains("hunter2"),
+        "{protection:?}"
+    );
 }
 
 #[test]
@@ -140,7 +147,7 @@ fn what_is_wrong_is_said_in_one_line_with_its_option() {
         ),
     ];
     for (options, password, parts) in cases {
-        let shown = shown(&guard(folder.path(), options, password).unwrap_err());
+        let shown = shown(&protection(folder.path(), options, password).unwrap_err());
         assert!(
             !shown.contains("hunter") && !shown.contains('\n'),
             "{shown}"
@@ -169,7 +176,7 @@ fn every_option_has_its_variable_and_none_takes_a_password() {
 fn certificates_of_scrapers_take_tls() {
     let folder = files();
     let authority = ("--metrics-tls-client-ca", "cert.pem");
-    let err = guard(folder.path(), &[authority], "").unwrap_err();
+    let err = protection(folder.path(), &[authority], "").unwrap_err();
     assert_eq!(
         shown(&err),
         "--metrics-tls-client-ca takes TLS: set --metrics-tls-cert and --metrics-tls-key"
@@ -179,5 +186,5 @@ fn certificates_of_scrapers_take_tls() {
         ("--metrics-tls-key", "key.pem"),
         authority,
     ];
-    assert!(guard(folder.path(), &tls, "").unwrap().tls.is_some());
+    assert!(protection(folder.path(), &tls, "").unwrap().tls.is_some());
 }

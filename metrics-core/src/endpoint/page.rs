@@ -1,4 +1,4 @@
-//! The page to watch: one file with no outside assets, which reads the text of `/prometheus` as Prometheus does.
+//! The status page: one file with no outside assets, which reads the text of `/prometheus` as Prometheus does.
 
 use std::net::SocketAddr;
 use std::time::Duration;

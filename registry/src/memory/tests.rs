@@ -18,7 +18,7 @@ fn reference() -> Reference {
     Reference::new("a.A").unwrap()
 }
 
-fn ports(providers: &[Provider]) -> Vec<u16> {
+fn ports(providers: &[ProviderEntry]) -> Vec<u16> {
     providers.iter().map(|provider| provider.port).collect()
 }
 

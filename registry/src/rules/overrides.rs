@@ -8,7 +8,7 @@ use super::{
     document::{self, Map, invalid, is_true},
     pattern::{AddressMatch, ParamMatch, TextMatch, is_address},
 };
-use crate::{Malformed, Provider, Reference, reference::service_key};
+use crate::{Malformed, ProviderEntry, Reference, reference::service_key};
 
 pub(super) use url::{UrlOverride, parse as parse_url};
 
@@ -223,7 +223,7 @@ impl Override {
         &self,
         side: Side,
         reference: &Reference,
-        provider: &Provider,
+        provider: &ProviderEntry,
         to: &mut Settings,
     ) {
         let application = match self.side {
@@ -285,7 +285,13 @@ impl Conditions {
         })
     }
 
-    fn match_(&self, host: &str, application: &str, service: &str, provider: &Provider) -> bool {
+    fn match_(
+        &self,
+        host: &str,
+        application: &str,
+        service: &str,
+        provider: &ProviderEntry,
+    ) -> bool {
         let one_of = |texts: &Option<Vec<TextMatch>>, text: &str| {
             let texts = texts.as_ref();
             texts.is_none_or(|texts| texts.iter().any(|wanted| wanted.matches(Some(text))))

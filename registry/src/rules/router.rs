@@ -6,7 +6,7 @@ use super::{
     param,
     tag::{TAG, Tags},
 };
-use crate::{Provider, Reference};
+use crate::{ProviderEntry, Reference};
 
 /// The header of a call that forbids providers without its tag.
 const FORCE: &str = "dubbo.force.tag";
@@ -33,7 +33,7 @@ struct Condition {
 
 impl Router {
     /// Makes the rules ready for `providers`, called as `reference` says.
-    pub fn new(rules: &Rules, reference: &Reference, providers: &[&Provider]) -> Self {
+    pub fn new(rules: &Rules, reference: &Reference, providers: &[&ProviderEntry]) -> Self {
         let caller = |key: &str| reference.param(key);
         let mut conditions = Vec::new();
         for (scope, rule) in &rules.conditions {
@@ -46,11 +46,11 @@ impl Router {
                 if !fixed.iter().all(|matcher| matcher.matches_caller(caller)) {
                     continue;
                 }
-                let is_about = |provider: &&Provider| match scope {
+                let is_about = |provider: &&ProviderEntry| match scope {
                     Scope::Provider(application) => provider.application == *application,
                     Scope::Service | Scope::Consumer => true,
                 };
-                let fits = |provider: &&Provider| {
+                let fits = |provider: &&ProviderEntry| {
                     let one = |matcher: &Matcher| {
                         matcher.matches_provider(|key| param(provider, key), caller)
                     };

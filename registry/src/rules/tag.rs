@@ -7,7 +7,7 @@ use super::{
     param,
     pattern::{ParamMatch, is_address},
 };
-use crate::{Malformed, Provider};
+use crate::{Malformed, ProviderEntry};
 
 /// The parameter of a provider, and the header of a call, that holds its tag.
 pub(super) const TAG: &str = "dubbo.tag";
@@ -53,7 +53,7 @@ impl TagRule {
 }
 
 impl Tag {
-    fn names(&self, provider: &Provider) -> bool {
+    fn names(&self, provider: &ProviderEntry) -> bool {
         if self.addresses.is_empty() {
             let value_of = |key: &str| provider.params.get(key).map(String::as_str);
             !self.params.is_empty() && self.params.iter().all(|param| param.matches(value_of))
@@ -76,7 +76,7 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    pub(super) fn new(rules: &BTreeMap<String, TagRule>, providers: &[&Provider]) -> Self {
+    pub(super) fn new(rules: &BTreeMap<String, TagRule>, providers: &[&ProviderEntry]) -> Self {
         let mut tags = Self::default();
         for provider in providers {
             tags.registered

@@ -8,8 +8,8 @@ mod tags;
 mod urls;
 
 /// Providers on 10.0.0.1, 10.0.0.2, … of the application `shop`, each with these parameters.
-fn providers(params: &[&[(&str, &str)]]) -> Vec<Provider> {
-    let provider = |(place, params): (usize, &&[(&str, &str)])| Provider {
+fn providers(params: &[&[(&str, &str)]]) -> Vec<ProviderEntry> {
+    let provider = |(place, params): (usize, &&[(&str, &str)])| ProviderEntry {
         host: format!("10.0.0.{}", place + 1),
         port: 20000,
         application: "shop".into(),
@@ -54,7 +54,7 @@ fn rules<const N: usize>(rules: [(Kind, Scope, &str); N]) -> Rules {
 fn routed(
     rules: &Rules,
     reference: &Reference,
-    providers: &[Provider],
+    providers: &[ProviderEntry],
     method: &str,
     attachments: &[(&str, &str)],
 ) -> Vec<usize> {

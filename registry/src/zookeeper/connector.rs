@@ -10,7 +10,7 @@ use zookeeper_client::{Client, CreateMode, Error as ZkError, SaslOptions};
 use super::{
     config::{Address, Auth, NodeAccess},
     hosts::{self, Hosts},
-    node::{Kind, Nodes, failed},
+    node::{Kind, ZkClient, failed},
     tunnel::Tunnel,
 };
 use crate::Error;
@@ -36,7 +36,7 @@ pub(super) struct Connector {
 
 impl Connector {
     /// Tries each server once, and returns a new session with the first that gives one.
-    pub(super) async fn connect(&self) -> Result<Nodes, Error> {
+    pub(super) async fn connect(&self) -> Result<ZkClient, Error> {
         let hosts = self.hosts().await?;
         let first = self
             .client()
@@ -51,15 +51,15 @@ impl Connector {
             .persistent(first, &hosts.all, old)
             .await
             .map_err(|cause| self.refused(cause))?;
-        let nodes = Nodes {
+        let zk = ZkClient {
             client,
             authenticated: self.auth.is_some(),
             access: self.access,
             old,
         };
         match &self.address.chroot {
-            None => Ok(nodes),
-            Some(chroot) => match timeout(self.session_timeout, self.enter(nodes, chroot)).await {
+            None => Ok(zk),
+            Some(chroot) => match timeout(self.session_timeout, self.enter(zk, chroot)).await {
                 Ok(entered) => entered,
                 Err(_) => Err(failed("create", chroot, ZkError::Timeout)),
             },
@@ -137,31 +137,30 @@ impl Connector {
     }
 
     /// Makes the chroot where it is missing, since ZooKeeper does not, and goes there.
-    async fn enter(&self, nodes: Nodes, chroot: &str) -> Result<Nodes, Error> {
-        let exists = nodes
+    async fn enter(&self, zk: ZkClient, chroot: &str) -> Result<ZkClient, Error> {
+        let exists = zk
             .client
             .check_stat(chroot)
             .await
             .map_err(|error| failed("read", chroot, error))?
             .is_some();
         if !exists {
-            let options = CreateMode::Persistent.with_acls(nodes.acls(Kind::Member));
-            nodes
-                .client
+            let options = CreateMode::Persistent.with_acls(zk.acls(Kind::Member));
+            zk.client
                 .mkdir(chroot, &options)
                 .await
                 .map_err(|error| failed("create", chroot, error))?;
         }
-        let Nodes {
+        let ZkClient {
             client,
             authenticated,
             access,
             old,
-        } = nodes;
+        } = zk;
         let client = client
             .chroot(chroot)
             .map_err(|_| failed("read", chroot, ZkError::BadArguments(&"bad chroot")))?;
-        Ok(Nodes {
+        Ok(ZkClient {
             client,
             authenticated,
             access,

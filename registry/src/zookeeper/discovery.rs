@@ -14,14 +14,14 @@ use tracing::{debug, info, warn};
 
 use super::{
     metadata_cache::MetadataCache,
-    node::Nodes,
+    node::ZkClient,
     path,
-    session::Connection,
+    session::SessionHandle,
     view::{Found, Published, Read, View},
     watch::Watch,
 };
 use crate::{
-    Error, Malformed, Notification, Observer, Provider, instance::Storage,
+    Error, Malformed, Notification, Observer, ProviderEntry, instance::Storage,
     supervise::supervise_until,
 };
 
@@ -33,10 +33,10 @@ const MAX_READS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Discovery {
     pub(super) view: View,
-    pub(super) list: watch::Sender<Arc<[Provider]>>,
+    pub(super) list: watch::Sender<Arc<[ProviderEntry]>>,
     pub(super) metadata: Arc<MetadataCache>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) connection: Connection,
+    pub(super) session_handle: SessionHandle,
 }
 
 /// What came of one read.
@@ -69,11 +69,11 @@ impl Discovery {
     }
 
     async fn keep(&mut self) {
-        let mut connection = self.connection.clone();
+        let mut session_handle = self.session_handle.clone();
         let mut watches = JoinSet::new();
         let mut known_session = 0;
-        while let Some((nodes, session)) = connection.established(|_| {}).await {
-            self.connection.follow(session);
+        while let Some((zk, session)) = session_handle.established(|_| {}).await {
+            self.session_handle.follow(session);
             let new_session = std::mem::replace(&mut known_session, session) != session;
             if new_session {
                 watches = JoinSet::new();
@@ -81,14 +81,14 @@ impl Discovery {
             self.view.start(new_session, Instant::now());
             tokio::select! {
                 biased;
-                () = connection.changed() => {}
-                () = self.work(&nodes, &mut watches, new_session) => {}
+                () = session_handle.changed() => {}
+                () = self.work(&zk, &mut watches, new_session) => {}
             }
         }
     }
 
     /// Works on one connection.
-    async fn work(&mut self, nodes: &Nodes, watches: &mut JoinSet<Read>, new_session: bool) {
+    async fn work(&mut self, zk: &ZkClient, watches: &mut JoinSet<Read>, new_session: bool) {
         let mut reads = FuturesUnordered::new();
         let mut questions = 0;
         let mut report = Report {
@@ -113,7 +113,7 @@ impl Discovery {
                 };
                 let interface = self.view.reference().interface().to_owned();
                 reads.push(perform(
-                    nodes,
+                    zk,
                     Arc::clone(&self.metadata),
                     interface,
                     read,
@@ -134,7 +134,7 @@ impl Discovery {
                 Some(fired) = watches.join_next(), if !watches.is_empty() => match fired {
                     Ok(read) => self.view.changed(&read, Instant::now()),
                     // The client panics in a watch whose session task is gone.
-                    Err(_) => self.connection.give_up(),
+                    Err(_) => self.session_handle.give_up(),
                 },
                 () = sleep_until(wakes_at.unwrap_or(now)), if wakes_at.is_some() => {}
                 else => std::future::pending().await,
@@ -209,7 +209,7 @@ impl Discovery {
     }
 
     fn failed(&mut self, error: &Error, report: &mut Report) {
-        if self.connection.explains(error) {
+        if self.session_handle.explains(error) {
             return;
         }
         let text = error.to_string();
@@ -229,7 +229,7 @@ impl Discovery {
 
 /// Makes one read.
 async fn perform(
-    nodes: &Nodes,
+    zk: &ZkClient,
     metadata: Arc<MetadataCache>,
     interface: String,
     read: Read,
@@ -238,15 +238,14 @@ async fn perform(
 ) -> Outcome {
     let (mut watcher, mut malformed) = (None, None);
     let found = match &read {
-        Read::Mapping => data(nodes, &path::mapping(&interface), watch, &mut watcher).await,
-        Read::Urls => children(nodes, &path::providers(&interface), watch, &mut watcher).await,
+        Read::Mapping => data(zk, &path::mapping(&interface), watch, &mut watcher).await,
+        Read::Urls => children(zk, &path::providers(&interface), watch, &mut watcher).await,
         Read::Instances { application } => {
-            children(nodes, &path::instances(application), watch, &mut watcher).await
+            children(zk, &path::instances(application), watch, &mut watcher).await
         }
         Read::Instance { application, node } => {
             // An instance that is gone is not waited for: the list that named it is watched.
-            nodes
-                .peek(&path::instance(application, node), watch)
+            zk.peek(&path::instance(application, node), watch)
                 .await
                 .map(|found| match found {
                     Some((data, stat, set)) => {
@@ -264,7 +263,7 @@ async fn perform(
             revision,
         } => {
             let storage = storage.unwrap_or(Storage::Nowhere);
-            let asked = metadata.get(nodes, application, revision, storage).await;
+            let asked = metadata.get(zk, application, revision, storage).await;
             malformed = asked.malformed;
             Ok(asked.info.map(Found::Metadata))
         }
@@ -278,18 +277,17 @@ async fn perform(
 }
 
 async fn data(
-    nodes: &Nodes,
+    zk: &ZkClient,
     path: &str,
     watch: bool,
     watcher: &mut Option<Watch>,
 ) -> Result<Option<Found>, Error> {
     let node = if watch {
-        let (node, set) = nodes.read(path).await?;
+        let (node, set) = zk.read(path).await?;
         *watcher = Some(set);
         node
     } else {
-        nodes
-            .peek(path, false)
+        zk.peek(path, false)
             .await?
             .map(|(data, stat, _)| (data, stat))
     };
@@ -302,17 +300,17 @@ async fn data(
 }
 
 async fn children(
-    nodes: &Nodes,
+    zk: &ZkClient,
     path: &str,
     watch: bool,
     watcher: &mut Option<Watch>,
 ) -> Result<Option<Found>, Error> {
     let children = if watch {
-        let (children, set) = nodes.list(path).await?;
+        let (children, set) = zk.list(path).await?;
         *watcher = Some(set);
         children
     } else {
-        nodes.children(path).await?
+        zk.children(path).await?
     };
     Ok(Some(children.map_or(Found::Absent, Found::Children)))
 }

@@ -6,7 +6,7 @@ use test_servers::fuzz;
 
 use super::{mapping, metadata_cache, url};
 use crate::{
-    Call, Provider, Reference, Router, Rules,
+    Call, ProviderEntry, Reference, Router, Rules,
     instance::{self, Storage},
     rules::Source,
 };
@@ -102,7 +102,7 @@ fn rules() {
     let reference = reference();
     let params = [("zone", "east"), ("dubbo.tag", "gray")];
     let params = BTreeMap::from(params.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    let provider = |place: u8| Provider {
+    let provider = |place: u8| ProviderEntry {
         host: format!("10.0.0.{place}"),
         port: 20000,
         application: "shop".into(),

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{node::Nodes, path};
+use super::{node::ZkClient, path};
 use crate::{
     Malformed, MetadataInfo, MetadataRequest, MetadataSource, Observer,
     instance::{Storage, check_size},
@@ -55,7 +55,7 @@ impl MetadataCache {
     /// Returns the metadata of a revision: known, from ZooKeeper, or from an instance.
     pub(super) async fn get(
         &self,
-        nodes: &Nodes,
+        zk: &ZkClient,
         application: &str,
         revision: &str,
         storage: Storage,
@@ -68,7 +68,7 @@ impl MetadataCache {
             };
         }
         let began = Instant::now();
-        let asked = self.fetch(nodes, application, revision, storage).await;
+        let asked = self.fetch(zk, application, revision, storage).await;
         self.observer
             .metadata(application, asked.info.is_some(), began.elapsed());
         if let Some(info) = &asked.info {
@@ -81,13 +81,13 @@ impl MetadataCache {
 
     async fn fetch(
         &self,
-        nodes: &Nodes,
+        zk: &ZkClient,
         application: &str,
         revision: &str,
         storage: Storage,
     ) -> Asked {
         let (mut asked, request) = match storage {
-            Storage::Remote(request) => (self.stored(nodes, application, revision).await, request),
+            Storage::Remote(request) => (self.stored(zk, application, revision).await, request),
             Storage::Local(request) => (Asked::default(), Some(request)),
             Storage::Nowhere => (Asked::default(), None),
         };
@@ -97,13 +97,13 @@ impl MetadataCache {
         asked
     }
 
-    async fn stored(&self, nodes: &Nodes, application: &str, revision: &str) -> Asked {
+    async fn stored(&self, zk: &ZkClient, application: &str, revision: &str) -> Asked {
         if crate::name::reason(revision).is_some() {
             return Asked::default();
         }
         let mut asked = Asked::default();
         for path in path::metadata(application, revision) {
-            match nodes.peek(&path, false).await {
+            match zk.peek(&path, false).await {
                 Ok(None) => {}
                 Ok(Some((data, stat, _))) => match parse(&data) {
                     Ok(info) => {

@@ -77,7 +77,7 @@ static CREATOR_AND_READERS: [Acl; 2] = [
 
 /// A client, and what it has learnt about its session.
 #[derive(Clone, Debug)]
-pub(super) struct Nodes {
+pub(super) struct ZkClient {
     pub(super) client: Client,
     /// Whether it has authenticated itself.
     pub(super) authenticated: bool,
@@ -87,7 +87,7 @@ pub(super) struct Nodes {
     pub(super) old: bool,
 }
 
-impl Nodes {
+impl ZkClient {
     /// Does what an announcement asks for; the watcher is that of a read.
     pub(super) async fn perform(
         &self,

@@ -16,10 +16,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{node::Nodes, path, session::Connection, url};
+use super::{node::ZkClient, path, session::SessionHandle, url};
 use crate::{
-    Error, Malformed, Observer, Provider, Reference, Rules, rules::Source, subscription::Snapshot,
-    supervise::supervise_until,
+    Error, Malformed, Observer, ProviderEntry, Reference, Rules, rules::Source,
+    subscription::Snapshot, supervise::supervise_until,
 };
 
 /// How long a list waits for rules that cannot be read.
@@ -32,13 +32,13 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct RuleFollower {
     reference: Reference,
-    found: watch::Receiver<Arc<[Provider]>>,
+    found: watch::Receiver<Arc<[ProviderEntry]>>,
     list: watch::Sender<Snapshot>,
     observer: Arc<dyn Observer>,
-    connection: Connection,
+    session_handle: SessionHandle,
     rules: Rules,
     /// What was found at each place when it was read last; `None` for nothing, or where it could not be read.
-    read: BTreeMap<Place, Option<Content>>,
+    read: BTreeMap<Location, Option<Content>>,
     /// The names of the URLs that are skipped.
     skipped: BTreeSet<String>,
     /// Since when the newest list waits.
@@ -48,14 +48,14 @@ pub(super) struct RuleFollower {
 
 /// Where rules stand.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Location {
     /// A node of Dubbo's configuration.
     Rule(Source),
     /// The overrides among the nodes of the interface.
     Urls,
 }
 
-impl Place {
+impl Location {
     fn path(&self, reference: &Reference) -> String {
         match self {
             Self::Rule(source) => path::rule(&source.node(reference)),
@@ -64,7 +64,7 @@ impl Place {
     }
 }
 
-/// What was found at a place.
+/// What was found at a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Content {
     Data(Vec<u8>),
@@ -72,23 +72,23 @@ enum Content {
     Names(Vec<String>),
 }
 
-/// What came of reading a place.
-type Told = (Place, Result<Option<Content>, Error>);
+/// What came of reading a location.
+type Told = (Location, Result<Option<Content>, Error>);
 
 impl RuleFollower {
     pub(super) fn new(
         reference: Reference,
-        found: watch::Receiver<Arc<[Provider]>>,
+        found: watch::Receiver<Arc<[ProviderEntry]>>,
         list: watch::Sender<Snapshot>,
         observer: Arc<dyn Observer>,
-        connection: Connection,
+        session_handle: SessionHandle,
     ) -> Self {
         Self {
             reference,
             found,
             list,
             observer,
-            connection,
+            session_handle,
             rules: Rules::default(),
             read: BTreeMap::new(),
             skipped: BTreeSet::new(),
@@ -111,19 +111,19 @@ impl RuleFollower {
     }
 
     async fn keep(&mut self) {
-        let mut connection = self.connection.clone();
+        let mut session_handle = self.session_handle.clone();
         loop {
             tokio::select! {
-                established = connection.established(|_| {}) => {
-                    let Some((nodes, session)) = established else {
+                established = session_handle.established(|_| {}) => {
+                    let Some((zk, session)) = established else {
                         return;
                     };
-                    self.connection.follow(session);
-                    let mut reads = Reads::new(nodes);
-                    reads.follow(&self.reference, &self.places());
+                    self.session_handle.follow(session);
+                    let mut reads = Reads::new(zk);
+                    reads.follow(&self.reference, &self.locations());
                     tokio::select! {
                         biased;
-                        () = connection.changed() => {}
+                        () = session_handle.changed() => {}
                         () = self.work(Some(&mut reads)) => return,
                     }
                 }
@@ -143,24 +143,24 @@ impl RuleFollower {
                     }
                     self.held.get_or_insert_with(Instant::now);
                     self.rules.retain(&self.sources());
-                    let places = self.places();
-                    self.read.retain(|place, _| places.contains(place));
+                    let locations = self.locations();
+                    self.read.retain(|location, _| locations.contains(location));
                     if let Some(reads) = &mut reads {
-                        reads.follow(&self.reference, &places);
+                        reads.follow(&self.reference, &locations);
                     }
                 }
                 told = told(reads.as_deref_mut()) => match told {
                     Some(told) => self.take(told),
                     // The client panics in a watch whose session task is gone.
-                    None => self.connection.give_up(),
+                    None => self.session_handle.give_up(),
                 },
                 () = sleep_until(held_until.unwrap_or_else(Instant::now)), if held_until.is_some() => {
                     warn!("the rules of {} could not be read in time: its providers are called without them", self.reference);
                     self.publish();
                 }
             }
-            let is_read = |place| self.read.contains_key(place);
-            if self.held.is_some() && self.places().iter().all(is_read) {
+            let is_read = |location| self.read.contains_key(location);
+            if self.held.is_some() && self.locations().iter().all(is_read) {
                 self.publish();
             }
         }
@@ -174,40 +174,40 @@ impl RuleFollower {
         Source::all(&self.reference, &named)
     }
 
-    fn places(&self) -> Vec<Place> {
-        let rules = self.sources().into_iter().map(Place::Rule);
-        rules.chain([Place::Urls]).collect()
+    fn locations(&self) -> Vec<Location> {
+        let rules = self.sources().into_iter().map(Location::Rule);
+        rules.chain([Location::Urls]).collect()
     }
 
-    fn take(&mut self, (place, found): Told) {
-        let node = place.path(&self.reference);
+    fn take(&mut self, (location, found): Told) {
+        let node = location.path(&self.reference);
         let content = match found {
             Ok(content) => content,
             Err(error) => {
                 self.failed(&node, &error);
                 // The rule that was read last stays in force.
-                self.read.entry(place).or_default();
+                self.read.entry(location).or_default();
                 return;
             }
         };
-        let before = self.read.insert(place.clone(), content.clone());
+        let before = self.read.insert(location.clone(), content.clone());
         if before.as_ref() == Some(&content) {
             return;
         }
-        match (&place, &content) {
-            (Place::Rule(source), Some(Content::Data(data))) => {
+        match (&location, &content) {
+            (Location::Rule(source), Some(Content::Data(data))) => {
                 match self.rules.set(source, Some(data)) {
                     Ok(()) => info!("{node} is applied"),
                     Err(reason) => self.skip(&node, &reason),
                 }
             }
-            (Place::Rule(source), _) => {
+            (Location::Rule(source), _) => {
                 if self.rules.set(source, None).is_ok() && before.is_some() {
                     info!("{node} is gone");
                 }
             }
-            (Place::Urls, Some(Content::Names(names))) => self.take_urls(&node, names),
-            (Place::Urls, _) => self.take_urls(&node, &[]),
+            (Location::Urls, Some(Content::Names(names))) => self.take_urls(&node, names),
+            (Location::Urls, _) => self.take_urls(&node, &[]),
         }
         // Without a list there is nothing yet that rules are for.
         if self.held.is_none() && self.list.borrow().is_known {
@@ -227,7 +227,7 @@ impl RuleFollower {
             }
         }
         let skipped = self.rules.set_urls(&urls).into_iter();
-        malformed.extend(skipped.map(|(place, reason)| (sources[place], reason)));
+        malformed.extend(skipped.map(|(index, reason)| (sources[index], reason)));
         if !names.is_empty() {
             let applied = names.len() - malformed.len();
             info!("the {applied} overrides below {node} are applied");
@@ -247,7 +247,7 @@ impl RuleFollower {
     }
 
     fn failed(&mut self, node: &str, error: &Error) {
-        if self.connection.explains(error) {
+        if self.session_handle.explains(error) {
             return;
         }
         let text = error.to_string();
@@ -281,18 +281,18 @@ async fn told(reads: Option<&mut Reads>) -> Option<Told> {
 /// The rules that are followed on one connection, each by a task.
 #[derive(Debug)]
 struct Reads {
-    nodes: Nodes,
+    zk: ZkClient,
     tasks: JoinSet<()>,
-    followed: BTreeMap<Place, AbortHandle>,
+    followed: BTreeMap<Location, AbortHandle>,
     tell: mpsc::Sender<Told>,
     told: mpsc::Receiver<Told>,
 }
 
 impl Reads {
-    fn new(nodes: Nodes) -> Self {
+    fn new(zk: ZkClient) -> Self {
         let (tell, told) = mpsc::channel(8);
         Self {
-            nodes,
+            zk,
             tasks: JoinSet::new(),
             followed: BTreeMap::new(),
             tell,
@@ -300,21 +300,23 @@ impl Reads {
         }
     }
 
-    /// Follows what stands at these places, and at no others.
-    fn follow(&mut self, reference: &Reference, places: &[Place]) {
-        self.followed.retain(|place, task| {
-            let wanted = places.contains(place);
+    /// Follows what stands at these locations, and at no others.
+    fn follow(&mut self, reference: &Reference, locations: &[Location]) {
+        self.followed.retain(|location, task| {
+            let wanted = locations.contains(location);
             if !wanted {
                 task.abort();
             }
             wanted
         });
-        for place in places {
-            if !self.followed.contains_key(place) {
-                let node = place.path(reference);
-                let (nodes, tell) = (self.nodes.clone(), self.tell.clone());
-                let task = self.tasks.spawn(follow(nodes, node, place.clone(), tell));
-                self.followed.insert(place.clone(), task);
+        for location in locations {
+            if !self.followed.contains_key(location) {
+                let node = location.path(reference);
+                let (zk, tell) = (self.zk.clone(), self.tell.clone());
+                let task = self
+                    .tasks
+                    .spawn(watch_location(zk, node, location.clone(), tell));
+                self.followed.insert(location.clone(), task);
             }
         }
     }
@@ -332,15 +334,15 @@ impl Reads {
     }
 }
 
-/// Reads what stands at one place, and again whenever it changes.
-async fn follow(nodes: Nodes, node: String, place: Place, tell: mpsc::Sender<Told>) {
+/// Reads what stands at one location, and again whenever it changes.
+async fn watch_location(zk: ZkClient, node: String, location: Location, tell: mpsc::Sender<Told>) {
     loop {
-        let read = match place {
-            Place::Rule(_) => nodes
+        let read = match location {
+            Location::Rule(_) => zk
                 .read(&node)
                 .await
                 .map(|(found, watcher)| (found.map(|(data, _)| Content::Data(data)), watcher)),
-            Place::Urls => nodes.list(&node).await.map(|(found, watcher)| {
+            Location::Urls => zk.list(&node).await.map(|(found, watcher)| {
                 let names = found.map(|mut names| {
                     names.sort_unstable();
                     Content::Names(names)
@@ -352,7 +354,7 @@ async fn follow(nodes: Nodes, node: String, place: Place, tell: mpsc::Sender<Tol
             Ok((found, watcher)) => (Ok(found), Some(watcher)),
             Err(error) => (Err(error), None),
         };
-        if tell.send((place.clone(), found)).await.is_err() {
+        if tell.send((location.clone(), found)).await.is_err() {
             return;
         }
         match watcher {

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 use zookeeper_client::{Error as ZkError, SessionState};
 
-use super::{backoff::Backoff, connector::Connector, node::Nodes, reachability};
+use super::{backoff::Backoff, connector::Connector, node::ZkClient, reachability};
 use crate::{Error, Observer, SessionEvent, supervise};
 
 /// How long the client may look for its server alone, in shares of the time that its session lives: no less than the first, at
@@ -36,7 +36,7 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Default)]
 struct Link {
     /// What to talk to, while there is a connection.
-    nodes: Option<Nodes>,
+    zk: Option<ZkClient>,
     /// The session, 0 before the first one.
     session: i64,
     /// Why there is no connection.
@@ -45,26 +45,26 @@ struct Link {
 
 /// A task's end of the session.
 #[derive(Clone, Debug)]
-pub(super) struct Connection {
+pub(super) struct SessionHandle {
     link: watch::Receiver<Link>,
     /// The session that was established last.
     session: i64,
     broken: watch::Sender<i64>,
 }
 
-impl Connection {
+impl SessionHandle {
     /// Waits for a connection; nothing when the registry is closed. `failure` hears why there is none.
     pub(super) async fn established(
         &mut self,
         mut failure: impl FnMut(&Error),
-    ) -> Option<(Nodes, i64)> {
+    ) -> Option<(ZkClient, i64)> {
         loop {
             {
                 let link = self.link.borrow_and_update();
-                match (&link.nodes, &link.failure) {
-                    (Some(nodes), _) => {
+                match (&link.zk, &link.failure) {
+                    (Some(zk), _) => {
                         self.session = link.session;
-                        return Some((nodes.clone(), link.session));
+                        return Some((zk.clone(), link.session));
                     }
                     (None, Some(error)) => failure(error),
                     (None, None) => {}
@@ -122,10 +122,10 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(connector: Connector, observer: Arc<dyn Observer>) -> (Self, Connection) {
+    pub(super) fn new(connector: Connector, observer: Arc<dyn Observer>) -> (Self, SessionHandle) {
         let (sender, receiver) = watch::channel(Link::default());
         let (breaks, broken) = watch::channel(0);
-        let connection = Connection {
+        let connection = SessionHandle {
             link: receiver,
             session: 0,
             broken: breaks,
@@ -157,7 +157,7 @@ impl Supervisor {
             () = self.tasks_have_ended() => {}
         }
         let link = self.link.send_replace(Link::default());
-        if let Some(Nodes { client, .. }) = link.nodes {
+        if let Some(ZkClient { client, .. }) = link.zk {
             let mut states = client.state_watcher();
             let mut state = client.state();
             // The session ends when the last handle of its client is gone.
@@ -188,21 +188,21 @@ impl Supervisor {
     async fn keep(&self) {
         let mut next = None;
         loop {
-            let nodes = match next.take() {
-                Some(nodes) => nodes,
+            let zk = match next.take() {
+                Some(zk) => zk,
                 None => self.establish().await,
             };
-            next = self.follow(nodes).await;
+            next = self.follow(zk).await;
         }
     }
 
     /// Connects until it succeeds.
-    async fn establish(&self) -> Nodes {
+    async fn establish(&self) -> ZkClient {
         let mut backoff = Backoff::new();
         let mut known = String::new();
         loop {
             match self.connector.connect().await {
-                Ok(nodes) => return nodes,
+                Ok(zk) => return zk,
                 Err(error) => {
                     let error = reachability::explain(error).await;
                     let text = error.to_string();
@@ -218,8 +218,8 @@ impl Supervisor {
     }
 
     /// Follows a session to its end. Returns the one that takes its place, if there is one already.
-    async fn follow(&self, nodes: Nodes) -> Option<Nodes> {
-        let client = &nodes.client;
+    async fn follow(&self, zk: ZkClient) -> Option<ZkClient> {
+        let client = &zk.client;
         let session = client.session_id();
         let mut states = client.state_watcher();
         let mut state = client.state();
@@ -227,7 +227,7 @@ impl Supervisor {
         let mut broken = self.broken.clone();
         info!(%session, hosts = %self.connector.address.hosts, "session with ZooKeeper established");
         self.observer.session(SessionEvent::Established);
-        self.publish(Some(nodes.clone()), session.0);
+        self.publish(Some(zk.clone()), session.0);
         let mut connected = true;
         let (mut since, mut short, mut pauses) = (Instant::now(), 0, Backoff::new());
         loop {
@@ -246,7 +246,7 @@ impl Supervisor {
                         info!(%session, "connection to ZooKeeper is back");
                     }
                     self.observer.session(SessionEvent::Reconnected);
-                    self.publish(Some(nodes.clone()), session.0);
+                    self.publish(Some(zk.clone()), session.0);
                     connected = true;
                 }
                 SessionState::Disconnected if connected => {
@@ -278,9 +278,9 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 next = states.changed() => state = next,
-                nodes = self.replacement(patience), if !connected => {
+                zk = self.replacement(patience), if !connected => {
                     warn!(%session, "ZooKeeper answers, but not to this session; beginning another one");
-                    return self.ended(Some(nodes));
+                    return self.ended(Some(zk));
                 }
                 // The tasks may still complain of the session before, which is over.
                 Ok(_) = broken.wait_for(|broken| *broken == session.0) => {
@@ -291,27 +291,27 @@ impl Supervisor {
         }
     }
 
-    fn ended(&self, replacement: Option<Nodes>) -> Option<Nodes> {
+    fn ended(&self, replacement: Option<ZkClient>) -> Option<ZkClient> {
         self.observer.session(SessionEvent::Expired);
-        self.link.send_modify(|link| link.nodes = None);
+        self.link.send_modify(|link| link.zk = None);
         replacement
     }
 
-    fn publish(&self, nodes: Option<Nodes>, session: i64) {
+    fn publish(&self, zk: Option<ZkClient>, session: i64) {
         self.link.send_replace(Link {
-            nodes,
+            zk,
             session,
             failure: None,
         });
     }
 
     /// Waits until a server gives a new session.
-    async fn replacement(&self, patience: Duration) -> Nodes {
+    async fn replacement(&self, patience: Duration) -> ZkClient {
         let mut backoff = Backoff::new();
         sleep(patience).await;
         loop {
             match self.connector.connect().await {
-                Ok(nodes) => return nodes,
+                Ok(zk) => return zk,
                 Err(error) => debug!("{error}"),
             }
             sleep(backoff.next()).await;

@@ -8,7 +8,7 @@ use form_urlencoded::byte_serialize;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::{
-    Malformed, Provider, Reference, Registration, ServiceMetadata,
+    Malformed, ProviderEntry, Reference, Registration, ServiceMetadata,
     instance::{TRIPLE, clipped, is_host, port},
     provider::{bare, weight},
 };
@@ -100,7 +100,7 @@ pub(super) fn address(name: &str) -> Option<String> {
 }
 
 /// Reads the name of a provider's node; `None` for one that offers something else than `reference` means.
-pub(super) fn parse(reference: &Reference, name: &str) -> Result<Option<Provider>, Malformed> {
+pub(super) fn parse(reference: &Reference, name: &str) -> Result<Option<ProviderEntry>, Malformed> {
     let url = decoded(name)?;
     let (scheme, rest) = url
         .split_once("://")
@@ -129,7 +129,7 @@ pub(super) fn parse(reference: &Reference, name: &str) -> Result<Option<Provider
     if !wanted {
         return Ok(None);
     }
-    Ok(Some(Provider {
+    Ok(Some(ProviderEntry {
         host: bare(host).to_owned(),
         port,
         application: param("application").to_owned(),

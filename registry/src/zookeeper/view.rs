@@ -12,22 +12,22 @@ use tokio::time::Instant;
 
 use super::{mapping, path, url};
 use crate::{
-    Malformed, Provider, Reference,
+    Malformed, ProviderEntry, Reference,
     instance::{Instance, Storage},
     provider::ordered,
 };
 
 mod answers;
+mod described;
 mod last_resort;
 mod malformed_nodes;
-mod offer;
 mod read;
 mod revisions;
 mod schedule;
 
+use described::{described, taken_as_it_is};
 use last_resort::LastResort;
 use malformed_nodes::MalformedNodes;
-use offer::{described, taken_as_it_is};
 use revisions::{Metadata, Revisions};
 use schedule::{Schedule, Watched};
 
@@ -52,7 +52,7 @@ pub(super) struct View {
     schedule: Schedule,
     mapping: Watched,
     urls: Watched,
-    url_providers: Vec<Provider>,
+    url_providers: Vec<ProviderEntry>,
     /// The addresses in the names behind `url_providers`, whether those are usable or not.
     url_addresses: Vec<Option<String>>,
     applications: BTreeMap<String, Application>,
@@ -77,7 +77,7 @@ struct Node {
     watched: Watched,
     instance: Option<Instance>,
     /// What it offered last, kept while the metadata of a new revision is asked for.
-    offered: Option<Provider>,
+    offered: Option<ProviderEntry>,
 }
 
 impl View {
@@ -256,7 +256,7 @@ impl View {
     }
 
     /// Collects what is offered now, and how many instances are listed.
-    fn collect(&mut self) -> (Vec<Provider>, usize) {
+    fn collect(&mut self) -> (Vec<ProviderEntry>, usize) {
         // Most providers are registered both ways.
         let instances = |address: &str| {
             let mut applications = self.applications.values();

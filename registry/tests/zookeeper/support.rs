@@ -5,7 +5,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use dubbo_registry::{
-    Error, Malformed, Notification, Observer, Provider, Reference, Registration, Registry,
+    Error, Malformed, Notification, Observer, ProviderEntry, Reference, Registration, Registry,
     ScrapeTarget, ServiceInfo, SessionEvent, Subscription, ZooKeeperConfig, ZooKeeperRegistry,
 };
 use parking_lot::Mutex;
@@ -74,7 +74,7 @@ pub(crate) async fn put(client: &Client, path: &str, data: &[u8], mode: CreateMo
     }
 }
 
-pub(crate) fn ports(providers: &[Provider]) -> Vec<u16> {
+pub(crate) fn ports(providers: &[ProviderEntry]) -> Vec<u16> {
     providers.iter().map(|provider| provider.port).collect()
 }
 

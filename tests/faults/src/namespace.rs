@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use test_servers::LastWill;
+use test_servers::CleanupIfKilled;
 
 /// A network namespace, removed when this value is dropped or its process has ended.
 #[derive(Debug)]
 pub(crate) struct Namespace {
     name: String,
     subnet: String,
-    _will: LastWill,
+    _cleanup: CleanupIfKilled,
 }
 
 /// The cable's end inside of the namespace; its other end is named after the namespace.
@@ -27,7 +27,7 @@ impl Namespace {
             // The name of an interface has at most 15 characters.
             let name = format!("flt{:08x}", fastrand::u32(..));
             let namespace = Self {
-                _will: LastWill::new(["ip", "netns", "delete", &name]),
+                _cleanup: CleanupIfKilled::new(["ip", "netns", "delete", &name]),
                 name,
                 subnet,
             };

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::process::Command;
 
-use test_servers::LastWill;
+use test_servers::CleanupIfKilled;
 
 /// How many subnets are tried: another run on this machine may have taken some.
 const ATTEMPTS: usize = 10;
@@ -13,7 +13,7 @@ const ATTEMPTS: usize = 10;
 #[derive(Debug)]
 pub struct Link {
     address: String,
-    made: Option<(String, LastWill)>,
+    made: Option<(String, CleanupIfKilled)>,
 }
 
 impl Link {
@@ -40,7 +40,7 @@ impl Link {
         // The name of an interface has at most 15 characters.
         let name = format!("jvm{number:08x}");
         let other_end = format!("jve{number:08x}");
-        let will = LastWill::new(["ip", "link", "delete", &name]);
+        let cleanup = CleanupIfKilled::new(["ip", "link", "delete", &name]);
         let taken = ip(&["address", "show"])?.contains(&address);
         let steps: [&[&str]; 3] = [
             &[
@@ -51,7 +51,7 @@ impl Link {
         ];
         let link = Self {
             address,
-            made: Some((name.clone(), will)),
+            made: Some((name.clone(), cleanup)),
         };
         (!taken && steps.iter().all(|step| ip(step).is_some())).then_some(link)
     }

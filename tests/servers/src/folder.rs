@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::last_will::LastWill;
+use crate::cleanup::CleanupIfKilled;
 
 /// How long a folder may take to be empty: a process that was killed may have children that still write.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const REMOVE: &str = "for second in 1 2 3 4 5; do rm -rf -- \"$0\"; sleep 1; don
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    _will: LastWill,
+    _cleanup: CleanupIfKilled,
 }
 
 // === impl Folder ===
@@ -34,13 +34,16 @@ impl Folder {
             .tempdir()
             .expect("the temporary folder is writable");
         let path = folder.keep();
-        let will = LastWill::new([
+        let cleanup = CleanupIfKilled::new([
             "sh".as_ref(),
             "-c".as_ref(),
             REMOVE.as_ref(),
             path.as_os_str(),
         ]);
-        Self { path, _will: will }
+        Self {
+            path,
+            _cleanup: cleanup,
+        }
     }
 
     /// Returns where it is.

@@ -3,7 +3,7 @@
 //! [`ZooKeeper`], [`Pushgateway`] and [`Prometheus`] run the programs of the Debian packages; [`Process`] runs one of our own
 //! binaries and keeps what it prints; [`TcpProxy`] stands between two of them and misbehaves on request. Every child ends with the
 //! value that started it, and with the thread that started it (`setpriv --pdeathsig`): start servers in the test itself, not in a
-//! helper thread that ends earlier. A [`Folder`] goes in the same two ways, and a [`LastWill`] ends what the kernel does not, so that a
+//! helper thread that ends earlier. A [`Folder`] goes in the same two ways, and a [`CleanupIfKilled`] ends what the kernel does not, so that a
 //! test that is killed leaves nothing behind.
 //!
 //! [`fuzz`] feeds damaged input to what reads bytes of others. [`Sample`], [`Ephemerals`] and [`Usage`] read what all of these say and hold.
@@ -12,6 +12,7 @@
 
 mod authority;
 mod child;
+mod cleanup;
 mod daemon;
 mod ensemble;
 mod ephemerals;
@@ -20,7 +21,6 @@ mod folder;
 mod fuzz;
 mod go;
 mod http;
-mod last_will;
 mod port;
 mod process;
 mod prometheus;
@@ -35,6 +35,7 @@ mod zookeeper;
 
 pub use authority::{Authority, Issued};
 pub use child::find;
+pub use cleanup::CleanupIfKilled;
 pub use ensemble::Ensemble;
 pub use ephemerals::Ephemerals;
 pub use eventually::{LONG, Probe, eventually};
@@ -42,7 +43,6 @@ pub use folder::Folder;
 pub use fuzz::fuzz;
 pub use go::{go_build, target_folder};
 pub use http::{Response, get, post};
-pub use last_will::LastWill;
 pub use port::free_port;
 pub use process::Process;
 pub use prometheus::{Prometheus, PrometheusVersion, Target, prometheus_pull};

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use test_servers::{LastWill, free_port};
+use test_servers::{CleanupIfKilled, free_port};
 
 use crate::{path, text};
 
@@ -25,7 +25,7 @@ pub struct Native {
     /// Prometheus's address.
     pub prometheus: String,
     rules: PathBuf,
-    _will: LastWill,
+    _cleanup: CleanupIfKilled,
 }
 
 /// Returns the files of rules, by `rules/` and their name, for a test that can't wait for minutes: alerts fire after a second, rates look back for 30 s, groups
@@ -64,7 +64,7 @@ impl Default for Native {
         let address = || format!("127.0.0.1:{}", free_port());
         let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let script = path(SCRIPT);
-        let will = LastWill::new([
+        let cleanup = CleanupIfKilled::new([
             "sh".as_ref(),
             "-c".as_ref(),
             TAKE_DOWN.as_ref(),
@@ -80,7 +80,7 @@ impl Default for Native {
             rules: path("prometheus_grafana/rules")
                 .canonicalize()
                 .expect("the rules are there"),
-            _will: will,
+            _cleanup: cleanup,
         }
     }
 }

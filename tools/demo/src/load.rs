@@ -34,7 +34,7 @@ where
         let due = (start.elapsed().as_secs_f64() * rate) as u64;
         for _ in released..due {
             if tasks.len() < IN_FLIGHT {
-                tasks.spawn_on(call(), workers.next());
+                tasks.spawn_on(call(), workers.assign());
             }
         }
         released = due;

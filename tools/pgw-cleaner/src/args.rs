@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser as _};
 use clap::{ArgAction, Parser, ValueEnum};
-use guarded_http::GuardArgs;
+use guarded_http::ProtectionArgs;
 use pushgateway::GatewayArgs;
 
 use crate::config::Deletion;
@@ -88,7 +88,7 @@ pub struct Args {
 
     /// TLS and a login before what the daemon serves
     #[command(flatten)]
-    pub guard: GuardArgs,
+    pub protection: ProtectionArgs,
 }
 
 /// The form of the report.

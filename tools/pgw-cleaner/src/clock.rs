@@ -10,7 +10,7 @@ const TOLERANCE: Duration = Duration::from_secs(5);
 
 /// What the gateway's clock showed, and when we asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub struct GatewayClock {
     /// Time since 1970 by the gateway, cut to the second, so that ages come out too small rather than too large.
     pub now: Duration,
     /// When the request was sent, by our monotonic clock.
@@ -21,7 +21,7 @@ pub struct Clock {
     pub since: Duration,
 }
 
-impl Clock {
+impl GatewayClock {
     /// Reads a `Date` header.
     pub(crate) fn from_header(date: Option<&str>, asked: Instant) -> Option<Self> {
         let date = httpdate::parse_http_date(date?).ok()?;
@@ -56,7 +56,7 @@ impl Clock {
 /// What readings have shown of the gateway's clock so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClockHistory {
-    last: Option<Clock>,
+    last: Option<GatewayClock>,
     /// When the latest step was noticed, by the clock that was set.
     stepped: Duration,
 }
@@ -67,7 +67,7 @@ impl ClockHistory {
     /// # Errors
     /// By how much it was set since the reading before: ages before and after cannot be compared. Later readings judge nothing as
     /// older than this one.
-    pub(crate) fn see(&mut self, mut clock: Clock) -> Result<Clock, Duration> {
+    pub(crate) fn see(&mut self, mut clock: GatewayClock) -> Result<GatewayClock, Duration> {
         let last = self.last.replace(clock);
         if let Some(step) = last.and_then(|last| clock.stepped_since(&last)) {
             self.stepped = clock.now;
@@ -85,8 +85,8 @@ mod model;
 mod tests {
     use super::*;
 
-    fn clock(start: Instant, asked: u64, answered: u64, now: u64) -> Clock {
-        Clock {
+    fn clock(start: Instant, asked: u64, answered: u64, now: u64) -> GatewayClock {
+        GatewayClock {
             now: Duration::from_secs(now),
             asked: start + Duration::from_secs(asked),
             answered: start + Duration::from_secs(answered),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn nothing_is_older_than_the_time_since_silence_counts() {
-        let clock = Clock {
+        let clock = GatewayClock {
             since: Duration::from_secs(900),
             ..clock(Instant::now(), 0, 0, 1000)
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
-use guarded_http::{Guard, GuardError};
+use guarded_http::{Protection, ProtectionError};
 use pushgateway::{Access, ArgsError, Credentials, Gateway, Identity, Secret};
 
 use crate::args::{Args, Limit, Output};
@@ -76,7 +76,7 @@ pub struct Daemon {
     /// Where metrics and probes are served.
     pub metrics_addr: SocketAddr,
     /// What stands before the metrics.
-    pub guard: Guard,
+    pub protection: Protection,
 }
 
 /// Why the options cannot be used.
@@ -97,7 +97,7 @@ pub enum ConfigError {
     Credentials(#[from] credentials::Error),
     /// The options of the endpoint contradict each other.
     #[error(transparent)]
-    Guard(#[from] GuardError),
+    Protection(#[from] ProtectionError),
 }
 
 impl TryFrom<Args> for Config {
@@ -116,7 +116,7 @@ impl TryFrom<Args> for Config {
             daemon,
             interval,
             metrics_addr,
-            guard,
+            protection,
             output,
         } = args;
         let mut access = gateway.access()?;
@@ -140,7 +140,7 @@ impl TryFrom<Args> for Config {
                 Some(Daemon {
                     interval,
                     metrics_addr,
-                    guard: guard.guard()?,
+                    protection: protection.protection()?,
                 })
             } else {
                 None

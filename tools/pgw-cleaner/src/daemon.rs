@@ -12,8 +12,8 @@ use crate::config::Daemon;
 use crate::endpoint::{self, Health};
 use crate::exit::ExitStatus;
 use crate::metrics::{Failure, Metrics};
+use crate::pass::Cleaner;
 use crate::report::Report;
-use crate::sweep::Sweeper;
 
 /// How long a pass may take without the process counting as stuck; ten thousand deletions take some seconds.
 const LONG_PASS: Duration = Duration::from_secs(30 * 60);
@@ -24,7 +24,7 @@ const LONG_PASS: Duration = Duration::from_secs(30 * 60);
 /// When the address for metrics cannot be bound.
 pub async fn run(
     config: &Daemon,
-    mut sweeper: Sweeper,
+    mut cleaner: Cleaner,
     metrics: Metrics,
     output: Output,
     out: &mut impl Write,
@@ -33,7 +33,7 @@ pub async fn run(
     let Daemon {
         interval,
         metrics_addr,
-        guard,
+        protection,
     } = config;
     let listener = guarded_http::listen(*metrics_addr)
         .and_then(TcpListener::from_std)
@@ -46,11 +46,11 @@ pub async fn run(
         listener,
         metrics.clone(),
         health.clone(),
-        guard.clone(),
+        protection.clone(),
         stop.clone(),
     ));
     while !stop.is_cancelled() {
-        let report = sweeper.pass(&stop).await;
+        let report = cleaner.pass(&stop).await;
         health.alive();
         if report.exit_status() == ExitStatus::Success {
             health.ready();

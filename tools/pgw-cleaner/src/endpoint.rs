@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
-use guarded_http::{Guard, Server};
+use guarded_http::{Protection, Server};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -54,21 +54,21 @@ impl Health {
     }
 }
 
-/// Serves until the stop, behind the guard and within the limits of [`guarded_http`].
+/// Serves until the stop, behind the protection and within the limits of [`guarded_http`].
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     health: Health,
-    guard: Guard,
+    protection: Protection,
     stop: CancellationToken,
 ) {
-    Server::new(router(metrics, health, &guard))
-        .tls(guard.tls)
+    Server::new(router(metrics, health, &protection))
+        .tls(protection.tls)
         .serve(listener, stop.cancelled_owned())
         .await;
 }
 
-fn router(metrics: Metrics, health: Health, guard: &Guard) -> Router {
+fn router(metrics: Metrics, health: Health, protection: &Protection) -> Router {
     let scrape = async |State((metrics, _)): State<(Metrics, Health)>| {
         (
             [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)],
@@ -91,7 +91,7 @@ fn router(metrics: Metrics, health: Health, guard: &Guard) -> Router {
     Router::new()
         .route("/live", get(live))
         .route("/ready", get(ready))
-        .merge(guard.protect(figures))
+        .merge(protection.protect(figures))
         .with_state((metrics, health))
 }
 

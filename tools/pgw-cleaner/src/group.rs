@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pushgateway::GroupingKey;
 
-use crate::clock::Clock;
+use crate::clock::GatewayClock;
 
 /// How far ahead of the clock a failure may be: the clock is cut to seconds, and a listing takes a while to write.
 const FAILURE_SLACK: Duration = Duration::from_secs(2);
@@ -63,7 +63,7 @@ impl Group {
     /// Failures count: a process that has them is alive, and while one bad group makes the gateway refuse all pushes, every
     /// pusher has them. A failure in the future does not: the gateway keeps a `push_failure_time_seconds` that was
     /// pushed as content (`processWriteRequest` of its disk store), and that would save the group for ever.
-    pub fn last_sign(&self, clock: &Clock) -> Option<Duration> {
+    pub fn last_sign(&self, clock: &GatewayClock) -> Option<Duration> {
         let failure = self
             .last_failure
             .filter(|at| *at <= clock.now + FAILURE_SLACK);

@@ -14,7 +14,7 @@ use http::header::{AGE, DATE};
 use pushgateway::{Answer, Gateway};
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::GatewayClock;
 use crate::group::Group;
 
 /// What the parser reads at a time.
@@ -24,7 +24,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Listing {
     answer: Answer,
-    clock: Clock,
+    clock: GatewayClock,
 }
 
 /// Why there is no reading, or none to rely on.
@@ -99,7 +99,7 @@ impl Listing {
                 age: age.to_owned(),
             });
         }
-        let mut clock = match Clock::from_header(answer.header(DATE), asked) {
+        let mut clock = match GatewayClock::from_header(answer.header(DATE), asked) {
             Some(clock) => clock,
             None => return Err(ListingError::NoClock { address }),
         };
@@ -109,7 +109,7 @@ impl Listing {
     }
 
     /// Returns what the gateway's clock showed.
-    pub fn clock(&self) -> Clock {
+    pub fn clock(&self) -> GatewayClock {
         self.clock
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use pgw_cleaner::{Args, Config, ExitStatus, Metrics, StopRequests, Sweeper, daemon};
+use pgw_cleaner::{Args, Cleaner, Config, ExitStatus, Metrics, StopRequests, daemon};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -50,12 +50,12 @@ async fn run(config: &Config, out: &mut impl Write) -> anyhow::Result<ExitStatus
     }
     let stop = stop_on_signal()?;
     let metrics = Metrics::new();
-    let mut sweeper = Sweeper::new(gateway, selection, deletion, metrics.clone());
+    let mut cleaner = Cleaner::new(gateway, selection, deletion, metrics.clone());
     if let Some(daemon) = daemon {
-        daemon::run(&daemon, sweeper, metrics, output, out, stop).await?;
+        daemon::run(&daemon, cleaner, metrics, output, out, stop).await?;
         return Ok(ExitStatus::Success);
     }
-    let report = sweeper.pass(&stop).await;
+    let report = cleaner.pass(&stop).await;
     report.write(output, out)?;
     if let Some(error) = report.error_text() {
         complain(&error);

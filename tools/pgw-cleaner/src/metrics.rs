@@ -11,9 +11,9 @@ use prometheus::{
 };
 
 use crate::listing::ListingError;
+use crate::pass::PassError;
 use crate::report::Report;
 use crate::select::Verdict;
-use crate::sweep::PassError;
 
 /// Bounds for the duration of passes, in seconds: a handful of groups takes milliseconds, ten thousand some seconds.
 const DURATION_BOUNDS: [f64; 11] = [

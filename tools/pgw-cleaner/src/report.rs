@@ -10,8 +10,8 @@ use std::time::Duration;
 use crate::args::Output;
 use crate::exit::ExitStatus;
 use crate::group::Group;
+use crate::pass::PassError;
 use crate::select::Verdict;
-use crate::sweep::PassError;
 
 /// What a pass saw and did.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use clap::Args;
 use pushgateway::GroupingKey;
 use regex::Regex;
 
-use crate::clock::Clock;
+use crate::clock::GatewayClock;
 use crate::group::Group;
 use crate::time;
 
@@ -117,7 +117,7 @@ impl Verdict {
 
 impl Selection {
     /// Judges a group by what the gateway's clock shows.
-    pub fn verdict(&self, group: &Group, clock: &Clock) -> Verdict {
+    pub fn verdict(&self, group: &Group, clock: &GatewayClock) -> Verdict {
         let Self {
             ttl: _,
             job_prefixes,

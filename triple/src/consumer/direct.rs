@@ -151,7 +151,7 @@ async fn one_family(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 /// Resolves the names now, in growing pauses while a connection is missing, and else now and then, until the directory is gone.
 /// Providers whose address is gone finish the calls that they have.
-pub(super) async fn follow(directory: Weak<Directory>, mut targets: Targets) {
+pub(super) async fn keep_resolved(directory: Weak<Directory>, mut targets: Targets) {
     let Some(ended) = directory
         .upgrade()
         .map(|directory| directory.ended().clone())
@@ -183,8 +183,8 @@ pub(super) async fn follow(directory: Weak<Directory>, mut targets: Targets) {
 /// Waits for so long, or until a provider has no connection where one was tried. True for the latter.
 async fn lost_within(directory: &Weak<Directory>, limit: Duration) -> bool {
     let Some(changed) = directory.upgrade().map(|directory| {
-        let surroundings = directory.surroundings();
-        Arc::clone(&surroundings.changed)
+        let context = directory.context();
+        Arc::clone(&context.changed)
     }) else {
         return false;
     };
@@ -216,7 +216,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::consumer::endpoint::Surroundings;
+    use crate::consumer::endpoint::EndpointContext;
 
     fn addresses(targets: &Targets) -> Vec<(String, Option<String>)> {
         let listings = targets.listings().into_iter();
@@ -298,8 +298,8 @@ mod tests {
                 .map_err(|()| io::ErrorKind::NotFound.into());
             Box::pin(async { answer })
         });
-        let directory = Arc::new(Directory::new(0, Surroundings::for_test()));
-        let task = tokio::spawn(follow(Arc::downgrade(&directory), targets));
+        let directory = Arc::new(Directory::new(0, EndpointContext::for_test()));
+        let task = tokio::spawn(keep_resolved(Arc::downgrade(&directory), targets));
         lists(&directory, &[gone]).await;
         *answer.lock() = Err(());
         let before = asked.load(Ordering::Relaxed);

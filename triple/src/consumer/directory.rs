@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use dubbo_registry::{Provider, Reference, Router, Rules, Settings};
+use dubbo_registry::{ProviderEntry, Reference, Router, Rules, Settings};
 use metrics_core::DirectorySizes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::futures::Notified;
@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 mod following;
 
-pub(crate) use following::{Followed, follow, report};
+pub(crate) use following::{Followed, keep_listed, report};
 
-use super::endpoint::{Endpoint, Surroundings};
+use super::endpoint::{Endpoint, EndpointContext};
 use super::roster::Roster;
 use super::routes::Routes;
 
@@ -39,7 +39,7 @@ pub(crate) struct Listing {
 #[derive(Debug)]
 struct Ruling {
     reference: Reference,
-    providers: Arc<[Provider]>,
+    providers: Arc<[ProviderEntry]>,
     rules: Arc<Rules>,
     /// What rules set for each of the providers.
     settings: Vec<Settings>,
@@ -54,20 +54,20 @@ pub(crate) struct Directory {
     version: AtomicU64,
     known: AtomicBool,
     roster: Mutex<Roster>,
-    surroundings: Surroundings,
+    context: EndpointContext,
     ended: CancellationToken,
 }
 
 impl Directory {
     /// Makes an empty directory. Of more than twice as many providers as `subset` it uses so many only; 0 for all.
-    pub(crate) fn new(subset: usize, surroundings: Surroundings) -> Self {
+    pub(crate) fn new(subset: usize, context: EndpointContext) -> Self {
         Self {
             routes: RwLock::default(),
             ruling: Mutex::default(),
             version: AtomicU64::new(0),
             known: AtomicBool::new(false),
             roster: Mutex::new(Roster::new(subset)),
-            surroundings,
+            context,
             ended: CancellationToken::new(),
         }
     }
@@ -93,11 +93,11 @@ impl Directory {
 
     /// Completes when the list or the fitness of an endpoint changes.
     pub(crate) fn changed(&self) -> Notified<'_> {
-        self.surroundings.changed.notified()
+        self.context.changed.notified()
     }
 
-    pub(crate) fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
+    pub(crate) fn context(&self) -> &EndpointContext {
+        &self.context
     }
 
     /// Returns what is cancelled when the directory is gone.
@@ -107,7 +107,7 @@ impl Directory {
 
     /// Returns whether connections have ended because they were idle: one load of what hardly ever changes.
     pub(crate) fn is_anyone_asleep(&self) -> bool {
-        self.surroundings.asleep.load(Ordering::Relaxed) > 0
+        self.context.asleep.load(Ordering::Relaxed) > 0
     }
 
     /// Has the connections to one of the providers made again that had no call for long, so that calls spread over all of them.
@@ -146,7 +146,7 @@ impl Directory {
     pub(crate) fn route(
         &self,
         reference: &Reference,
-        providers: Arc<[Provider]>,
+        providers: Arc<[ProviderEntry]>,
         rules: Arc<Rules>,
     ) {
         let settings = providers.iter().map(|p| rules.settings(reference, p));
@@ -177,7 +177,7 @@ impl Directory {
         }
         drop(roster);
         self.known.store(true, Ordering::Release);
-        self.surroundings.changed.notify_waiters();
+        self.context.changed.notify_waiters();
     }
 
     /// Takes over a new list without rules: endpoints that stay keep their connections.
@@ -187,7 +187,7 @@ impl Directory {
         self.apply(&mut roster);
         drop(roster);
         self.known.store(true, Ordering::Release);
-        self.surroundings.changed.notify_waiters();
+        self.context.changed.notify_waiters();
     }
 
     /// Looks again at which providers of a long list to use: others where some have failed, fewer where these are back.
@@ -195,7 +195,7 @@ impl Directory {
         let mut roster = self.roster.lock();
         if roster.is_partial() && self.apply(&mut roster) {
             drop(roster);
-            self.surroundings.changed.notify_waiters();
+            self.context.changed.notify_waiters();
         }
     }
 
@@ -256,7 +256,7 @@ impl Directory {
     fn reweigh(&self, endpoint: &Endpoint, listing: &Listing) {
         let (warmup, age) = listing.warmup.unwrap_or_default();
         let left = warmup.saturating_sub(age);
-        let now = self.surroundings.clock.now();
+        let now = self.context.clock.now();
         endpoint
             .standing()
             .reweigh(listing.weight, now, left, warmup);
@@ -279,11 +279,11 @@ impl Directory {
 
     fn start(&self, listing: &Listing) -> Option<Arc<Endpoint>> {
         let authority = listing.authority.as_deref();
-        let surroundings = &self.surroundings;
-        match Endpoint::new(&listing.address, authority, listing.weight, surroundings) {
+        let context = &self.context;
+        match Endpoint::new(&listing.address, authority, listing.weight, context) {
             Ok(endpoint) => {
                 let endpoint = Arc::new(endpoint);
-                endpoint.start(surroundings);
+                endpoint.start(context);
                 Some(endpoint)
             }
             Err(error) => {
@@ -296,7 +296,7 @@ impl Directory {
 }
 
 /// Returns how long a provider warms up and how old it is. One that begins in the future, by its clock, is new.
-fn warmup(provider: &Provider) -> Option<(Duration, Duration)> {
+fn warmup(provider: &ProviderEntry) -> Option<(Duration, Duration)> {
     let age = SystemTime::now().duration_since(provider.started()?);
     Some((provider.warmup(), age.unwrap_or_default()))
 }

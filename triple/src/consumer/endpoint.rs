@@ -12,10 +12,10 @@ use super::connection::Sender;
 use super::standing::Standing;
 use crate::runtime::Workers;
 
-mod life;
+mod keeper;
 mod slots;
 
-pub(crate) use life::Surroundings;
+pub(crate) use keeper::EndpointContext;
 pub(crate) use slots::Layout;
 
 use slots::Slots;
@@ -58,16 +58,10 @@ impl Endpoint {
         address: &str,
         authority: Option<&str>,
         weight: u32,
-        surroundings: &Surroundings,
+        context: &EndpointContext,
     ) -> Result<Self, http::Error> {
-        let slots = surroundings.slots();
-        Self::with_slots(
-            address,
-            authority,
-            weight,
-            slots,
-            surroundings.tls.is_some(),
-        )
+        let slots = context.slots();
+        Self::with_slots(address, authority, weight, slots, context.tls.is_some())
     }
 
     fn with_slots(

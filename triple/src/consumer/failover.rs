@@ -31,7 +31,7 @@ mod waiting;
 
 /// What the calls of one consumer share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ConsumerContext {
     pub(super) service: Arc<str>,
     pub(super) options: ConsumerOptions,
     pub(super) selection: Selection,
@@ -44,25 +44,25 @@ pub(super) struct Shared {
 /// The service that makes calls; each clone keeps a copy of the directory's list and rules.
 #[derive(Clone, Debug)]
 pub(super) struct Failover {
-    shared: Arc<Shared>,
+    context: Arc<ConsumerContext>,
     routes: Arc<Routes>,
     version: u64,
 }
 
 impl Failover {
-    pub(super) fn new(shared: Shared) -> Self {
+    pub(super) fn new(context: ConsumerContext) -> Self {
         Self {
-            routes: shared.directory.routes(),
-            version: shared.directory.version(),
-            shared: Arc::new(shared),
+            routes: context.directory.routes(),
+            version: context.directory.version(),
+            context: Arc::new(context),
         }
     }
 
     /// Takes over the directory's list when it has changed; otherwise this costs one load.
     fn refresh(&mut self) {
-        let version = self.shared.directory.version();
+        let version = self.context.directory.version();
         if version != self.version {
-            self.routes = self.shared.directory.routes();
+            self.routes = self.context.directory.routes();
             self.version = version;
         }
     }
@@ -83,8 +83,8 @@ impl<B: RequestBody> Service<Request<B>> for Failover {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.refresh();
-        let (shared, routes) = (Arc::clone(&self.shared), Arc::clone(&self.routes));
-        Box::pin(async move { Ok(call(shared, &routes, request).await) })
+        let (context, routes) = (Arc::clone(&self.context), Arc::clone(&self.routes));
+        Box::pin(async move { Ok(call(context, &routes, request).await) })
     }
 }
 
@@ -141,30 +141,30 @@ impl<'o> Plan<'o> {
 
 /// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
 async fn call<B: RequestBody>(
-    shared: Arc<Shared>,
+    context: Arc<ConsumerContext>,
     routes: &Routes,
     request: Request<B>,
 ) -> Response<AttemptBody> {
     let (head, body) = request.into_parts();
     let replay = Replay::new(body);
     let mut begun = Instant::now();
-    let plan = Plan::new(&shared.options, routes, &head, begun);
+    let plan = Plan::new(&context.options, routes, &head, begun);
     let mut endpoints = routes.of(&head);
     let mut limits = plan.limits(begun);
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
     let (mut attempts, mut not_sent) = (0, 0);
     loop {
-        let mut picked = shared.pick(&endpoints, &tried, begun);
+        let mut picked = context.pick(&endpoints, &tried, begun);
         if tried.is_empty() && picked.as_ref().is_some_and(|e| !e.standing().has_weight()) {
-            waiting::for_weight(&shared, &head, plan.overall).await;
+            waiting::for_weight(&context, &head, plan.overall).await;
             begun = Instant::now();
             limits = plan.limits(begun);
-            endpoints = shared.directory.routes().of(&head);
-            picked = shared.pick(&endpoints, &tried, begun);
+            endpoints = context.directory.routes().of(&head);
+            picked = context.pick(&endpoints, &tried, begun);
         }
         let picked = match picked {
             Some(endpoint) => Ok(endpoint),
-            None => waiting::for_provider(&shared, &head, &tried, limits.until).await,
+            None => waiting::for_provider(&context, &head, &tried, limits.until).await,
         };
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
@@ -174,14 +174,14 @@ async fn call<B: RequestBody>(
         let failed = match attempt::send(&endpoint, request, &replay, limits).await {
             Attempt::Answered(response) => {
                 let took = begun.elapsed();
-                return shared.answered(&head, &endpoint, response, begun, took);
+                return context.answered(&head, &endpoint, response, begun, took);
             }
             Attempt::NotSent(_) if replay.is_resendable() && is_ahead(limits.until) => {
                 // Neither a retry nor a failure of anything: others are preferred, and this one may have a connection soon.
                 tried.push(endpoint);
-                waiting::for_change(&shared, not_sent, limits.until).await;
+                waiting::for_change(&context, not_sent, limits.until).await;
                 not_sent += 1;
-                endpoints = shared.directory.routes().of(&head);
+                endpoints = context.directory.routes().of(&head);
                 continue;
             }
             Attempt::NotSent(status) => Failed {
@@ -194,18 +194,18 @@ async fn call<B: RequestBody>(
         let retryable = plan.is_retryable(&failed, limits, begun);
         // What a provider answered is no failure of it, unless it says that another one may do better.
         let answered = failed.said && !retryable;
-        shared.count(&head, answered);
+        context.count(&head, answered);
         let verdict = match failed.status.code() {
             _ if answered => Verdict::Answered,
             Code::ResourceExhausted if failed.said => Verdict::Refused,
             _ => Verdict::Failed,
         };
-        shared.judge(&endpoint, begun, verdict);
+        context.judge(&endpoint, begun, verdict);
         if failed.status.code() == Code::DeadlineExceeded
             && failed.response.is_none()
             && endpoint.suspect()
         {
-            shared.probe(&endpoint);
+            context.probe(&endpoint);
         }
         tried.push(endpoint);
         attempts += 1;
@@ -213,15 +213,15 @@ async fn call<B: RequestBody>(
             && attempts <= plan.retries
             && replay.is_repeatable()
             && plan.overall.is_none_or(|at| Instant::now() < at)
-            && shared.selection.take_retry();
+            && context.selection.take_retry();
         if !again {
             let Failed {
                 status, response, ..
             } = failed;
             return response.unwrap_or_else(|| status.into_http());
         }
-        waiting::for_first_connections(&shared, &head, &tried, plan.overall).await;
-        endpoints = shared.directory.routes().of(&head);
+        waiting::for_first_connections(&context, &head, &tried, plan.overall).await;
+        endpoints = context.directory.routes().of(&head);
         let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
         if let Some(pause) = retry::pause(&failed.status, attempts)
             && !endpoints.iter().any(untried)
@@ -241,7 +241,7 @@ fn is_ahead(until: Option<Instant>) -> bool {
     until.is_none_or(|until| Instant::now() < until)
 }
 
-impl Shared {
+impl ConsumerContext {
     fn pick(
         &self,
         endpoints: &[Arc<Endpoint>],
@@ -284,7 +284,7 @@ impl Shared {
         );
         let ending = Ending {
             attempts: self.attempts(head),
-            shared: self,
+            context: self,
         };
         if let Some(ending) = response.body_mut().tell(ending) {
             ending.conclude(endpoint, true);
@@ -306,14 +306,14 @@ impl Shared {
 
     fn judged(&self, changed: bool) {
         if changed {
-            self.directory.surroundings().changed.notify_waiters();
+            self.directory.context().changed.notify_waiters();
         }
     }
 
     /// Looks after an endpoint that let a call time out.
     fn probe(&self, endpoint: &Arc<Endpoint>) {
-        let surroundings = self.directory.surroundings().clone();
-        tokio::spawn(Arc::clone(endpoint).probe(surroundings));
+        let context = self.directory.context().clone();
+        tokio::spawn(Arc::clone(endpoint).probe(context));
     }
 }
 
@@ -329,7 +329,7 @@ enum Verdict {
 /// What is told when a response has ended: the attempt is counted, and a response that broke is a failure of its provider.
 #[derive(Debug)]
 pub(super) struct Ending {
-    shared: Arc<Shared>,
+    context: Arc<ConsumerContext>,
     attempts: Option<Attempts>,
 }
 
@@ -339,7 +339,8 @@ impl Ending {
             attempts.count(ok);
         }
         if !ok {
-            self.shared.judge(endpoint, Instant::now(), Verdict::Failed);
+            self.context
+                .judge(endpoint, Instant::now(), Verdict::Failed);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dubbo_registry::{Call, Provider, Reference, Router, Rules, Settings};
+use dubbo_registry::{Call, ProviderEntry, Reference, Router, Rules, Settings};
 use http::request::Parts;
 
 use super::endpoint::Endpoint;
@@ -47,14 +47,14 @@ impl Routes {
     pub(crate) fn ruled(
         endpoints: Arc<[Arc<Endpoint>]>,
         reference: &Reference,
-        providers: &[Provider],
+        providers: &[ProviderEntry],
         rules: &Rules,
         settings: &[Settings],
     ) -> Self {
-        let by_address: HashMap<String, &Provider> =
+        let by_address: HashMap<String, &ProviderEntry> =
             providers.iter().map(|p| (p.address(), p)).collect();
         // Every endpoint was made for a provider.
-        let providers: Vec<&Provider> = endpoints
+        let providers: Vec<&ProviderEntry> = endpoints
             .iter()
             .filter_map(|endpoint| by_address.get(endpoint.address()).copied())
             .collect();

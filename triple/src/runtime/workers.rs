@@ -76,7 +76,7 @@ impl Workers {
 
     /// Returns the worker whose turn it is, so that what is dealt is spread evenly.
     #[must_use]
-    pub fn next(&self) -> &Handle {
+    pub fn assign(&self) -> &Handle {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         &self.handles[turn % self.handles.len()]
     }

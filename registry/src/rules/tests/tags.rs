@@ -6,7 +6,7 @@ const FORCED: (&str, &str) = ("dubbo.force.tag", "true");
 /// The attachments of a call, and the providers that it may go to.
 type Case<'c> = (&'c [(&'c str, &'c str)], &'c [usize]);
 
-fn check(rules: &Rules, providers: &[Provider], expected: &[Case<'_>]) {
+fn check(rules: &Rules, providers: &[ProviderEntry], expected: &[Case<'_>]) {
     for (attachments, places) in expected {
         let found = routed(rules, &reference(), providers, "Greet", attachments);
         assert_eq!(found, *places, "{attachments:?}");

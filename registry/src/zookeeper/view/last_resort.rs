@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{Provider, provider::ordered};
+use crate::{ProviderEntry, provider::ordered};
 
 /// How long a provider that is no longer listed counts as known when others leave. Sessions are given ten seconds by default.
 const RECENTLY: Duration = Duration::from_secs(10);
@@ -20,10 +20,10 @@ const CONFIRMED: Duration = Duration::from_secs(30);
 pub(super) struct LastResort {
     period: Duration,
     /// What was shown; nothing before the first list.
-    shown: Option<Vec<Provider>>,
-    listed: Vec<Provider>,
+    shown: Option<Vec<ProviderEntry>>,
+    listed: Vec<ProviderEntry>,
     /// The providers that were listed until a moment ago, and when that ended.
-    left: Vec<(Provider, Instant)>,
+    left: Vec<(ProviderEntry, Instant)>,
     /// Those that left stay in use until then.
     until: Option<Instant>,
 }
@@ -43,10 +43,10 @@ impl LastResort {
     /// it `is_complete`: then it is an answer.
     pub(super) fn show(
         &mut self,
-        listed: Vec<Provider>,
+        listed: Vec<ProviderEntry>,
         is_complete: bool,
         now: Instant,
-    ) -> Option<Vec<Provider>> {
+    ) -> Option<Vec<ProviderEntry>> {
         let shown = self.standing_in(listed, now);
         let is_known = match &self.shown {
             Some(before) => *before == shown,
@@ -65,11 +65,11 @@ impl LastResort {
     }
 
     #[cfg(test)]
-    pub(super) fn shown(&self) -> &[Provider] {
+    pub(super) fn shown(&self) -> &[ProviderEntry] {
         self.shown.as_deref().unwrap_or_default()
     }
 
-    fn standing_in(&mut self, listed: Vec<Provider>, now: Instant) -> Vec<Provider> {
+    fn standing_in(&mut self, listed: Vec<ProviderEntry>, now: Instant) -> Vec<ProviderEntry> {
         let is_new = self.note_who_left(&listed, now);
         if self.period.is_zero() || self.left.is_empty() {
             self.until = None;
@@ -94,7 +94,7 @@ impl LastResort {
         if self.until.is_none() {
             return listed;
         }
-        let left = self.left.iter().map(|(provider, _)| Provider {
+        let left = self.left.iter().map(|(provider, _)| ProviderEntry {
             listed: false,
             ..provider.clone()
         });
@@ -103,13 +103,14 @@ impl LastResort {
 
     /// Remembers the providers that are no longer listed: for a moment, or as long as they stand in. Returns whether the list has
     /// changed.
-    fn note_who_left(&mut self, listed: &[Provider], now: Instant) -> bool {
+    fn note_who_left(&mut self, listed: &[ProviderEntry], now: Instant) -> bool {
         let is_new = self.listed != listed;
         let addresses: HashSet<_> = listed
             .iter()
             .map(|provider| (&provider.host, provider.port))
             .collect();
-        let is_listed = |provider: &Provider| addresses.contains(&(&provider.host, provider.port));
+        let is_listed =
+            |provider: &ProviderEntry| addresses.contains(&(&provider.host, provider.port));
         let stands_in = self.until.is_some();
         self.left
             .retain(|(provider, at)| (stands_in || *at + RECENTLY > now) && !is_listed(provider));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::{MetadataInfo, Provider};
+use crate::{MetadataInfo, ProviderEntry};
 
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ pub(in crate::zookeeper) enum Found {
 /// A list to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::zookeeper) struct Published {
-    pub(in crate::zookeeper) providers: Vec<Provider>,
+    pub(in crate::zookeeper) providers: Vec<ProviderEntry>,
     /// The number of instances listed for the service's applications.
     pub(in crate::zookeeper) listed: usize,
     /// When the first sign of this change was seen.

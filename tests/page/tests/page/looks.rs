@@ -1,6 +1,6 @@
 //! How the page looks: in both schemes, on a small screen, to those who do not see it.
 
-use guarded_http::{Guard, Login, Secret};
+use guarded_http::{Login, Protection, Secret};
 use metrics_core::{Config, Endpoint, MethodKey, Metrics, Outcome, Side};
 use page::{Chromium, Scheme, Tab};
 
@@ -75,11 +75,11 @@ async fn a_page_behind_a_login_reads_with_the_same_login() {
         &MethodKey::new("greet.GreetService", "Greet"),
     );
     let login = Login::new("watcher", Secret::text("let me in")).expect("legal");
-    let guard = Guard {
+    let guard = Protection {
         login: Some(login),
-        ..Guard::default()
+        ..Protection::default()
     };
-    let address = serve(Endpoint::new(&metrics).guard(guard)).await;
+    let address = serve(Endpoint::new(&metrics).protection(guard)).await;
     let chromium = Chromium::start().await;
     let tab = chromium
         .open(&format!("http://watcher:let%20me%20in@{address}/"))

@@ -1,4 +1,4 @@
-//! The page to watch, in a real browser, on running processes.
+//! The status page, in a real browser, on running processes.
 
 mod crowd;
 mod demo;

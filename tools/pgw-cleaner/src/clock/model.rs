@@ -82,7 +82,7 @@ fn a_living_group_is_never_silent_whatever_becomes_of_the_gateway_and_its_clock(
                 continue;
             }
             let at = begun + Duration::from_secs(gateway.now);
-            let reading = Clock {
+            let reading = GatewayClock {
                 now: Duration::from_secs(gateway.clock()),
                 asked: at,
                 answered: at,

@@ -7,9 +7,9 @@ use super::*;
 
 const NOW: u64 = 1_800_000_000;
 
-fn clock() -> Clock {
+fn clock() -> GatewayClock {
     let at = Instant::now();
-    Clock {
+    GatewayClock {
         now: Duration::from_secs(NOW),
         asked: at,
         answered: at,

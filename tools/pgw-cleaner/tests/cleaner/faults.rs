@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use parking_lot::Mutex;
 use pgw_cleaner::config::Deletion;
-use pgw_cleaner::{ExitStatus, Limit, Metrics, Selection, Sweeper};
+use pgw_cleaner::{Cleaner, ExitStatus, Limit, Metrics, Selection};
 use test_servers::{LONG, Pushgateway, TcpProxy, free_port};
 use tokio_util::sync::CancellationToken;
 
@@ -200,7 +200,7 @@ async fn a_pass_can_run_on_any_thread() {
         list_timeout: LONG,
     };
     let gateway = client(&format!("127.0.0.1:{}", free_port()));
-    let mut sweeper = Sweeper::new(gateway, selection, deletion, Metrics::new());
-    let pass = tokio::spawn(async move { sweeper.pass(&CancellationToken::new()).await });
+    let mut cleaner = Cleaner::new(gateway, selection, deletion, Metrics::new());
+    let pass = tokio::spawn(async move { cleaner.pass(&CancellationToken::new()).await });
     assert_eq!(pass.await.unwrap().exit_status(), ExitStatus::Gateway);
 }

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dubbo_registry::{Provider, Reference, Subscription, supervise};
+use dubbo_registry::{ProviderEntry, Reference, Subscription, supervise};
 use futures_util::future::BoxFuture;
 use metrics_core::RegistryMetrics;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::Directory;
-use crate::consumer::endpoint::Surroundings;
+use crate::consumer::endpoint::EndpointContext;
 
 /// How long a consumer waits for its number before it does without.
 const NUMBER_LIMIT: Duration = Duration::from_secs(2);
@@ -20,14 +20,14 @@ const LOOK: Duration = Duration::from_millis(200);
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// Follows the registry's list until the directory is gone or the registry closed.
-pub(crate) async fn follow(followed: Followed) {
-    let Some(surroundings) = followed.surroundings() else {
+pub(crate) async fn keep_listed(followed: Followed) {
+    let Some(context) = followed.context() else {
         return;
     };
     let mut followed = followed;
     supervise(
         "directory",
-        || surroundings.panicked(),
+        || context.panicked(),
         &mut followed,
         |followed| Box::pin(followed.follow()),
     )
@@ -61,13 +61,13 @@ impl Followed {
         }
     }
 
-    fn surroundings(&self) -> Option<Surroundings> {
+    fn context(&self) -> Option<EndpointContext> {
         let directory = self.directory.upgrade()?;
-        Some(directory.surroundings.clone())
+        Some(directory.context.clone())
     }
 
     async fn follow(&mut self) {
-        let Some(surroundings) = self.surroundings() else {
+        let Some(context) = self.context() else {
             return;
         };
         let Some(ended) = self
@@ -93,7 +93,7 @@ impl Followed {
                     }
                     Err(_) => return,
                 },
-                () = worth_a_look(&surroundings.changed), if partial => {
+                () = worth_a_look(&context.changed), if partial => {
                     if let Some(directory) = self.directory.upgrade() {
                         directory.refill();
                     }
@@ -103,7 +103,7 @@ impl Followed {
         }
     }
 
-    async fn take(&mut self, providers: Arc<[Provider]>) {
+    async fn take(&mut self, providers: Arc<[ProviderEntry]>) {
         let Some(directory) = self.directory.upgrade() else {
             return;
         };
@@ -135,7 +135,7 @@ async fn worth_a_look(changed: &Notify) {
 
 /// Keeps the directory's families up to date until the directory is gone.
 pub(crate) fn report(directory: &Arc<Directory>, metrics: RegistryMetrics, interface: &str) {
-    let changed = Arc::clone(&directory.surroundings.changed);
+    let changed = Arc::clone(&directory.context.changed);
     let ended = directory.ended.clone();
     let directory = Arc::downgrade(directory);
     let interface = interface.to_owned();
@@ -181,8 +181,8 @@ mod tests {
     #[tokio::test]
     async fn a_list_whose_takeover_panicked_is_taken_over_again_and_later_ones_are_followed() {
         let metrics = Metrics::new(metrics_core::Config::default()).unwrap();
-        let mut surroundings = Surroundings::for_test();
-        surroundings.metrics = Some(metrics.registry().clone());
+        let mut context = EndpointContext::for_test();
+        context.metrics = Some(metrics.registry().clone());
         let registry = MemoryRegistry::new();
         let mut announcements = Vec::new();
         for port in 1..=3 {
@@ -191,7 +191,7 @@ mod tests {
             announcements.push(announcement);
         }
 
-        let directory = Arc::new(Directory::new(1, surroundings));
+        let directory = Arc::new(Directory::new(1, context));
         let reference = Reference::new(INTERFACE).unwrap();
         let subscription = registry.subscribe(reference.clone());
         let asked = Arc::new(AtomicUsize::new(0));
@@ -201,7 +201,7 @@ mod tests {
             panic!("a fault in the registry");
         };
         let followed = Followed::new(&directory, reference, subscription, number.boxed());
-        let following = tokio::spawn(follow(followed));
+        let following = tokio::spawn(keep_listed(followed));
 
         // No further list comes: the same one is taken over.
         eventually(LONG, "the list is taken over", async || {

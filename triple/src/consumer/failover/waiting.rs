@@ -7,7 +7,7 @@ use http::request::Parts;
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 
-use super::Shared;
+use super::ConsumerContext;
 use crate::consumer::endpoint::Endpoint;
 use crate::consumer::routes::Routes;
 
@@ -19,7 +19,7 @@ const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(1);
 
 /// Waits after a request could not be sent so many times before: not at all at first, then until an endpoint becomes fit or unfit, for
 /// at most a growing pause.
-pub(super) async fn for_change(shared: &Shared, times: u32, until: Option<Instant>) {
+pub(super) async fn for_change(context: &ConsumerContext, times: u32, until: Option<Instant>) {
     if times == 0 {
         // The endpoint's own task may have to notice first that the connection is gone.
         tokio::task::yield_now().await;
@@ -29,13 +29,13 @@ pub(super) async fn for_change(shared: &Shared, times: u32, until: Option<Instan
     let pause_ends = Instant::now() + pause;
     let until = until.map_or(pause_ends, |until| until.min(pause_ends));
     // Over either way: the next attempt looks again.
-    let _ = timeout_at(until, shared.directory.changed()).await;
+    let _ = timeout_at(until, context.directory.changed()).await;
 }
 
 /// Waits before a call is made again while all providers that can be called have failed it and the first connection of another one is
 /// being made: at the start of a consumer, a provider that fails must not use up the attempts of its first calls.
 pub(super) async fn for_first_connections(
-    shared: &Shared,
+    context: &ConsumerContext,
     head: &Parts,
     tried: &[Arc<Endpoint>],
     overall: Option<Instant>,
@@ -43,31 +43,31 @@ pub(super) async fn for_first_connections(
     let limit = Instant::now() + FIRST_CONNECTION_LIMIT;
     let until = overall.map_or(limit, |overall| overall.min(limit));
     let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
-    for_one_of(shared, head, untried, until).await;
+    for_one_of(context, head, untried, until).await;
 }
 
 /// Waits before a call goes to a provider of weight 0 while the first connection of one that has a weight is being made: Dubbo's
 /// consumers connect to all providers before the first call, and one of weight 0 is for when no other can be called. It takes at most half
 /// of the time that the call has.
-pub(super) async fn for_weight(shared: &Shared, head: &Parts, overall: Option<Instant>) {
+pub(super) async fn for_weight(context: &ConsumerContext, head: &Parts, overall: Option<Instant>) {
     let now = Instant::now();
     let left = overall.map(|at| at.saturating_duration_since(now) / 2);
     let limit = left.map_or(FIRST_CONNECTION_LIMIT, |left| {
         left.min(FIRST_CONNECTION_LIMIT)
     });
     let has_weight = |e: &&Arc<Endpoint>| e.standing().has_weight();
-    for_one_of(shared, head, has_weight, now + limit).await;
+    for_one_of(context, head, has_weight, now + limit).await;
 }
 
 /// Waits until one of these providers is connected, or none of them is being connected to.
 async fn for_one_of(
-    shared: &Shared,
+    context: &ConsumerContext,
     head: &Parts,
     these: impl Fn(&&Arc<Endpoint>) -> bool,
     until: Instant,
 ) {
-    let settled = shared.directory.find(|| {
-        let endpoints = shared.directory.routes().of(head);
+    let settled = context.directory.find(|| {
+        let endpoints = context.directory.routes().of(head);
         let mut others = endpoints.iter().filter(&these);
         let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
         (!is_waiting || others.any(|e| e.is_open())).then_some(())
@@ -78,26 +78,26 @@ async fn for_one_of(
 
 /// Waits until a provider can be called, while one is known whose connection is still being made.
 pub(super) async fn for_provider(
-    shared: &Shared,
+    context: &ConsumerContext,
     head: &Parts,
     tried: &[Arc<Endpoint>],
     until: Option<Instant>,
 ) -> Result<Arc<Endpoint>, Status> {
-    let found = shared.directory.find(|| {
-        let routes = shared.directory.routes();
+    let found = context.directory.find(|| {
+        let routes = context.directory.routes();
         let endpoints = routes.of(head);
-        if let Some(endpoint) = shared.pick(&endpoints, tried, Instant::now()) {
+        if let Some(endpoint) = context.pick(&endpoints, tried, Instant::now()) {
             return Some(Ok(endpoint));
         }
-        let is_lost = shared.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting());
-        is_lost.then(|| Err(unreachable(&shared.service, &routes, &endpoints)))
+        let is_lost = context.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting());
+        is_lost.then(|| Err(unreachable(&context.service, &routes, &endpoints)))
     });
     let Some(until) = until else {
         return found.await;
     };
     timeout_at(until, found).await.unwrap_or_else(|_| {
-        let routes = shared.directory.routes();
-        Err(unreachable(&shared.service, &routes, &routes.of(head)))
+        let routes = context.directory.routes();
+        Err(unreachable(&context.service, &routes, &routes.of(head)))
     })
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{INTERFACE, settle, tree::Tree};
 use crate::{
-    Provider, Reference,
+    ProviderEntry, Reference,
     zookeeper::view::{Found, Read, View},
 };
 
@@ -165,7 +165,7 @@ proptest! {
         let mapped = server.tree.mapping.is_some();
         let nodes = server.tree.instances["app"].iter().filter(|(_, (data, _))| mapped && data != b"broken");
         let expected: Vec<_> = nodes.map(|(name, _)| name.clone()).collect();
-        let shown: Vec<_> = view.last_resort.shown().iter().map(Provider::address).collect();
+        let shown: Vec<_> = view.last_resort.shown().iter().map(ProviderEntry::address).collect();
         prop_assert_eq!(shown, expected);
     }
 }

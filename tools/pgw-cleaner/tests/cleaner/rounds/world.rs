@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use pgw_cleaner::config::Deletion;
 use pgw_cleaner::report::Outcome;
-use pgw_cleaner::{Group, Limit, Listing, Metrics, Selection, Sweeper};
+use pgw_cleaner::{Cleaner, Group, Limit, Listing, Metrics, Selection};
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ pub(crate) struct World {
     number: u64,
     rng: Rng,
     gateway: Gateway,
-    sweeper: Sweeper,
+    cleaner: Cleaner,
     /// Whether the cleaner itself waits until what it deleted is gone.
     verifies: bool,
     members: Vec<Member>,
@@ -67,12 +67,12 @@ impl World {
             list_timeout: Duration::from_secs(30),
         };
         let verifies = deletion.verify;
-        let sweeper = Sweeper::new(gateway.clone(), selection, deletion, Metrics::new());
+        let cleaner = Cleaner::new(gateway.clone(), selection, deletion, Metrics::new());
         Self {
             number,
             rng,
             gateway,
-            sweeper,
+            cleaner,
             verifies,
             members: Vec::new(),
             serial: 0,
@@ -116,7 +116,7 @@ impl World {
         }
 
         let from = Instant::now();
-        let report = self.sweeper.pass(&CancellationToken::new()).await;
+        let report = self.cleaner.pass(&CancellationToken::new()).await;
         let to = Instant::now();
         assert!(report.error.is_none(), "{:?}", report.error);
         let deleted: HashSet<GroupingKey> = report

@@ -6,14 +6,14 @@ use std::process::{ChildStdin, Command, Stdio};
 
 /// A command that runs if this process ends and has not dropped this value: a test that is killed drops nothing.
 #[derive(Debug)]
-pub struct LastWill {
+pub struct CleanupIfKilled {
     /// The kernel closes it, however the process ends.
     alive: ChildStdin,
 }
 
-// === impl LastWill ===
+// === impl CleanupIfKilled ===
 
-impl LastWill {
+impl CleanupIfKilled {
     /// Deposits a command, whose environment is that of this process.
     ///
     /// # Panics
@@ -35,7 +35,7 @@ impl LastWill {
     }
 }
 
-impl Drop for LastWill {
+impl Drop for CleanupIfKilled {
     fn drop(&mut self) {
         // A line revokes it. If the line is not read, nothing is carried out either.
         let _ = self.alive.write_all(b"\n");
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::{LONG, Process, eventually};
 
-    /// Set to a file's path, it makes the test below a process that makes a will to touch the file, and never ends.
+    /// Set to a file's path, it makes the test below a process that leaves a cleanup that touches the file, and never ends.
     const TESTATOR: &str = "TESTATOR";
 
     /// Returns whether a process runs that was given this file's path.
@@ -66,7 +66,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_carried_out_when_the_process_is_killed() {
         if let Some(file) = std::env::var_os(TESTATOR) {
-            let _will = LastWill::new([OsStr::new("touch"), &file]);
+            let _cleanup = CleanupIfKilled::new([OsStr::new("touch"), &file]);
             std::fs::write(std::path::Path::new(&file).with_extension("made"), "").unwrap();
             std::future::pending::<()>().await;
         }
@@ -76,29 +76,29 @@ mod tests {
             Command::new(std::env::current_exe().unwrap())
                 .args([
                     "--exact",
-                    "last_will::tests::it_is_carried_out_when_the_process_is_killed",
+                    "cleanup::tests::it_is_carried_out_when_the_process_is_killed",
                 ])
                 .env(TESTATOR, &file),
         );
-        eventually(LONG, "the will is made", async || {
+        eventually(LONG, "the cleanup is set up", async || {
             file.with_extension("made").exists()
         })
         .await;
         assert!(!file.exists(), "while the process lives, nothing is done");
         testator.kill();
-        eventually(LONG, "the will is carried out", async || file.exists()).await;
+        eventually(LONG, "the cleanup is carried out", async || file.exists()).await;
     }
 
     #[tokio::test]
     async fn it_is_revoked_by_a_drop() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("done");
-        let will = LastWill::new([OsStr::new("touch"), file.as_os_str()]);
+        let cleanup = CleanupIfKilled::new([OsStr::new("touch"), file.as_os_str()]);
         assert!(
             is_argument(&file),
             "the process that would carry it out waits"
         );
-        drop(will);
+        drop(cleanup);
         eventually(LONG, "no process is left to carry it out", async || {
             !is_argument(&file)
         })

@@ -10,8 +10,8 @@ use pushgateway::{Error, Gateway};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::reading::Standing;
-use super::{ATTEMPTS, PassError, Sweeper};
+use super::reading::GroupState;
+use super::{ATTEMPTS, Cleaner, PassError};
 use crate::group::Group;
 use crate::metrics::Failure;
 use crate::report::{Outcome, Report, with_causes};
@@ -39,7 +39,7 @@ enum Attempt {
     NotSent,
 }
 
-impl Sweeper {
+impl Cleaner {
     /// Reads all groups again and deletes those of the given rows that are still as they were.
     pub(super) async fn batch(
         &mut self,
@@ -47,23 +47,23 @@ impl Sweeper {
         report: &mut Report,
         stop: &CancellationToken,
     ) -> Result<Batch, PassError> {
-        let (clock, standings) = self.standings(&rows, report, stop).await?;
+        let (clock, states) = self.states(&rows, report, stop).await?;
         let mut to_go = Vec::with_capacity(rows.len());
-        for (row, standing) in rows.into_iter().zip(standings) {
+        for (row, standing) in rows.into_iter().zip(states) {
             let entry = &mut report.rows[row];
             entry.outcome = match standing {
-                Standing::Expired => {
+                GroupState::Expired => {
                     to_go.push(row);
                     continue;
                 }
                 // The answer to an earlier deletion was lost on its way.
-                Standing::Gone if entry.attempts > 0 => {
+                GroupState::Gone if entry.attempts > 0 => {
                     self.metrics.deleted();
                     Outcome::Deleted
                 }
-                Standing::Gone => Outcome::Vanished,
-                Standing::Pushed | Standing::Spared => Outcome::PushedAgain,
-                Standing::Ambiguous => {
+                GroupState::Gone => Outcome::Vanished,
+                GroupState::Pushed | GroupState::Spared => Outcome::PushedAgain,
+                GroupState::Ambiguous => {
                     self.metrics.failed(Failure::Ambiguous);
                     Outcome::Failed(
                         "its labels are hidden, and another group may be meant by them".into(),

@@ -6,7 +6,7 @@ use super::{INSTANCE, MAPPING, PROVIDERS, registration, server::Server, settle, 
 use crate::{
     RegisterMode,
     zookeeper::{
-        goals::{Goals, Step},
+        desired::{DesiredState, Step},
         mapping,
     },
 };
@@ -58,7 +58,7 @@ proptest! {
     fn everything_is_in_place_in_the_end(turns in proptest::collection::vec(turn(), 0..80), withdraw in any::<bool>()) {
         let mut server = Server { session: 1, ..Server::default() };
         let registration = registration().register_mode(RegisterMode::All);
-        let mut machines = [Goals::provider(&registration), Goals::scrape_target(&target())];
+        let mut machines = [DesiredState::provider(&registration), DesiredState::scrape_target(&target())];
         let mut joined: Vec<String> = Vec::new();
         machines.iter_mut().for_each(|machine| machine.start(1));
         for (turn, number) in turns.into_iter().zip(0_usize..) {
@@ -106,7 +106,7 @@ proptest! {
         // The watches tell of everything in the end.
         for machine in &mut machines {
             settle(machine, &mut server);
-            (0..6).for_each(|goal| machine.recheck(goal));
+            (0..6).for_each(|entry| machine.recheck(entry));
             settle(machine, &mut server);
         }
         let session = server.session;

@@ -1,8 +1,8 @@
 //! What has to be in place for an announcement, as a state machine: what to ask ZooKeeper next, from what it answered so far.
 //!
-//! There are several goals (the instance, the URLs of its services, then a mapping for each interface; or a member; or a consumer's
+//! There are several entries (the instance, the URLs of its services, then a mapping for each interface; or a member; or a consumer's
 //! URL), met one at a time. The mappings come last: a consumer that finds the application's name there finds an instance of it, too.
-//! Nothing here waits or talks to a server: the announcer performs each [`Operation`] and reports the [`Answer`]. Every goal
+//! Nothing here waits or talks to a server: the registrar performs each [`Operation`] and reports the [`Answer`]. Every entry
 //! begins with a read, so that it can begin anew at any point, whatever was or wasn't done before a connection broke.
 
 use std::collections::{HashSet, VecDeque};
@@ -13,15 +13,15 @@ use super::{
 };
 use crate::{Reference, Registration, ScrapeTarget};
 
-mod goal;
+mod entry;
 mod url;
 
-use goal::{Goal, Next};
+use entry::{DesiredEntry, Next};
 
-/// What the announcer has to do next.
+/// What the registrar has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Perform this for the goal of this number and report the answer.
+    /// Perform this for the entry of this number and report the answer.
     Perform(usize, Operation),
     /// Wait for a moment; the number says how many times in a row.
     Pause(u32),
@@ -40,11 +40,11 @@ pub(super) struct Rival {
     pub(super) by: Option<i64>,
 }
 
-/// The goals of one announcement, and how far they are met.
+/// The entries of one announcement, and how far they are met.
 #[derive(Debug)]
-pub(super) struct Goals {
-    all: Vec<Goal>,
-    /// The goals that have to be looked at, the current one first.
+pub(super) struct DesiredState {
+    all: Vec<DesiredEntry>,
+    /// The entries that have to be looked at, the current one first.
     pending: VecDeque<usize>,
     next: Option<Operation>,
     /// How many times in a row another process was faster.
@@ -57,20 +57,21 @@ pub(super) struct Goals {
     withdrawing: bool,
 }
 
-impl Goals {
+impl DesiredState {
     pub(super) fn provider(registration: &Registration) -> Self {
         let (mode, interfaces) = (registration.mode(), registration.interfaces());
         let mut all = Vec::new();
         if mode.has_instance() {
-            all.push(Goal::instance(registration));
+            all.push(DesiredEntry::instance(registration));
         }
         if mode.has_interfaces() {
-            all.extend(Goal::urls(registration));
+            all.extend(DesiredEntry::urls(registration));
             let folders = interfaces.iter().flat_map(|name| path::companions(name));
-            all.extend(folders.map(Goal::folder));
+            all.extend(folders.map(DesiredEntry::folder));
         }
         if mode.has_instance() {
-            let mapping = |interface: &&str| Goal::mapping(interface, registration.application());
+            let mapping =
+                |interface: &&str| DesiredEntry::mapping(interface, registration.application());
             all.extend(interfaces.iter().map(mapping));
         }
         Self::new(all)
@@ -78,14 +79,14 @@ impl Goals {
 
     /// There is nothing to announce of a consumer that is not to be registered.
     pub(super) fn consumer(reference: &Reference) -> Self {
-        Self::new(Goal::consumer(reference).into_iter().collect())
+        Self::new(DesiredEntry::consumer(reference).into_iter().collect())
     }
 
     pub(super) fn scrape_target(target: &ScrapeTarget) -> Self {
-        Self::new(vec![Goal::member(target)])
+        Self::new(vec![DesiredEntry::member(target)])
     }
 
-    fn new(all: Vec<Goal>) -> Self {
+    fn new(all: Vec<DesiredEntry>) -> Self {
         Self {
             all,
             pending: VecDeque::new(),
@@ -106,8 +107,8 @@ impl Goals {
             self.session = session;
             self.sessions.insert(session);
         }
-        for goal in &mut self.all {
-            goal.begin(new_session);
+        for entry in &mut self.all {
+            entry.begin(new_session);
         }
         self.pending = if self.withdrawing {
             self.withdrawable()
@@ -117,11 +118,11 @@ impl Goals {
         (self.next, self.pausing, self.conflicts) = (None, false, 0);
     }
 
-    /// Looks at one goal again, because a watch of it has fired.
-    pub(super) fn recheck(&mut self, goal: usize) {
-        let wanted = !self.withdrawing && goal < self.all.len() && !self.pending.contains(&goal);
+    /// Looks at one entry again, because a watch of it has fired.
+    pub(super) fn recheck(&mut self, entry: usize) {
+        let wanted = !self.withdrawing && entry < self.all.len() && !self.pending.contains(&entry);
         if wanted {
-            self.pending.push_back(goal);
+            self.pending.push_back(entry);
         }
     }
 
@@ -136,9 +137,9 @@ impl Goals {
     }
 
     fn withdrawable(&self) -> VecDeque<usize> {
-        let goals = self.all.iter().enumerate();
-        goals
-            .filter(|(_, goal)| goal.is_withdrawable())
+        let entries = self.all.iter().enumerate();
+        entries
+            .filter(|(_, entry)| entry.is_withdrawable())
             .map(|(index, _)| index)
             .collect()
     }
@@ -148,15 +149,15 @@ impl Goals {
         if std::mem::take(&mut self.pausing) {
             return Step::Pause(self.conflicts);
         }
-        let Some(goal) = self.pending.front().copied() else {
+        let Some(entry) = self.pending.front().copied() else {
             return if self.withdrawing {
                 Step::Withdrawn
             } else {
                 Step::Announced
             };
         };
-        let operation = self.next.take().unwrap_or_else(|| self.all[goal].first());
-        Step::Perform(goal, operation)
+        let operation = self.next.take().unwrap_or_else(|| self.all[entry].first());
+        Step::Perform(entry, operation)
     }
 
     /// Returns who has taken our place since this was asked last, or removed our node again.

@@ -31,7 +31,7 @@ fn each_mode_registers_what_it_says() {
         (RegisterMode::Interface, 0, 1),
         (RegisterMode::All, 1, 1),
     ] {
-        let (mut machine, mut server) = (Goals::provider(&of_mode(mode)), Server::default());
+        let (mut machine, mut server) = (DesiredState::provider(&of_mode(mode)), Server::default());
         begin(&mut machine, &mut server, 1);
         assert_eq!(server.below("/services").len(), instances, "{mode}");
         assert_eq!(server.below("/dubbo/mapping").len(), instances, "{mode}");
@@ -54,8 +54,8 @@ fn each_mode_registers_what_it_says() {
 #[test]
 fn the_url_of_a_killed_process_is_removed_once_ours_is_there() {
     let (mut server, former, ours) = (Server::default(), of_mode(RegisterMode::All), successor());
-    begin(&mut Goals::provider(&former), &mut server, 1);
-    let mut machine = Goals::provider(&ours);
+    begin(&mut DesiredState::provider(&former), &mut server, 1);
+    let mut machine = DesiredState::provider(&ours);
     server.session = 2;
     machine.start(2);
     while let Step::Perform(_, operation) = machine.step() {
@@ -77,7 +77,7 @@ fn the_urls_of_others_stay() {
     let neighbour = url_of(&neighbour);
     server.set(&neighbour, "", 7);
     server.set(&format!("{PROVIDERS}no-url"), "", 7);
-    let mut machine = Goals::provider(&ours);
+    let mut machine = DesiredState::provider(&ours);
     begin(&mut machine, &mut server, 1);
     assert_eq!(server.below(PROVIDERS).len(), 3);
     machine.withdraw();
@@ -88,7 +88,7 @@ fn the_urls_of_others_stay() {
 #[test]
 fn a_new_session_takes_its_own_url_over() {
     let ours = of_mode(RegisterMode::Interface);
-    let (mut machine, mut server) = (Goals::provider(&ours), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&ours), Server::default());
     for session in 1..4 {
         begin(&mut machine, &mut server, session);
         assert_eq!(server.below(PROVIDERS), [(url_of(&ours).as_str(), session)]);
@@ -100,7 +100,7 @@ fn a_new_session_takes_its_own_url_over() {
 fn a_deleted_url_is_made_again_and_two_live_processes_do_not_remove_each_others() {
     let registrations = [of_mode(RegisterMode::Interface), successor()];
     let mut server = Server::default();
-    let mut machines = registrations.each_ref().map(Goals::provider);
+    let mut machines = registrations.each_ref().map(DesiredState::provider);
     for (session, machine) in (1..).zip(&mut machines) {
         begin(machine, &mut server, session);
     }
@@ -126,8 +126,8 @@ fn the_watch_of_our_own_url_is_the_last_one_set() {
         of_mode(RegisterMode::Interface),
         successor(),
     );
-    begin(&mut Goals::provider(&former), &mut server, 1);
-    let mut machine = Goals::provider(&ours.register_mode(RegisterMode::Interface));
+    begin(&mut DesiredState::provider(&former), &mut server, 1);
+    let mut machine = DesiredState::provider(&ours.register_mode(RegisterMode::Interface));
     server.session = 2;
     machine.start(2);
     let mut last_read = String::new();
@@ -148,7 +148,10 @@ fn the_watch_of_our_own_url_is_the_last_one_set() {
 fn a_consumer_is_listed_beside_others_and_taken_back() {
     const CONSUMERS: &str = "/dubbo/a.A/consumers/";
     let reference = Reference::new("a.A").unwrap().host("10.0.0.1");
-    let (mut first, mut second) = (Goals::consumer(&reference), Goals::consumer(&reference));
+    let (mut first, mut second) = (
+        DesiredState::consumer(&reference),
+        DesiredState::consumer(&reference),
+    );
     let mut server = Server::default();
     begin(&mut first, &mut server, 1);
     begin(&mut second, &mut server, 1);
@@ -159,7 +162,7 @@ fn a_consumer_is_listed_beside_others_and_taken_back() {
     first.withdraw();
     settle(&mut first, &mut server);
     assert_eq!(server.below(CONSUMERS), []);
-    let mut unlisted = Goals::consumer(&reference.registered(false));
+    let mut unlisted = DesiredState::consumer(&reference.registered(false));
     begin(&mut unlisted, &mut server, 2);
     assert!(server.nodes.is_empty(), "nothing is written: {server:?}");
 }

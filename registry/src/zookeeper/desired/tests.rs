@@ -26,7 +26,7 @@ fn target() -> ScrapeTarget {
 }
 
 /// Runs a machine until it has nothing to do, and returns how many operations and pauses that took.
-fn settle(machine: &mut Goals, server: &mut Server) -> (usize, usize) {
+fn settle(machine: &mut DesiredState, server: &mut Server) -> (usize, usize) {
     let (mut operations, mut pauses) = (0, 0);
     loop {
         assert!(operations < 1000, "it comes to an end: {machine:?}");
@@ -42,7 +42,7 @@ fn settle(machine: &mut Goals, server: &mut Server) -> (usize, usize) {
     }
 }
 
-fn begin(machine: &mut Goals, server: &mut Server, session: i64) -> (usize, usize) {
+fn begin(machine: &mut DesiredState, server: &mut Server, session: i64) -> (usize, usize) {
     server.session = session;
     machine.start(session);
     settle(machine, server)
@@ -50,20 +50,20 @@ fn begin(machine: &mut Goals, server: &mut Server, session: i64) -> (usize, usiz
 
 #[test]
 fn a_provider_is_in_the_mapping_and_among_the_instances() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     let (operations, pauses) = begin(&mut machine, &mut server, 1);
     assert_eq!(server.mapping(), "app");
     assert_eq!(server.below("/services"), [(INSTANCE, 1)]);
     assert_eq!(
         (operations, pauses),
         (6, 0),
-        "each goal: look, create, look again"
+        "each entry: look, create, look again"
     );
 }
 
 #[test]
 fn whoever_finds_the_application_in_the_mapping_finds_its_instance() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     for session in 1..3 {
         server.nodes.clear();
         server.session = session;
@@ -82,7 +82,7 @@ fn whoever_finds_the_application_in_the_mapping_finds_its_instance() {
 
 #[test]
 fn nothing_is_written_where_everything_is_in_place() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     let before = server.nodes.clone();
     machine.start(1);
@@ -95,7 +95,8 @@ fn nothing_is_written_where_everything_is_in_place() {
 #[test]
 fn a_leftover_is_replaced_without_a_gap() {
     for owner in [0, 7] {
-        let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+        let (mut machine, mut server) =
+            (DesiredState::provider(&registration()), Server::default());
         server.set(INSTANCE, "leftover", owner);
         server.session = 1;
         machine.start(1);
@@ -115,8 +116,8 @@ fn a_leftover_is_replaced_without_a_gap() {
 fn a_new_session_takes_over_what_the_former_one_left() {
     let mut server = Server::default();
     let (mut provider, mut member) = (
-        Goals::provider(&registration()),
-        Goals::scrape_target(&target()),
+        DesiredState::provider(&registration()),
+        DesiredState::scrape_target(&target()),
     );
     for session in 1..4 {
         begin(&mut provider, &mut server, session);
@@ -130,7 +131,7 @@ fn a_new_session_takes_over_what_the_former_one_left() {
 
 #[test]
 fn a_live_rival_is_met_with_pauses() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     let pauses: Vec<_> = (0..4)
         .map(|_| {
@@ -151,7 +152,10 @@ fn two_registrations_of_one_address_in_one_process_slow_each_other_down() {
     };
     let other = Registration::new("app", "127.0.0.1", 20000, vec![service]).unwrap();
     let mut server = Server::default();
-    let mut machines = [Goals::provider(&registration()), Goals::provider(&other)];
+    let mut machines = [
+        DesiredState::provider(&registration()),
+        DesiredState::provider(&other),
+    ];
     for machine in &mut machines {
         begin(machine, &mut server, 1);
     }
@@ -170,8 +174,8 @@ fn two_members_of_one_session_do_not_take_each_other_for_their_own() {
     let mut server = Server::default();
     let other = ScrapeTarget::new("app", "127.0.0.1", 9097).unwrap();
     let (mut first, mut second) = (
-        Goals::scrape_target(&target()),
-        Goals::scrape_target(&other),
+        DesiredState::scrape_target(&target()),
+        DesiredState::scrape_target(&other),
     );
     begin(&mut first, &mut server, 1);
     begin(&mut second, &mut server, 1);
@@ -185,7 +189,7 @@ fn two_members_of_one_session_do_not_take_each_other_for_their_own() {
 #[test]
 fn a_member_whose_creation_was_not_confirmed_is_found_again() {
     for withdrawing in [false, true] {
-        let (mut machine, mut server) = (Goals::scrape_target(&target()), Server::default());
+        let (mut machine, mut server) = (DesiredState::scrape_target(&target()), Server::default());
         server.session = 1;
         machine.start(1);
         loop {
@@ -210,7 +214,7 @@ fn a_member_whose_creation_was_not_confirmed_is_found_again() {
 
 #[test]
 fn withdrawing_removes_the_instance_and_leaves_the_mapping() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     machine.withdraw();
     settle(&mut machine, &mut server);
@@ -220,7 +224,7 @@ fn withdrawing_removes_the_instance_and_leaves_the_mapping() {
 
 #[test]
 fn withdrawing_leaves_what_belongs_to_others() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     server.set(INSTANCE, "successor", 9);
     machine.withdraw();
@@ -230,7 +234,7 @@ fn withdrawing_leaves_what_belongs_to_others() {
 
 #[test]
 fn withdrawing_in_a_later_session_removes_what_a_former_one_left() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     machine.withdraw();
     begin(&mut machine, &mut server, 2);
@@ -239,7 +243,7 @@ fn withdrawing_in_a_later_session_removes_what_a_former_one_left() {
 
 #[test]
 fn a_live_rival_is_named_and_an_operator_is_not() {
-    let (mut machine, mut server) = (Goals::provider(&registration()), Server::default());
+    let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     begin(&mut machine, &mut server, 1);
     assert_eq!(machine.take_rival(), None, "the first one has no rival");
     server.nodes.remove(INSTANCE);

@@ -1,4 +1,4 @@
-//! Announces one thing: asks ZooKeeper for what its goals need, on whatever session there is, until it is withdrawn.
+//! Announces one thing: asks ZooKeeper for what the desired state lacks, on whatever session there is, until it is withdrawn.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -11,13 +11,14 @@ use tracing::{debug, info, warn};
 
 use super::{
     backoff::Backoff,
-    goals::{Goals, Rival, Step},
-    node::{Nodes, Operation},
-    session::Connection,
+    desired::{DesiredState, Rival, Step},
+    node::{Operation, ZkClient},
+    session::SessionHandle,
     watch::Watch,
 };
 use crate::{
-    Error, Observer, Reference, Registration, ScrapeTarget, announcement::Progress, supervise,
+    Error, Observer, Reference, Registration, ScrapeTarget, announcement::AnnouncementReporter,
+    supervise,
 };
 
 /// What is announced.
@@ -30,11 +31,11 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    fn goals(&self) -> Goals {
+    fn desired(&self) -> DesiredState {
         match self {
-            Self::Provider(registration) => Goals::provider(registration),
-            Self::ScrapeTarget(target) => Goals::scrape_target(target),
-            Self::Consumer(reference) => Goals::consumer(reference),
+            Self::Provider(registration) => DesiredState::provider(registration),
+            Self::ScrapeTarget(target) => DesiredState::scrape_target(target),
+            Self::Consumer(reference) => DesiredState::consumer(reference),
         }
     }
 
@@ -67,32 +68,32 @@ impl Subject {
 
 /// The task behind one announcement.
 #[derive(Debug)]
-pub(super) struct Announcer {
+pub(super) struct Registrar {
     subject: Subject,
-    goals: Goals,
-    progress: Progress,
+    desired: DesiredState,
+    reporter: AnnouncementReporter,
     observer: Arc<dyn Observer>,
-    connection: Connection,
+    session_handle: SessionHandle,
     backoff: Backoff,
     known_failure: String,
     /// Whether anything may be in ZooKeeper by now.
     begun: bool,
 }
 
-impl Announcer {
+impl Registrar {
     pub(super) fn new(
         subject: Subject,
-        progress: Progress,
+        reporter: AnnouncementReporter,
         observer: Arc<dyn Observer>,
-        connection: Connection,
+        session_handle: SessionHandle,
     ) -> Self {
-        let (goals, backoff) = (subject.goals(), subject.backoff());
+        let (desired, backoff) = (subject.desired(), subject.backoff());
         Self {
             subject,
-            goals,
-            progress,
+            desired,
+            reporter,
             observer,
-            connection,
+            session_handle,
             backoff,
             known_failure: String::new(),
             begun: false,
@@ -101,27 +102,27 @@ impl Announcer {
 
     /// Announces until it is withdrawn or the registry closed, then takes back what was announced.
     pub(super) async fn run(mut self, closing: CancellationToken) {
-        let withdrawn = self.progress.withdrawal();
+        let withdrawn = self.reporter.withdrawal();
         tokio::select! {
             _ = self.keep_on() => {}
             () = withdrawn.cancelled() => {}
             () = closing.cancelled() => {}
         }
-        self.goals.withdraw();
+        self.desired.withdraw();
         if self.begun && self.keep_on().await {
             info!("{} is withdrawn from ZooKeeper", self.subject.name());
         }
         if let Subject::Provider(registration) = &self.subject {
             self.observer.withdrawn(registration);
         }
-        self.progress.ended();
+        self.reporter.ended();
     }
 
     /// Works on every connection there is, and goes on after a panic.
     async fn keep_on(&mut self) -> bool {
         let observer = Arc::clone(&self.observer);
         supervise(
-            "announcer",
+            "registrar",
             || observer.panicked(),
             self,
             |this| Box::pin(this.keep()),
@@ -131,38 +132,38 @@ impl Announcer {
 
     /// Works on every connection there is. Ends when all is withdrawn, which is true, or when the registry is closed.
     async fn keep(&mut self) -> bool {
-        let mut connection = self.connection.clone();
-        while let Some((nodes, session)) = connection
-            .established(|error| self.progress.failed(error.clone()))
+        let mut session_handle = self.session_handle.clone();
+        while let Some((zk, session)) = session_handle
+            .established(|error| self.reporter.failed(error.clone()))
             .await
         {
-            self.connection.follow(session);
-            self.goals.start(session);
+            self.session_handle.follow(session);
+            self.desired.start(session);
             self.begun = true;
             tokio::select! {
                 biased;
-                () = connection.changed() => self.progress.lost(),
-                () = self.work(&nodes, session) => return true,
+                () = session_handle.changed() => self.reporter.lost(),
+                () = self.work(&zk, session) => return true,
             }
         }
         false
     }
 
     /// Works on one connection. Ends when all is withdrawn.
-    async fn work(&mut self, nodes: &Nodes, session: i64) {
+    async fn work(&mut self, zk: &ZkClient, session: i64) {
         let mut watches = Watches::default();
-        let (mut began, mut changed) = (Instant::now(), !self.progress.was_announced());
+        let (mut began, mut changed) = (Instant::now(), !self.reporter.was_announced());
         loop {
-            match self.goals.step() {
-                Step::Perform(goal, operation) => match nodes.perform(&operation).await {
+            match self.desired.step() {
+                Step::Perform(entry, operation) => match zk.perform(&operation).await {
                     Ok((answer, watcher)) => {
                         changed |=
                             !matches!(operation, Operation::Read { .. } | Operation::Owned { .. });
                         if let Some(watcher) = watcher {
-                            watches.set(goal, watcher);
+                            watches.set(entry, watcher);
                         }
-                        self.goals.answer(answer);
-                        if let Some(rival) = self.goals.take_rival() {
+                        self.desired.answer(answer);
+                        if let Some(rival) = self.desired.take_rival() {
                             self.warn_of(rival);
                         }
                     }
@@ -170,15 +171,15 @@ impl Announcer {
                         self.failed(error, began.elapsed());
                         sleep(self.backoff.next()).await;
                         (began, changed) = (Instant::now(), true);
-                        self.goals.start(session);
+                        self.desired.start(session);
                     }
                 },
                 Step::Pause(times) => sleep(crowd_pause(times)).await,
                 Step::Announced => {
                     self.announced(changed, began.elapsed());
-                    let goal = watches.next(&self.connection).await;
+                    let entry = watches.next(&self.session_handle).await;
                     (began, changed) = (Instant::now(), false);
-                    self.goals.recheck(goal);
+                    self.desired.recheck(entry);
                 }
                 Step::Withdrawn => return,
             }
@@ -192,7 +193,7 @@ impl Announcer {
             info!("{} is announced in ZooKeeper", self.subject.name());
             self.subject.report(&*self.observer, Ok(()), elapsed);
         }
-        self.progress.announced();
+        self.reporter.announced();
     }
 
     /// Says that another process registers the same address: at once, and then more and more rarely.
@@ -211,7 +212,7 @@ impl Announcer {
     }
 
     fn failed(&mut self, error: Error, elapsed: Duration) {
-        if self.connection.explains(&error) {
+        if self.session_handle.explains(&error) {
             return;
         }
         let text = error.to_string();
@@ -224,10 +225,10 @@ impl Announcer {
             );
             self.known_failure = text;
         }
-        if !self.goals.is_withdrawing() {
+        if !self.desired.is_withdrawing() {
             self.subject.report(&*self.observer, Err(&error), elapsed);
         }
-        self.progress.failed(error);
+        self.reporter.failed(error);
     }
 }
 
@@ -237,32 +238,32 @@ fn crowd_pause(times: u32) -> Duration {
     Duration::from_millis(fastrand::u64(0..=50 << times.min(9)))
 }
 
-/// The watches that are set, one for each goal.
+/// The watches that are set, one for each entry.
 #[derive(Debug, Default)]
 struct Watches {
     tasks: JoinSet<usize>,
-    by_goal: HashMap<usize, AbortHandle>,
+    by_entry: HashMap<usize, AbortHandle>,
 }
 
 impl Watches {
-    fn set(&mut self, goal: usize, watcher: Watch) {
+    fn set(&mut self, entry: usize, watcher: Watch) {
         let handle = self.tasks.spawn(async move {
             watcher.changed().await;
-            goal
+            entry
         });
-        if let Some(former) = self.by_goal.insert(goal, handle) {
+        if let Some(former) = self.by_entry.insert(entry, handle) {
             former.abort();
         }
     }
 
     /// Waits for the next watch to fire.
-    async fn next(&mut self, connection: &Connection) -> usize {
+    async fn next(&mut self, session_handle: &SessionHandle) -> usize {
         loop {
             match self.tasks.join_next().await {
-                Some(Ok(goal)) => return goal,
+                Some(Ok(entry)) => return entry,
                 Some(Err(error)) if error.is_cancelled() => {}
                 // The client panics in a watch whose session task is gone.
-                Some(Err(_)) => connection.give_up(),
+                Some(Err(_)) => session_handle.give_up(),
                 None => std::future::pending().await,
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{MetadataInfo, Provider, Reference, instance::Instance, provider::weight};
+use crate::{MetadataInfo, ProviderEntry, Reference, instance::Instance, provider::weight};
 
 /// Makes a provider of an instance whose metadata is known; nothing when it offers something else.
 pub(super) fn described(
@@ -10,11 +10,11 @@ pub(super) fn described(
     application: &str,
     instance: &Instance,
     info: &MetadataInfo,
-) -> Option<Provider> {
+) -> Option<ProviderEntry> {
     let service = info.find(reference)?;
     let mut params = instance.params.clone();
     params.extend(service.params.clone());
-    Some(Provider {
+    Some(ProviderEntry {
         host: instance.host.clone(),
         port: instance.port,
         application: application.to_owned(),
@@ -32,8 +32,8 @@ pub(super) fn taken_as_it_is(
     reference: &Reference,
     application: &str,
     instance: &Instance,
-) -> Provider {
-    Provider {
+) -> ProviderEntry {
+    ProviderEntry {
         host: instance.host.clone(),
         port: instance.port,
         application: application.to_owned(),

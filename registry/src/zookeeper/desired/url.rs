@@ -8,7 +8,7 @@ use super::{
         node::{Answer, Kind, Operation},
         url,
     },
-    goal::{Next, Place},
+    entry::{Next, Place},
 };
 
 /// One URL, and what is known of its node.

@@ -1,4 +1,4 @@
-//! One goal of an announcement, and what each answer means for it.
+//! One entry of an announcement, and what each answer means for it.
 
 use super::{
     super::{
@@ -12,7 +12,7 @@ use crate::{Reference, Registration, ScrapeTarget};
 
 /// One thing that has to be in place.
 #[derive(Debug)]
-pub(super) enum Goal {
+pub(super) enum DesiredEntry {
     /// The application is in the mapping of an interface.
     Mapping { path: String, application: String },
     /// The instance is at its path, with our data and in our session.
@@ -64,7 +64,7 @@ pub(super) enum Next {
     Met,
 }
 
-impl Goal {
+impl DesiredEntry {
     pub(super) fn mapping(interface: &str, application: &str) -> Self {
         Self::Mapping {
             path: path::mapping(interface),
@@ -80,7 +80,7 @@ impl Goal {
         }
     }
 
-    /// Makes the goals of all services, for interface-level consumers.
+    /// Makes the entries of all services, for interface-level consumers.
     pub(super) fn urls(registration: &Registration) -> Vec<Self> {
         let node = |(interface, name): (String, String)| {
             Self::Url(UrlNode::new(path::providers(&interface), name))
@@ -88,7 +88,7 @@ impl Goal {
         url::names(registration).into_iter().map(node).collect()
     }
 
-    /// Makes the goal of a consumer that is to be registered.
+    /// Makes the entry of a consumer that is to be registered.
     pub(super) fn consumer(reference: &Reference) -> Option<Self> {
         let name = url::consumer_name(reference)?;
         let folder = path::consumers(reference.interface());
@@ -155,7 +155,7 @@ impl Goal {
         }
     }
 
-    /// Takes an answer while the goal is to be met.
+    /// Takes an answer while the entry is to be met.
     pub(super) fn answered(
         &mut self,
         answer: Answer,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The open connections of one server. A cheap handle: clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Crowd(Arc<Inner>);
+pub(crate) struct ConnectionLimit(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -27,18 +27,18 @@ struct Member {
     gives_way: CancellationToken,
 }
 
-/// A connection's place among the others, until it is dropped.
+/// A slot for one connection, held until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     member: Arc<Member>,
-    crowd: Crowd,
+    limit: ConnectionLimit,
 }
 
 /// A request that is being answered, until it is dropped: its connection does not give way.
 #[derive(Debug)]
 pub(crate) struct Answering(Arc<Member>);
 
-impl Crowd {
+impl ConnectionLimit {
     pub(crate) fn new(capacity: usize, patience: Duration) -> Self {
         Self(Arc::new(Inner {
             capacity: capacity.max(1),
@@ -48,12 +48,12 @@ impl Crowd {
         }))
     }
 
-    /// Waits for a place. When all are taken, the connection that has been silent for longest gives way, once it has been
+    /// Waits for a slot. When all are taken, the connection that has been silent for longest gives way, once it has been
     /// for longer than the patience.
-    pub(crate) async fn enter(&self) -> Place {
+    pub(crate) async fn acquire(&self) -> Slot {
         loop {
-            match self.try_enter(Instant::now()) {
-                Ok(place) => return place,
+            match self.try_acquire(Instant::now()) {
+                Ok(slot) => return slot,
                 Err(later) => tokio::select! {
                     () = self.0.left.notified() => {}
                     () = sleep_until(later) => {}
@@ -62,8 +62,8 @@ impl Crowd {
         }
     }
 
-    /// Returns a place, or when to look again unless a connection ends before.
-    fn try_enter(&self, now: Instant) -> Result<Place, Instant> {
+    /// Returns a slot, or when to look again unless a connection ends before.
+    fn try_acquire(&self, now: Instant) -> Result<Slot, Instant> {
         let mut members = self.0.members.lock();
         if members.len() >= self.0.capacity {
             let silent = members.iter().enumerate().filter_map(|(index, member)| {
@@ -83,14 +83,14 @@ impl Crowd {
             gives_way: CancellationToken::new(),
         });
         members.push(Arc::clone(&member));
-        Ok(Place {
+        Ok(Slot {
             member,
-            crowd: self.clone(),
+            limit: self.clone(),
         })
     }
 }
 
-impl Place {
+impl Slot {
     /// Waits until this connection has to give way to another.
     pub(crate) async fn given_up(&self) {
         self.member.gives_way.cancelled().await;
@@ -102,15 +102,15 @@ impl Place {
         Answering(Arc::clone(&self.member))
     }
 
-    /// Tells whether every place is taken: then each connection ends after its answer, and others get their turn.
+    /// Tells whether every slot is taken: then each connection ends after its answer, and others get their turn.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.crowd.0.members.lock().len() >= self.crowd.0.capacity
+        self.limit.0.members.lock().len() >= self.limit.0.capacity
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let inner = &self.crowd.0;
+        let inner = &self.limit.0;
         inner
             .members
             .lock()
@@ -133,52 +133,52 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(1);
 
-    fn is_given_up(place: &Place) -> bool {
-        place.member.gives_way.is_cancelled()
+    fn is_given_up(slot: &Slot) -> bool {
+        slot.member.gives_way.is_cancelled()
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_connection_that_is_silent_for_longest_gives_way() {
-        let crowd = Crowd::new(3, PATIENCE);
+        let limit = ConnectionLimit::new(3, PATIENCE);
         let mut places = Vec::new();
         for _ in 0..3 {
-            places.push(crowd.enter().await);
+            places.push(limit.acquire().await);
             advance(Duration::from_millis(100)).await;
         }
         // The first has asked something since.
         drop(places[0].answering());
-        let _fourth = crowd.enter().await;
+        let _fourth = limit.acquire().await;
         let gone: Vec<bool> = places.iter().map(is_given_up).collect();
         assert_eq!(gone, [false, true, false]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_gives_way_before_the_patience_ends() {
-        let crowd = Crowd::new(1, PATIENCE);
-        let first = crowd.enter().await;
+        let limit = ConnectionLimit::new(1, PATIENCE);
+        let first = limit.acquire().await;
         let before = Instant::now();
-        let _second = crowd.enter().await;
+        let _second = limit.acquire().await;
         assert!(before.elapsed() >= PATIENCE, "{:?}", before.elapsed());
         assert!(is_given_up(&first));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_is_being_answered_stays() {
-        let crowd = Crowd::new(1, PATIENCE);
-        let first = crowd.enter().await;
+        let limit = ConnectionLimit::new(1, PATIENCE);
+        let first = limit.acquire().await;
         let answering = first.answering();
-        assert!(timeout(PATIENCE * 100, crowd.enter()).await.is_err());
+        assert!(timeout(PATIENCE * 100, limit.acquire()).await.is_err());
         assert!(!is_given_up(&first) && first.is_wanted());
         drop(answering);
-        assert!(timeout(PATIENCE * 100, crowd.enter()).await.is_ok());
+        assert!(timeout(PATIENCE * 100, limit.acquire()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_place_that_becomes_free_is_taken_at_once() {
-        let crowd = Crowd::new(1, PATIENCE);
-        let first = crowd.enter().await;
+        let limit = ConnectionLimit::new(1, PATIENCE);
+        let first = limit.acquire().await;
         let before = Instant::now();
-        let (_second, ()) = tokio::join!(crowd.enter(), async { drop(first) });
+        let (_second, ()) = tokio::join!(limit.acquire(), async { drop(first) });
         assert_eq!(before.elapsed(), Duration::ZERO);
     }
 }

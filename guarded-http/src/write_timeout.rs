@@ -14,13 +14,13 @@ use tokio::time::{Sleep, sleep};
 /// The time begins with the first byte that has to wait, and ends when nothing is left to be sent: a peer that takes one
 /// byte now and then gains nothing.
 #[derive(Debug)]
-pub(crate) struct Prompt<S> {
+pub(crate) struct WriteTimeout<S> {
     stream: S,
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Prompt<S> {
+impl<S> WriteTimeout<S> {
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
         Self {
             stream,
@@ -44,7 +44,7 @@ impl<S> Prompt<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Prompt<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -54,7 +54,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prompt<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Prompt<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -104,7 +104,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_takes_ends_at_the_limit() {
         let (near, _far) = duplex(10);
-        let mut near = Prompt::new(near, LIMIT);
+        let mut near = WriteTimeout::new(near, LIMIT);
         let begun = Instant::now();
         let err = near.write_all(&[0; 11]).await.unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::TimedOut);
@@ -114,7 +114,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn taking_one_byte_now_and_then_gains_no_time() {
         let (near, mut far) = duplex(10);
-        let mut near = Prompt::new(near, LIMIT);
+        let mut near = WriteTimeout::new(near, LIMIT);
         let begun = Instant::now();
         let trickle = async {
             loop {
@@ -133,7 +133,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_answer_has_its_own_time() {
         let (near, mut far) = duplex(10);
-        let mut near = Prompt::new(near, LIMIT);
+        let mut near = WriteTimeout::new(near, LIMIT);
         for _ in 0..4 {
             let late = async {
                 sleep(LIMIT * 2 / 3).await;

@@ -20,9 +20,9 @@ use crate::clock::ClockHistory;
 use crate::config::Deletion;
 use crate::listing::ListingError;
 use crate::metrics::{Failure, Metrics};
+use crate::pass::reading::GroupState;
 use crate::report::{Outcome, Report};
 use crate::select::Selection;
-use crate::sweep::reading::Standing;
 
 /// How often one deletion is tried, each time after a new reading.
 const ATTEMPTS: u32 = 3;
@@ -33,7 +33,7 @@ const VERIFICATIONS: usize = 6;
 
 /// Makes passes over one gateway; one at a time, as each needs it whole.
 #[derive(Debug)]
-pub struct Sweeper {
+pub struct Cleaner {
     gateway: Gateway,
     selection: Selection,
     deletion: Deletion,
@@ -74,8 +74,8 @@ pub enum PassError {
     Stopped,
 }
 
-impl Sweeper {
-    /// Makes a sweeper; nothing is sent yet.
+impl Cleaner {
+    /// Makes a cleaner; nothing is sent yet.
     pub fn new(
         gateway: Gateway,
         selection: Selection,
@@ -177,12 +177,12 @@ impl Sweeper {
             .collect();
         let mut pauses = pauses(VERIFICATIONS);
         while !deleted.is_empty() {
-            let (_, standings) = self.standings(&deleted, report, stop).await?;
+            let (_, states) = self.states(&deleted, report, stop).await?;
             let unchanged =
-                |standing: Standing| matches!(standing, Standing::Expired | Standing::Spared);
+                |standing: GroupState| matches!(standing, GroupState::Expired | GroupState::Spared);
             deleted = deleted
                 .into_iter()
-                .zip(standings)
+                .zip(states)
                 .filter_map(|(row, standing)| unchanged(standing).then_some(row))
                 .collect();
             match pauses.next() {

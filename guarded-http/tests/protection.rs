@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use axum::Router;
 use axum::routing::get;
-use guarded_http::{Guard, Identity, Login, PROTOCOLS, Secret, Server, ServerTls};
+use guarded_http::{Identity, Login, PROTOCOLS, Protection, Secret, Server, ServerTls};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -24,7 +24,7 @@ impl Guarded {
             key_file: folder.path().join("key.pem"),
         };
         let tls = ServerTls::new(identity, None, PROTOCOLS);
-        let guard = Guard {
+        let guard = Protection {
             tls: Some(tls.expect("a certificate and its key")),
             login: login.then(|| {
                 Login::new("prometheus", Secret::text("hunter2")).expect("a user and a password")

@@ -73,7 +73,7 @@ impl Drop for Asleep<'_> {
 
 /// What the background work of all endpoints of one consumer shares.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct EndpointContext {
     pub(crate) workers: Workers,
     /// How connections are dealt to the workers.
     pub(crate) layout: Layout,
@@ -97,7 +97,7 @@ pub(crate) struct Surroundings {
 }
 
 #[cfg(test)]
-impl Surroundings {
+impl EndpointContext {
     /// Returns those of a consumer that is not measured, on this runtime.
     pub(crate) fn for_test() -> Self {
         Self {
@@ -116,7 +116,7 @@ impl Surroundings {
     }
 }
 
-impl Surroundings {
+impl EndpointContext {
     /// Returns which connections the next endpoint has.
     pub(super) fn slots(&self) -> Slots {
         self.layout.slots(self.workers.len())
@@ -132,17 +132,17 @@ impl Surroundings {
 
 impl Endpoint {
     /// Starts to keep every connection, each on the worker whose calls use it.
-    pub(crate) fn start(self: &Arc<Self>, surroundings: &Surroundings) {
-        let workers: Vec<_> = surroundings.workers.handles().collect();
+    pub(crate) fn start(self: &Arc<Self>, context: &EndpointContext) {
+        let workers: Vec<_> = context.workers.handles().collect();
         for slot in 0..self.connections.len() {
-            let (endpoint, surroundings) = (Arc::clone(self), surroundings.clone());
+            let (endpoint, context) = (Arc::clone(self), context.clone());
             workers[self.slots.worker(slot)].spawn(async move {
-                let mut keeper = (endpoint, surroundings.clone());
+                let mut keeper = (endpoint, context.clone());
                 supervise(
                     "endpoint",
-                    || surroundings.panicked(),
+                    || context.panicked(),
                     &mut keeper,
-                    |(endpoint, surroundings)| Box::pin(endpoint.keep(slot, surroundings)),
+                    |(endpoint, context)| Box::pin(endpoint.keep(slot, context)),
                 )
                 .await;
             });
@@ -150,7 +150,7 @@ impl Endpoint {
     }
 
     /// Keeps one connection until the endpoint is removed.
-    async fn keep(self: &Arc<Self>, slot: usize, surroundings: &Surroundings) {
+    async fn keep(self: &Arc<Self>, slot: usize, context: &EndpointContext) {
         // Of a keeper that has panicked, a connection may be left.
         self.close(slot);
         let removed = self.removed.clone();
@@ -160,12 +160,12 @@ impl Endpoint {
             let began = Instant::now();
             if !*listed.borrow() {
                 self.failed.store(true, Ordering::Relaxed);
-                surroundings.changed.notify_waiters();
+                context.changed.notify_waiters();
             }
             let live = async {
                 // The sender is this endpoint's own, so the wait cannot fail.
                 let _ = listed.wait_for(|listed| *listed).await;
-                self.live(slot, surroundings).await
+                self.live(slot, context).await
             };
             let lived = tokio::select! {
                 lived = live => lived,
@@ -176,7 +176,7 @@ impl Endpoint {
                 Ok(End::Idle) => {
                     pause = FIRST_PAUSE;
                     tokio::select! {
-                        () = self.sleep(surroundings) => continue,
+                        () = self.sleep(context) => continue,
                         () = removed.cancelled() => break,
                     }
                 }
@@ -193,7 +193,7 @@ impl Endpoint {
                             "no connection to a provider, trying on"
                         );
                     }
-                    surroundings.changed.notify_waiters();
+                    context.changed.notify_waiters();
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -210,19 +210,19 @@ impl Endpoint {
     async fn live(
         self: &Arc<Self>,
         slot: usize,
-        surroundings: &Surroundings,
+        context: &EndpointContext,
     ) -> Result<End, ConnectError> {
         let Connection { sender, mut driver } = connect(
             &self.address,
             self.authority(),
-            surroundings.tls.as_ref(),
-            self.keepalive(surroundings),
+            context.tls.as_ref(),
+            self.keepalive(context),
         )
         .await?;
         // A stopped process still accepts connections: only an answer shows that the process works.
         let mut health = HealthClient::with_origin(sender.clone(), self.origin.clone());
         let request = HealthCheckRequest {
-            service: surroundings.service.to_string(),
+            service: context.service.to_string(),
         };
         // One connection tells how the provider fares: the others are proved alive and then left to the calls.
         let asked = async {
@@ -243,10 +243,10 @@ impl Endpoint {
         };
         drop(health);
         self.open(slot, sender.clone());
-        surroundings.changed.notify_waiters();
+        context.changed.notify_waiters();
         let follow = async {
             if let Some(watch) = watch {
-                self.follow(watch.into_inner(), surroundings).await;
+                self.watch_health(watch.into_inner(), context).await;
             }
             // A provider without a health service, or one that ended the watch, is known by its connection alone.
             std::future::pending().await
@@ -254,7 +254,7 @@ impl Endpoint {
         let end = tokio::select! {
             () = follow => End::Closed,
             () = sender.closing() => End::Closed,
-            () = self.idle(surroundings.idle_timeout) => End::Idle,
+            () = self.idle(context.idle_timeout) => End::Idle,
         };
         // Calls that the connection has go on, and end it with them; the next one is made meanwhile.
         self.close(slot);
@@ -280,16 +280,16 @@ impl Endpoint {
     }
 
     /// Waits until there is a call again, here or on another connection to this provider.
-    async fn sleep(&self, surroundings: &Surroundings) {
+    async fn sleep(&self, context: &EndpointContext) {
         let woken = self.wake.notified();
         let mut woken = std::pin::pin!(woken);
         woken.as_mut().enable();
-        let _asleep = Asleep::new(&self.asleep, &surroundings.asleep);
+        let _asleep = Asleep::new(&self.asleep, &context.asleep);
         let begun = self.standing.begun();
-        surroundings.changed.notify_waiters();
+        context.changed.notify_waiters();
         let used = async {
             while self.standing.begun() == begun {
-                sleep(surroundings.idle_timeout / IDLE_LOOKS).await;
+                sleep(context.idle_timeout / IDLE_LOOKS).await;
             }
         };
         tokio::select! {
@@ -299,12 +299,12 @@ impl Endpoint {
     }
 
     /// Returns when to ask this provider for a sign of life: half as often each time it has complained.
-    fn keepalive(self: &Arc<Self>, surroundings: &Surroundings) -> Keepalive {
+    fn keepalive(self: &Arc<Self>, context: &EndpointContext) -> Keepalive {
         let endpoint = Arc::downgrade(self);
         let calm = self.calm.load(Ordering::Relaxed).min(MOST_CALM);
         Keepalive {
-            interval: surroundings.keepalive_interval.saturating_mul(1 << calm),
-            timeout: surroundings.keepalive_timeout,
+            interval: context.keepalive_interval.saturating_mul(1 << calm),
+            timeout: context.keepalive_timeout,
             is_awaited: Arc::new(move || {
                 endpoint.upgrade().is_some_and(|endpoint| {
                     endpoint.standing().in_flight() > 0 || endpoint.is_suspect()
@@ -313,7 +313,11 @@ impl Endpoint {
         }
     }
 
-    async fn follow(&self, mut watch: Streaming<HealthCheckResponse>, surroundings: &Surroundings) {
+    async fn watch_health(
+        &self,
+        mut watch: Streaming<HealthCheckResponse>,
+        context: &EndpointContext,
+    ) {
         while let Ok(Some(health)) = watch.message().await {
             let closing = health.status == ServingStatus::NotServing as i32;
             if self.closing.swap(closing, Ordering::Relaxed) != closing {
@@ -322,7 +326,7 @@ impl Endpoint {
                     serving = !closing,
                     "a provider's health changed"
                 );
-                surroundings.changed.notify_waiters();
+                context.changed.notify_waiters();
             }
         }
     }
@@ -346,12 +350,12 @@ impl Endpoint {
     /// Asks a silent provider for a sign of life until there is one, so that calls come back to it.
     ///
     /// A slow handler is no silence: such a provider answers the first probe at once.
-    pub(crate) async fn probe(self: Arc<Self>, surroundings: Surroundings) {
+    pub(crate) async fn probe(self: Arc<Self>, context: EndpointContext) {
         let removed = self.removed.clone();
         while self.suspect.load(Ordering::Relaxed) {
             if self.answers().await {
                 self.suspect.store(false, Ordering::Relaxed);
-                surroundings.changed.notify_waiters();
+                context.changed.notify_waiters();
                 return;
             }
             tokio::select! {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use pushgateway::GroupingKey;
 use tokio_util::sync::CancellationToken;
 
-use super::{PassError, Sweeper, pause, pauses};
-use crate::clock::Clock;
+use super::{Cleaner, PassError, pause, pauses};
+use crate::clock::GatewayClock;
 use crate::group::Group;
 use crate::listing::{Listing, ListingError};
 use crate::report::{Outcome, Report, Row};
@@ -17,7 +17,7 @@ const RETRIES: usize = 3;
 
 /// How a selected group stands in a later reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum GroupState {
     /// It is not there.
     Gone,
     /// It is as it was, and still to go.
@@ -33,16 +33,16 @@ pub(super) enum Standing {
 /// The selected groups in a later reading.
 struct Recheck<'s> {
     selection: &'s Selection,
-    clock: Clock,
+    clock: GatewayClock,
     /// The selected groups, and where each key leads.
     groups: Vec<&'s Group>,
     by_key: HashMap<&'s GroupingKey, usize>,
-    standings: Vec<Standing>,
+    states: Vec<GroupState>,
 }
 
-// === impl Sweeper ===
+// === impl Cleaner ===
 
-impl Sweeper {
+impl Cleaner {
     /// Reads all groups, counts the verdicts, and makes a row of each group that is to go.
     pub(super) async fn survey(
         &mut self,
@@ -65,17 +65,17 @@ impl Sweeper {
     }
 
     /// Reads all groups again, and says how the given rows stand now.
-    pub(super) async fn standings(
+    pub(super) async fn states(
         &mut self,
         rows: &[usize],
         report: &mut Report,
         stop: &CancellationToken,
-    ) -> Result<(Clock, Vec<Standing>), PassError> {
+    ) -> Result<(GatewayClock, Vec<GroupState>), PassError> {
         let (clock, groups) = self.read(report, stop).await?;
         let selected = rows.iter().map(|&row| &report.rows[row].group).collect();
         let mut recheck = Recheck::new(&self.selection, clock, selected);
         groups.into_iter().for_each(|group| recheck.see(&group));
-        Ok((clock, recheck.standings))
+        Ok((clock, recheck.states))
     }
 
     /// Makes one reading, again after failures that may pass.
@@ -83,7 +83,7 @@ impl Sweeper {
         &mut self,
         report: &mut Report,
         stop: &CancellationToken,
-    ) -> Result<(Clock, Vec<Group>), PassError> {
+    ) -> Result<(GatewayClock, Vec<Group>), PassError> {
         let mut pauses = pauses(RETRIES);
         loop {
             report.readings += 1;
@@ -107,7 +107,7 @@ impl Sweeper {
     }
 
     /// Counts a group's verdict, and makes a row of it when it is to go.
-    fn judge(&self, group: Group, clock: &Clock, report: &mut Report) {
+    fn judge(&self, group: Group, clock: &GatewayClock, report: &mut Report) {
         let verdict = self.selection.verdict(&group, clock);
         *report.verdicts.entry(verdict).or_default() += 1;
         match (
@@ -133,18 +133,18 @@ impl Sweeper {
 // === impl Recheck ===
 
 impl<'s> Recheck<'s> {
-    fn new(selection: &'s Selection, clock: Clock, groups: Vec<&'s Group>) -> Self {
+    fn new(selection: &'s Selection, clock: GatewayClock, groups: Vec<&'s Group>) -> Self {
         let keys = groups.iter().enumerate();
         let by_key = keys
             .flat_map(|(at, group)| group.keys().map(move |key| (key, at)))
             .collect();
-        let standings = vec![Standing::Gone; groups.len()];
+        let states = vec![GroupState::Gone; groups.len()];
         Self {
             selection,
             clock,
             groups,
             by_key,
-            standings,
+            states,
         }
     }
 
@@ -155,16 +155,16 @@ impl<'s> Recheck<'s> {
             };
             let selected = self.groups[at];
             let is_same = (&selected.key, &selected.also) == (&group.key, &group.also);
-            self.standings[at] = if !is_same || self.standings[at] == Standing::Ambiguous {
-                Standing::Ambiguous
+            self.states[at] = if !is_same || self.states[at] == GroupState::Ambiguous {
+                GroupState::Ambiguous
             } else if (selected.last_push, selected.last_failure)
                 != (group.last_push, group.last_failure)
             {
-                Standing::Pushed
+                GroupState::Pushed
             } else if self.selection.verdict(group, &self.clock) == Verdict::Expired {
-                Standing::Expired
+                GroupState::Expired
             } else {
-                Standing::Spared
+                GroupState::Spared
             };
         }
     }
