@@ -91,7 +91,7 @@ prometheus() {
 
 start() {
   running "$1" && return
-  ! listening "$(address "$1")" || die "$1: somebody else listens on $(address "$1"); stop that, or set ${1^^}=127.0.0.1:<another port>"
+  ! listening "$(address "$1")" || die "$1: another process listens on $(address "$1"); stop that, or set ${1^^}=127.0.0.1:<another port>"
   mkdir -p "$dir/$1"
   (cd "$dir/$1" && exec setsid "$here/native.sh" run "$1" </dev/null >"$dir/$1/log" 2>&1) &
   echo $! >"$dir/$1/pid"

@@ -96,7 +96,7 @@ impl Login {
                     let reason = wrong
                         .err()
                         .map_or_else(|| "it is empty".into(), |error| error.to_string());
-                    warn!("nobody can log in, for the password cannot be read: {reason}");
+                    warn!("no login is possible: the password cannot be read: {reason}");
                 }
                 return Err(Unavailable);
             }
@@ -158,7 +158,7 @@ async fn ask(State(login): State<Login>, request: Request, next: Next) -> Respon
         }
         Err(Unavailable) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "nobody can log in now; the process's log says why\n",
+            "no login is possible now; the log of the process says why\n",
         )
             .into_response(),
     }

@@ -48,7 +48,7 @@ async fn a_port_that_is_taken_is_named() {
     assert_eq!(code, 1, "{output}");
     assert!(
         output.contains(&format!(
-            "pushgateway: somebody else listens on {}",
+            "pushgateway: another process listens on {}",
             native.pushgateway
         )),
         "{output}"

@@ -6,9 +6,11 @@ use stack::text;
 /// Where documents take their Rust from: an example there is a documentation test.
 const FRONT_PAGE: &str = "metrics-core/src/lib.rs";
 /// Programs that documents take their Rust from, too.
-const EXAMPLES: [&str; 2] = [
+const EXAMPLES: [&str; 4] = [
     "metrics-core/examples/axum.rs",
     "metrics-core/examples/registry.rs",
+    "triple/examples/provider.rs",
+    "triple/examples/consumer.rs",
 ];
 
 /// Returns a line without indentation and without a remark at its end.

@@ -69,7 +69,7 @@ fn the_first_screen_has_a_picture_both_commands_and_the_addresses() {
     let readme = text("README.md");
     let first: String = readme.lines().take(40).collect::<Vec<_>>().join("\n");
     for part in [
-        "docs/page-light.webp",
+        "docs/walk/1-overview-light.webp",
         "cargo run -p demo",
         "./test.sh",
         "http://localhost:3000",

@@ -49,7 +49,7 @@ pub(crate) fn screen(
         Line::default(),
         Line::new(
             Style::Faint,
-            format!(" Pages to watch, with {METRICS_PATH} on each for Prometheus:"),
+            format!(" Status pages, with {METRICS_PATH} on each for Prometheus:"),
         ),
         Line::new(Style::Plain, format!(" provider  {provider_page}")),
         Line::new(Style::Plain, format!(" consumer  {consumer_page}")),
