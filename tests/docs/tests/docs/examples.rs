@@ -9,8 +9,8 @@ const FRONT_PAGE: &str = "metrics-core/src/lib.rs";
 const EXAMPLES: [&str; 4] = [
     "metrics-core/examples/axum.rs",
     "metrics-core/examples/registry.rs",
-    "triple/examples/provider.rs",
-    "triple/examples/consumer.rs",
+    "triple/examples/dubbo_provider.rs",
+    "triple/examples/dubbo_consumer.rs",
 ];
 
 /// Returns a line without indentation and without a remark at its end.

@@ -1,5 +1,5 @@
-//! A measured consumer that finds its providers in ZooKeeper: `cargo run -p triple --example consumer`, with a provider beside it
-//! (`--example provider`, or any on Dubbo).
+//! A measured consumer that finds its providers in ZooKeeper: `cargo run -p triple --example dubbo_consumer`, with a provider beside it
+//! (`--example dubbo_provider`, or any on Dubbo).
 
 #![expect(clippy::print_stdout, reason = "an example shows what comes out")]
 

@@ -1,4 +1,4 @@
-//! A measured provider that registers itself in ZooKeeper: `cargo run -p triple --example provider`, and `curl
+//! A measured provider that registers itself in ZooKeeper: `cargo run -p triple --example dubbo_provider`, and `curl
 //! 127.0.0.1:9099/prometheus` shows its figures.
 
 use std::sync::Arc;
