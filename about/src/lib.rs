@@ -11,7 +11,7 @@ mod environment;
 mod generate;
 mod parse;
 
-pub use parse::{matches, parse};
+pub use parse::{matches, option, parse};
 
 /// The version with the commit that was built, `0.1.0 (0123456789ab)`; without it where there is no git.
 pub const VERSION: &str = env!("VERSION");

@@ -1,12 +1,13 @@
 //! From the process's arguments to what they mean.
 
+use std::any::TypeId;
 use std::env;
 use std::io::{self, Write};
 use std::process;
 
 use clap::builder::EnumValueParser;
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, Parser};
 
 use crate::environment::without_empty;
 use crate::generate::Form;
@@ -25,8 +26,7 @@ pub fn parse<A: Parser>() -> A {
 /// Does what [`parse`] does, for a command that is not derived alone.
 #[must_use]
 pub fn matches(command: &mut Command) -> ArgMatches {
-    // No help and no manual page shows what the environment holds.
-    *command = std::mem::take(command).mut_args(|arg| arg.hide_env_values(true));
+    *command = std::mem::take(command).mut_args(option);
     let parsing = command.clone().arg(
         Arg::new(GENERATE)
             .long(GENERATE)
@@ -49,6 +49,23 @@ pub fn matches(command: &mut Command) -> ArgMatches {
         end(written);
     }
     matches
+}
+
+/// Gives an option what all options have: no help and no manual page shows what the environment holds, and one that is true or
+/// false (a [`BoolishValueParser`](clap::builder::BoolishValueParser)) is true when it stands without a value, `--quiet` as
+/// `--quiet=true`.
+#[must_use]
+pub fn option(arg: Arg) -> Arg {
+    let arg = arg.hide_env_values(true);
+    let is_boolean = arg.get_value_parser().type_id() == TypeId::of::<bool>();
+    if is_boolean && matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue) {
+        arg.action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+    } else {
+        arg
+    }
 }
 
 #[expect(clippy::exit, reason = "as clap does after --help and --version")]

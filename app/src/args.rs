@@ -54,7 +54,7 @@ pub fn command<A: CommandLine>() -> clap::Command {
         .mut_arg("application", |arg| arg.default_value(application))
         .mut_arg("job_name", |arg| arg.default_value(job_name))
         .mut_arg("metrics_addr", |arg| arg.default_value(metrics_addr))
-        .mut_args(|arg| arg.hide_env_values(true))
+        .mut_args(about::option)
         // The last of several wins, so that a script's options can be added to.
         .args_override_self(true)
         .after_help(AFTER_HELP)

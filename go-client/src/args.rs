@@ -43,16 +43,7 @@ pub struct Args {
     tag: Option<String>,
 
     /// Lists the client in ZooKeeper among the consumers of the service, where Dubbo Admin finds it.
-    #[arg(
-        long,
-        env,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(long, env, value_name = "BOOL", default_value = "true", value_parser = BoolishValueParser::new())]
     register_consumer: bool,
 
     /// How many connections each provider gets.

@@ -15,16 +15,7 @@ use crate::config::DeleteOnExit;
 #[command(next_help_heading = "Metrics")]
 pub(crate) struct ExportArgs {
     /// Push to the Pushgateway (true), or serve the pull endpoint (false): strictly one of the two.
-    #[arg(
-        long,
-        env,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(long, env, value_name = "BOOL", default_value = "true", value_parser = BoolishValueParser::new())]
     pub(crate) push: bool,
 
     /// Where the Pushgateway is, and how to get in.
@@ -57,16 +48,7 @@ pub(crate) struct ExportArgs {
     pub(crate) delete_on_exit: DeleteOnExit,
 
     /// Measure calls; false is for comparison.
-    #[arg(
-        long,
-        env,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(long, env, value_name = "BOOL", default_value = "true", value_parser = BoolishValueParser::new())]
     pub(crate) metrics: bool,
 
     /// Where the pull endpoint listens. [::] is all addresses of both families.
@@ -74,16 +56,7 @@ pub(crate) struct ExportArgs {
     pub(crate) metrics_addr: SocketAddr,
 
     /// Serve no status page at / of the pull endpoint.
-    #[arg(
-        long,
-        env,
-        value_name = "BOOL",
-        default_value = "false",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(long, env, value_name = "BOOL", default_value = "false", value_parser = BoolishValueParser::new())]
     pub(crate) no_page: bool,
 
     /// TLS and a login before the pull endpoint.

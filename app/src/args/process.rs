@@ -43,16 +43,6 @@ pub struct ProcessArgs {
     pub(crate) runtime: Shape,
 
     /// Write no line for each call.
-    #[arg(
-        long,
-        env,
-        value_name = "BOOL",
-        default_value = "false",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        value_parser = BoolishValueParser::new(),
-        help_heading = "Process"
-    )]
+    #[arg(long, env, value_name = "BOOL", default_value = "false", value_parser = BoolishValueParser::new(), help_heading = "Process")]
     pub(crate) quiet: bool,
 }

@@ -23,16 +23,7 @@ pub(super) struct AccessArgs {
     allow_callers: Vec<String>,
 
     /// Offer the reflection service, which tells what services, methods and messages there are.
-    #[arg(
-        long,
-        env,
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        value_parser = BoolishValueParser::new()
-    )]
+    #[arg(long, env, value_name = "BOOL", default_value = "true", value_parser = BoolishValueParser::new())]
     reflection: bool,
 
     /// How many calls run at a time, or `adaptive`: as many as do not make each other wait; others are refused at once with

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser as _};
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use guarded_http::ProtectionArgs;
 use pushgateway::GatewayArgs;
 
@@ -25,7 +25,7 @@ use crate::time;
 /// twice the later one counts, unless it is repeatable.
 #[derive(Clone, Debug, Parser)]
 #[command(version = about::VERSION, after_help = exit::HELP, args_override_self = true)]
-#[command(mut_args(|arg| arg.hide_env_values(true)))]
+#[command(mut_args(about::option))]
 pub struct Args {
     /// Pushgateway and basic authentication.
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct Args {
     pub client_key_file: Option<PathBuf>,
 
     /// Accept any certificate: a host in between can read the password and forge the answers
-    #[arg(long, env = "PGW_CLEANER_INSECURE", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Pushgateway")]
+    #[arg(long, env = "PGW_CLEANER_INSECURE", value_parser = BoolishValueParser::new(), default_value_t = false, value_name = "BOOL", help_heading = "Pushgateway")]
     pub insecure: bool,
 
     /// Deadline of each deletion
@@ -69,7 +69,7 @@ pub struct Args {
     pub deletion: Deletion,
 
     /// Go on for ever, one pass after the other
-    #[arg(long, env = "PGW_CLEANER_DAEMON", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL", help_heading = "Daemon")]
+    #[arg(long, env = "PGW_CLEANER_DAEMON", value_parser = BoolishValueParser::new(), default_value_t = false, value_name = "BOOL", help_heading = "Daemon")]
     pub daemon: bool,
 
     /// Pause between two passes, a tenth more or less

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use guarded_http::{Protection, ProtectionError};
 use pushgateway::{Access, ArgsError, Credentials, Gateway, Identity, Secret};
@@ -39,11 +38,11 @@ pub struct Deletion {
     pub list_timeout: Duration,
 
     /// Say what would go, and delete nothing
-    #[arg(long, env = "PGW_CLEANER_DRY_RUN", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "PGW_CLEANER_DRY_RUN", value_parser = BoolishValueParser::new(), default_value_t = false, value_name = "BOOL")]
     pub dry_run: bool,
 
     /// Read all groups once more at the end, and see that what was deleted is gone
-    #[arg(long, env = "PGW_CLEANER_VERIFY", action = ArgAction::Set, value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "PGW_CLEANER_VERIFY", value_parser = BoolishValueParser::new(), default_value_t = true, value_name = "BOOL")]
     pub verify: bool,
 
     /// Delete nothing at all when more groups than this would go
