@@ -22,7 +22,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Families of the app's own stand at the end of each scrape.
     let visits = prometheus::IntCounter::new("visits_total", "Visits of the front page")?;
-    metrics.collectors().register(Box::new(visits.clone()))?;
+    metrics
+        .prometheus_registry()
+        .register(Box::new(visits.clone()))?;
 
     let app = Router::new()
         .route(

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
-use metrics_core::{Config, ConsumerLayer, Kind, Metrics, Outcome, Service, Side};
+use metrics_core::{Config, ConsumerLayer, KnownService, Metrics, Outcome, OutcomeKind, Side};
 use tonic::transport::Channel;
 use tower::ServiceBuilder;
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let channel = Channel::from_static("http://127.0.0.1:20000").connect_lazy();
     let service = ServiceBuilder::new()
         .layer(
-            ConsumerLayer::new(&metrics, &[Service::new(greet::INTERFACE, ["Greet"])])
+            ConsumerLayer::new(&metrics, &[KnownService::new(greet::INTERFACE, ["Greet"])])
                 // The channel fails when it has no connection.
                 .classify(|_: &tonic::transport::Error| Outcome::UNAVAILABLE),
         )
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for figures in metrics.figures(Side::Consumer) {
         let (ok, failed) = (
-            figures.outcomes.of(Kind::Success),
+            figures.outcomes.of(OutcomeKind::Success),
             figures.outcomes.failed(),
         );
         writeln!(

@@ -2,7 +2,7 @@
 
 use greet::greet_service_server::{GreetService, GreetServiceServer};
 use greet::{GreetRequest, GreetResponse};
-use metrics_core::{Application, Config, Endpoint, Metrics, ProviderLayer, Service};
+use metrics_core::{Application, Config, Endpoint, KnownService, Metrics, ProviderLayer};
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Server::builder()
         .layer(ProviderLayer::new(
             &metrics,
-            &[Service::new(greet::INTERFACE, ["Greet"])],
+            &[KnownService::new(greet::INTERFACE, ["Greet"])],
         ))
         .add_service(GreetServiceServer::new(Greeter))
         .serve("127.0.0.1:20000".parse()?)

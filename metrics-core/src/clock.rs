@@ -16,7 +16,7 @@ use anchors::Anchors;
 /// Everywhere else it is `CLOCK_MONOTONIC`, as the steady one is always: a counter may start anew when a machine wakes up or a virtual one
 /// moves, and the window must not stand still then.
 ///
-/// Tests that pause tokio's clock use [`Clock::tokio`]; tests that step time by hand [`Clock::manual`].
+/// Tests that pause tokio's clock use [`Clock::tokio`]; tests that step time themselves [`Clock::manual`].
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
@@ -49,9 +49,9 @@ const SUSPICIOUS_NANOS: u64 = 1 << 40;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
-/// The hand that moves a [`Clock::manual`].
+/// The handle that moves a [`Clock::manual`].
 #[derive(Clone, Debug)]
-pub struct Hand {
+pub struct ManualClock {
     fast: Arc<AtomicU64>,
     steady: Arc<AtomicU64>,
 }
@@ -59,7 +59,7 @@ pub struct Hand {
 /// Where a manual clock begins, so that it can be set back.
 const MANUAL_START: u64 = (1 << 24) * 1_000_000_000;
 
-impl Hand {
+impl ManualClock {
     /// Moves both clocks forward: time passes.
     pub fn advance(&self, by: Duration) {
         self.fast.fetch_add(nanos(by), Relaxed);
@@ -125,11 +125,11 @@ impl Clock {
         Self::new(Source::Steady, steady)
     }
 
-    /// Returns a clock that stands still, and the hand that moves it.
-    pub fn manual() -> (Self, Hand) {
+    /// Returns a clock that stands still, and the handle that moves it.
+    pub fn manual() -> (Self, ManualClock) {
         let [fast, steady] = [(); 2].map(|()| Arc::new(AtomicU64::new(MANUAL_START)));
         let clock = Self::new(Source::Manual(fast.clone()), Steady::Manual(steady.clone()));
-        (clock, Hand { fast, steady })
+        (clock, ManualClock { fast, steady })
     }
 
     #[inline]

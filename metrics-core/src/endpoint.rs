@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Families;
 use crate::metrics::{Metrics, ticking};
-use crate::scrape::{Accepted, accepted};
+use crate::negotiation::{Accepted, accepted};
 use page::Page;
 pub use path::{METRICS_PATH, MetricsPath, PathError};
 use shared::{Kind, Texts};

@@ -73,7 +73,7 @@ impl MethodKey {
 
 /// A service whose methods are known from the start, so that each has its series, with zeros, before its first call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
+pub struct KnownService {
     /// The full name of the service, such as `greet.GreetService`.
     pub interface: Arc<str>,
     /// Dubbo's service group; empty for none.
@@ -84,7 +84,7 @@ pub struct Service {
     pub methods: Vec<Arc<str>>,
 }
 
-impl Service {
+impl KnownService {
     /// Returns a service without group and version.
     pub fn new<'a>(interface: &str, methods: impl IntoIterator<Item = &'a str>) -> Self {
         Self {

@@ -9,12 +9,12 @@ mod web;
 
 use tower_layer::Layer;
 
-use crate::key::{Service, Side};
+use crate::key::{KnownService, Side};
 use crate::methods::Methods;
 use crate::metrics::Metrics;
 pub use body::{RequestBody, ResponseBody};
 pub use future::ResponseFuture;
-pub use service::{AnyError, Classify, Measure, grpc_timeout};
+pub use service::{Classify, ErrorsAreUnknown, Measure, grpc_timeout};
 
 /// Measures the calls that a server answers.
 ///
@@ -27,17 +27,17 @@ pub use service::{AnyError, Classify, Measure, grpc_timeout};
 ///
 /// Requests for other interfaces than the given services pass unmeasured.
 #[derive(Clone, Debug)]
-pub struct ProviderLayer<C = AnyError> {
+pub struct ProviderLayer<C = ErrorsAreUnknown> {
     methods: Methods,
     classify: C,
 }
 
 impl ProviderLayer {
     /// Makes a layer that measures calls of these services.
-    pub fn new(metrics: &Metrics, services: &[Service]) -> Self {
+    pub fn new(metrics: &Metrics, services: &[KnownService]) -> Self {
         Self {
             methods: Methods::new(metrics, Side::Provider, services),
-            classify: AnyError,
+            classify: ErrorsAreUnknown,
         }
     }
 }
@@ -74,17 +74,17 @@ impl<S, C: Clone> Layer<S> for ProviderLayer<C> {
 /// The wrapped service gets a [`RequestBody`]; tonic's own channel wants `tonic::body::Body`, for which
 /// `map_request(|request| request.map(tonic::body::Body::new))` goes between.
 #[derive(Clone, Debug)]
-pub struct ConsumerLayer<C = AnyError> {
+pub struct ConsumerLayer<C = ErrorsAreUnknown> {
     methods: Methods,
     classify: C,
 }
 
 impl ConsumerLayer {
     /// Makes a layer that measures calls of these services.
-    pub fn new(metrics: &Metrics, services: &[Service]) -> Self {
+    pub fn new(metrics: &Metrics, services: &[KnownService]) -> Self {
         Self {
             methods: Methods::new(metrics, Side::Consumer, services),
-            classify: AnyError,
+            classify: ErrorsAreUnknown,
         }
     }
 }

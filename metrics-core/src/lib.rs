@@ -5,7 +5,7 @@
 //! ```no_run
 //! use greet::greet_service_server::{GreetService, GreetServiceServer};
 //! use greet::{GreetRequest, GreetResponse};
-//! use metrics_core::{Config, Endpoint, Metrics, ProviderLayer, Service};
+//! use metrics_core::{Config, Endpoint, Metrics, ProviderLayer, KnownService};
 //! use tonic::{Request, Response, Status, transport::Server};
 //!
 //! struct Greeter;
@@ -24,7 +24,7 @@
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:9099").await?;
 //!     tokio::spawn(Endpoint::new(&metrics).serve(listener, std::future::pending()));                 // 2
 //!     Server::builder()
-//!         .layer(ProviderLayer::new(&metrics, &[Service::new("greet.GreetService", ["Greet"])]))     // 3
+//!         .layer(ProviderLayer::new(&metrics, &[KnownService::new("greet.GreetService", ["Greet"])]))     // 3
 //!         .add_service(GreetServiceServer::new(Greeter))
 //!         .serve("127.0.0.1:20000".parse()?)
 //!         .await?;
@@ -62,7 +62,7 @@ use std::sync::atomic;
 mod buckets;
 mod call;
 mod clock;
-mod collector;
+
 mod config;
 mod counters;
 #[cfg(feature = "endpoint")]
@@ -75,6 +75,7 @@ mod layer;
 mod methods;
 mod metrics;
 mod native;
+mod negotiation;
 mod outcome;
 #[cfg(feature = "endpoint")]
 mod probe;
@@ -94,8 +95,8 @@ mod window;
 
 pub use buckets::MAX_BOUND_SECONDS;
 pub use call::{Attempts, Call, Method};
-pub use clock::{Clock, Hand};
-pub use collector::Registered;
+pub use clock::{Clock, ManualClock};
+
 pub use config::{
     Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW,
     Families, PANES, WINDOW_RANGE,
@@ -103,17 +104,18 @@ pub use config::{
 #[cfg(feature = "endpoint")]
 pub use endpoint::{Endpoint, METRICS_PATH, MetricsPath, PathError};
 pub use families::{Family, Type, families};
-pub use key::{MAX_NAME, MethodKey, Service, ServiceError, Side, UNKNOWN_METHOD};
+pub use key::{KnownService, MAX_NAME, MethodKey, ServiceError, Side, UNKNOWN_METHOD};
 pub use layer::{
-    AnyError, Classify, ConsumerLayer, Measure, ProviderLayer, RequestBody, ResponseBody,
+    Classify, ConsumerLayer, ErrorsAreUnknown, Measure, ProviderLayer, RequestBody, ResponseBody,
     ResponseFuture, grpc_timeout,
 };
 pub use methods::Methods;
 pub use metrics::{Figures, Latency, Metrics};
-pub use outcome::{Fault, Kind, Outcome, Outcomes};
+pub use negotiation::Scrape;
+pub use outcome::{Fault, Outcome, OutcomeKind, Outcomes};
 #[cfg(feature = "endpoint")]
 pub use probe::{Probes, Readiness};
 #[cfg(feature = "push")]
 pub use pusher::{AtStop, DEFAULT_PUSH_INTERVAL, MIN_PUSH_INTERVAL, Pusher};
 pub use registry::{DirectorySizes, RegistryMetrics};
-pub use scrape::Scrape;
+pub use scrape::Registered;

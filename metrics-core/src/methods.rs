@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use http::HeaderMap;
 
 use crate::call::Method;
-use crate::key::{Service, Side, UNKNOWN_METHOD};
+use crate::key::{KnownService, Side, UNKNOWN_METHOD};
 use crate::metrics::Metrics;
 
 const GROUP: &str = "tri-service-group";
@@ -37,13 +37,13 @@ struct Variants<T>(Vec<(Arc<str>, Arc<str>, T)>);
 
 #[derive(Debug)]
 struct Unknown {
-    service: Service,
+    service: KnownService,
     method: OnceLock<Method>,
 }
 
 impl Methods {
     /// Binds every method of the services on one side, so that each has its series, with zeros, from now on.
-    pub(crate) fn new(metrics: &Metrics, side: Side, services: &[Service]) -> Self {
+    pub(crate) fn new(metrics: &Metrics, side: Side, services: &[KnownService]) -> Self {
         let mut paths = HashMap::<Box<str>, Variants<Method>, RandomState>::default();
         let mut unknown = HashMap::<Box<str>, Variants<Unknown>>::new();
         for service in services {
@@ -57,7 +57,7 @@ impl Methods {
                 ));
             }
             let nameless = Unknown {
-                service: Service {
+                service: KnownService {
                     methods: Vec::new(),
                     ..service.clone()
                 },

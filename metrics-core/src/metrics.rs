@@ -11,7 +11,6 @@ use parking_lot::{Mutex, RwLock};
 use crate::buckets::Geometry;
 use crate::call::Method;
 use crate::clock::unix_seconds;
-use crate::collector;
 use crate::config::{Config, ConfigError, Families};
 use crate::exposition::Format;
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
@@ -20,8 +19,9 @@ use crate::pushes::Pushes;
 use crate::reading::Reading;
 use crate::registry::RegistryMetrics;
 use crate::runtime::Pools;
+use crate::scrape;
 use crate::series::Series;
-use crate::window::{Panes, Scratch};
+use crate::window::{Edges, Scratch};
 pub use figures::{Figures, Latency};
 use set::SeriesSet;
 
@@ -38,11 +38,11 @@ struct Inner {
     geometry: Geometry,
     shards: usize,
     series: RwLock<SeriesSet>,
-    panes: Mutex<Panes>,
+    edges: Mutex<Edges>,
     registry: RegistryMetrics,
     pools: Pools,
     pushes: Pushes,
-    collectors: prometheus::Registry,
+    prometheus_registry: prometheus::Registry,
     created_seconds: f64,
 }
 
@@ -53,17 +53,17 @@ impl Metrics {
     /// A window out of range, a cap of no series, buckets that are not ascending.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let collectors = prometheus::Registry::new();
+        let prometheus_registry = prometheus::Registry::new();
         Ok(Self(Arc::new(Inner {
             geometry: Geometry::new(&config.buckets),
             shards: std::thread::available_parallelism()
                 .map_or(1, |cores| cores.get().next_power_of_two()),
             series: RwLock::new(SeriesSet::new(config.series_cap)),
-            panes: Mutex::new(Panes::new(config.clock.clone(), config.window)),
+            edges: Mutex::new(Edges::new(config.clock.clone(), config.window)),
             registry: RegistryMetrics::default(),
             pools: Pools::default(),
             pushes: Pushes::default(),
-            collectors,
+            prometheus_registry,
             created_seconds: unix_seconds(),
             config,
         })))
@@ -79,9 +79,9 @@ impl Metrics {
             while let Some(inner) = inner.upgrade() {
                 // A scrape of thousands of series holds the lock for milliseconds, and so does an edge.
                 let turn = tokio::task::spawn_blocking(move || {
-                    let mut panes = inner.panes.lock();
-                    inner.turn(&mut panes, &mut Scratch::new(&inner.geometry));
-                    panes.until_due()
+                    let mut edges = inner.edges.lock();
+                    inner.turn(&mut edges, &mut Scratch::new(&inner.geometry));
+                    edges.until_due()
                 });
                 let Ok(wait) = turn.await else { return };
                 // A clock of another speed than tokio's may need a further look.
@@ -101,7 +101,7 @@ impl Metrics {
     }
 
     /// Returns what counts the events of the registry.
-    pub fn registry(&self) -> &RegistryMetrics {
+    pub fn discovery(&self) -> &RegistryMetrics {
         &self.0.registry
     }
 
@@ -111,13 +111,13 @@ impl Metrics {
     }
 
     /// Returns the registry whose families stand at the end of the text, for figures of the caller's own.
-    pub fn collectors(&self) -> &prometheus::Registry {
-        &self.0.collectors
+    pub fn prometheus_registry(&self) -> &prometheus::Registry {
+        &self.0.prometheus_registry
     }
 
     /// Returns a collector of everything measured, to register with a registry of the caller's own.
-    pub fn collector(&self) -> collector::Registered {
-        collector::Registered::new(self)
+    pub fn collector(&self) -> scrape::Registered {
+        scrape::Registered::new(self)
     }
 
     /// Returns the configuration.
@@ -127,12 +127,12 @@ impl Metrics {
 
     /// Returns everything measured in Prometheus's text format. It may take milliseconds: call it where no calls are served.
     pub fn text(&self) -> String {
-        collector::text(self)
+        scrape::text(self)
     }
 
     /// Returns everything measured in a format.
     pub(crate) fn written(&self, format: Format, families: Families) -> Vec<u8> {
-        collector::written(self, format, families)
+        scrape::written(self, format, families)
     }
 
     /// Returns when measuring began, in unix seconds.
@@ -155,9 +155,9 @@ impl Metrics {
         let inner = &*self.0;
         let mut scratch = Scratch::new(&inner.geometry);
         // Held to the end, so that no pane closes between two readings of one scrape.
-        let mut panes = inner.panes.lock();
-        inner.turn(&mut panes, &mut scratch);
-        let span = panes.span_seconds();
+        let mut edges = inner.edges.lock();
+        inner.turn(&mut edges, &mut scratch);
+        let span = edges.span_seconds();
         let series = inner.series.read().list().to_vec();
         series
             .into_iter()
@@ -247,11 +247,11 @@ impl Metrics {
 
 impl Inner {
     /// Closes the open pane in every series if its edge is due.
-    fn turn(&self, panes: &mut Panes, scratch: &mut Scratch) {
-        if let Some(closed) = panes.turn() {
+    fn turn(&self, edges: &mut Edges, scratch: &mut Scratch) {
+        if let Some(closed) = edges.turn() {
             let series = self.series.read().list().to_vec();
             for series in series {
-                series.turn(closed, panes.oldest(), &self.geometry, scratch);
+                series.turn(closed, edges.oldest(), &self.geometry, scratch);
             }
         }
     }

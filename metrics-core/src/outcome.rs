@@ -58,15 +58,15 @@ impl Outcome {
     }
 
     /// Returns what kind of result this is.
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> OutcomeKind {
         match self.0 {
-            0 => Kind::Success,
-            17 => Kind::Business,
-            4 => Kind::Timeout,
-            8 => Kind::Limit,
-            7 | 14 => Kind::Unavailable,
-            1 => Kind::Cancelled,
-            _ => Kind::Unknown,
+            0 => OutcomeKind::Success,
+            17 => OutcomeKind::Business,
+            4 => OutcomeKind::Timeout,
+            8 => OutcomeKind::Limit,
+            7 | 14 => OutcomeKind::Unavailable,
+            1 => OutcomeKind::Cancelled,
+            _ => OutcomeKind::Unknown,
         }
     }
 
@@ -143,7 +143,7 @@ impl Fault {
 
 /// What kind of result an [`Outcome`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum OutcomeKind {
     /// Success: code 0.
     Success,
     /// The business said no: code 17.
@@ -160,7 +160,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl OutcomeKind {
     /// Every kind, success first.
     pub const ALL: [Self; 7] = [
         Self::Success,
@@ -192,12 +192,12 @@ pub struct Outcomes([u64; 7]);
 
 impl Outcomes {
     /// Adds `count` calls of one kind.
-    pub(crate) fn add(&mut self, kind: Kind, count: u64) {
+    pub(crate) fn add(&mut self, kind: OutcomeKind, count: u64) {
         self.0[kind as usize] += count;
     }
 
     /// Returns the number of calls of one kind.
-    pub fn of(&self, kind: Kind) -> u64 {
+    pub fn of(&self, kind: OutcomeKind) -> u64 {
         self.0[kind as usize]
     }
 
@@ -208,7 +208,7 @@ impl Outcomes {
 
     /// Returns the number of calls that ended in any other way than success.
     pub fn failed(&self) -> u64 {
-        self.total() - self.of(Kind::Success)
+        self.total() - self.of(OutcomeKind::Success)
     }
 
     /// Returns what was added since an earlier reading of the same counters.
@@ -233,18 +233,18 @@ mod tests {
     #[test]
     fn every_wire_code_has_the_kind_that_dubbo_gives_it() {
         let kinds = [
-            (0, Kind::Success),
-            (1, Kind::Cancelled),
-            (2, Kind::Unknown),
-            (4, Kind::Timeout),
-            (7, Kind::Unavailable),
+            (0, OutcomeKind::Success),
+            (1, OutcomeKind::Cancelled),
+            (2, OutcomeKind::Unknown),
+            (4, OutcomeKind::Timeout),
+            (7, OutcomeKind::Unavailable),
         ];
         let more = [
-            (8, Kind::Limit),
-            (13, Kind::Unknown),
-            (14, Kind::Unavailable),
-            (17, Kind::Business),
-            (16, Kind::Unknown),
+            (8, OutcomeKind::Limit),
+            (13, OutcomeKind::Unknown),
+            (14, OutcomeKind::Unavailable),
+            (17, OutcomeKind::Business),
+            (16, OutcomeKind::Unknown),
         ];
         for (code, kind) in kinds.into_iter().chain(more) {
             assert_eq!(Outcome::from_code(code).kind(), kind, "code {code}");
@@ -308,7 +308,7 @@ mod tests {
             assert_eq!(Outcome::from_code(code).code(), None, "code {code}");
             assert_eq!(
                 Outcome::from_code(code).kind(),
-                Kind::Unknown,
+                OutcomeKind::Unknown,
                 "code {code}"
             );
         }

@@ -1,201 +1,202 @@
-//! One scrape: which format it asks for, and the answer.
+//! Gathers every family into the text of one scrape.
 
-use http::{HeaderMap, header};
+mod registered;
 
-use crate::exposition::Format;
+use std::sync::Arc;
+
+use prometheus::TextEncoder;
+
+use crate::buckets::Geometry;
+use crate::config::Families;
+use crate::exposition::{Distribution, Format, Text, bound_label, labels};
+use crate::families::{APPLICATION_INFO, CALLS, CallRow, CallSource, FOLDED};
+use crate::key::Side;
 use crate::metrics::Metrics;
+use crate::outcome::{Fault, Outcome, OutcomeKind};
+use crate::reading::Reading;
+use crate::series::Series;
+pub use registered::Registered;
 
-/// What a scrape is answered with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scrape {
-    /// The value of the header `content-type`.
-    pub content_type: String,
-    /// The body, not compressed.
-    pub body: Vec<u8>,
+/// About the bytes that the families of one method take.
+const BYTES_PER_SERIES: usize = 16 * 1024;
+
+type Readings = [(Arc<Series>, Reading)];
+
+/// Reads everything and writes it as text.
+pub(crate) fn text(metrics: &Metrics) -> String {
+    gather(metrics, Format::Text, metrics.config().families).into_string()
 }
 
-impl Metrics {
-    /// Answers a scrape with these headers in the format that its `accept` asks for: text, OpenMetrics, or protobuf with native histograms.
-    /// For servers that have a route of their own. It may take milliseconds: call it where no calls are served.
-    pub fn scrape(&self, headers: &HeaderMap) -> Scrape {
-        let Accepted {
-            format,
-            content_type,
-        } = accepted(headers);
-        Scrape {
-            content_type,
-            body: self.written(format, self.config().families),
+/// Reads everything and writes it in a format.
+pub(crate) fn written(metrics: &Metrics, format: Format, families: Families) -> Vec<u8> {
+    gather(metrics, format, families).finish()
+}
+
+fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
+    let mut text = measured(metrics, format, families);
+    #[cfg(target_os = "linux")]
+    crate::process::write(&mut text);
+    let added = metrics.prometheus_registry().gather();
+    if format == Format::Text {
+        // A collector that breaks the rules of its own registry loses its families, and nothing else.
+        match TextEncoder::new().encode_to_string(&added) {
+            Ok(families) => text.append(&families),
+            Err(error) => {
+                tracing::warn!(%error, "the families of the added collectors are left out");
+            }
+        }
+    } else {
+        added.iter().for_each(|family| text.foreign(family));
+    }
+    text
+}
+
+/// Reads everything that was measured, and writes it.
+fn measured(metrics: &Metrics, format: Format, families: Families) -> Text {
+    let readings = metrics.readings();
+    let application = metrics.application_labels();
+    let mut text = Text::new(format, (readings.len() + 1) * BYTES_PER_SERIES);
+    write_calls(&mut text, &readings, metrics.geometry(), families);
+    // A lean scrape leaves out when each counter began, which older servers store as a series of its own.
+    text.created_seconds = (families == Families::All).then(|| metrics.created_seconds());
+    metrics.discovery().write(&mut text, &application);
+    APPLICATION_INFO.begin(&mut text);
+    text.count(APPLICATION_INFO.name, &application, "", 1);
+    let folded = readings
+        .iter()
+        .filter(|(series, _)| series.shared)
+        .map(|(_, reading)| reading.totals.started)
+        .sum();
+    FOLDED.begin(&mut text);
+    text.count(FOLDED.name, &application, "", folded);
+    metrics.pools().write(&mut text, &application);
+    metrics.pushes().write(&mut text, &application);
+    text
+}
+
+/// The labels that every series of calls shares, rendered once for a scrape.
+struct Rendered<'a> {
+    geometry: &'a Geometry,
+    /// `le` of each exported bucket, the infinite one last.
+    bounds: Vec<(String, f64)>,
+    errors: Vec<(Outcome, String)>,
+    families: Families,
+}
+
+impl<'a> Rendered<'a> {
+    fn new(format: Format, geometry: &'a Geometry, families: Families) -> Self {
+        let bounds = geometry.bounds_seconds().iter().copied();
+        let bounds = bounds.chain([f64::INFINITY]);
+        let errors = Outcome::all().skip(1);
+        Self {
+            geometry,
+            bounds: bounds
+                .map(|bound| (bound_label(format, bound), bound))
+                .collect(),
+            errors: errors
+                .map(|outcome| (outcome, error_labels(outcome)))
+                .collect(),
+            families,
         }
     }
 }
 
-/// A format, and the content type that says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Accepted {
-    pub(crate) format: Format,
-    pub(crate) content_type: String,
-}
-
-/// Returns the format with the greatest weight in `Accept`, the first one of equal weights; the text format when none is known.
-pub(crate) fn accepted(headers: &HeaderMap) -> Accepted {
-    let values = headers
-        .get_all(header::ACCEPT)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut best: Option<(f32, Accepted)> = None;
-    for range in values.flat_map(|value| value.split(',')) {
-        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
-        let parameter = |wanted: &str| {
-            parameters.split(';').find_map(|parameter| {
-                let (name, value) = parameter.split_once('=')?;
-                name.trim()
-                    .eq_ignore_ascii_case(wanted)
-                    .then(|| value.trim().trim_matches('"'))
-            })
-        };
-        let weight = parameter("q").map_or(1.0, |q| q.parse().unwrap_or(0.0));
-        let Some(format) = of_range(name.trim(), parameter) else {
+fn write_calls(text: &mut Text, readings: &Readings, geometry: &Geometry, families: Families) {
+    let rendered = Rendered::new(text.format(), geometry, families);
+    for side in [Side::Provider, Side::Consumer] {
+        let readings = readings.iter().filter(|(series, _)| series.side == side);
+        if readings.clone().next().is_none() {
             continue;
-        };
-        if weight > 0.0 && best.as_ref().is_none_or(|(w, _)| weight > *w) {
-            best = Some((weight, format));
         }
-    }
-    best.map_or_else(|| text("0.0.4", None), |(_, accepted)| accepted)
-}
-
-fn of_range<'a>(name: &str, parameter: impl Fn(&str) -> Option<&'a str>) -> Option<Accepted> {
-    let (version, escaping) = (parameter("version"), parameter("escaping"));
-    match name.to_ascii_lowercase().as_str() {
-        "application/vnd.google.protobuf"
-            if parameter("proto") == Some("io.prometheus.client.MetricFamily")
-                && parameter("encoding") == Some("delimited") =>
-        {
-            Some(Accepted {
-                format: Format::Protobuf,
-                content_type: with_escaping(
-                    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited".to_owned(),
-                    escaping,
-                ),
-            })
+        let rows = CALLS
+            .iter()
+            .filter(|row| families == Families::All || row.is_lean());
+        for row in rows {
+            let Some(family) = row.family(side) else {
+                continue;
+            };
+            text.family(&family.name, family.kind, &family.help);
+            for (series, reading) in readings.clone() {
+                text.created_seconds =
+                    (families == Families::All).then_some(series.created_seconds);
+                write_samples(text, row, &family.name, &series.labels, reading, &rendered);
+            }
         }
-        "application/openmetrics-text" => {
-            let version = version.unwrap_or("1.0.0");
-            ["0.0.1", "1.0.0"].contains(&version).then(|| Accepted {
-                format: Format::OpenMetrics,
-                content_type: with_escaping(
-                    format!("application/openmetrics-text; version={version}; charset=utf-8"),
-                    escaping,
-                ),
-            })
-        }
-        "text/plain" => match version.unwrap_or("0.0.4") {
-            version @ ("0.0.4" | "1.0.0") => Some(text(version, escaping)),
-            _ => None,
-        },
-        "text/*" | "*/*" => Some(text("0.0.4", None)),
-        _ => None,
     }
 }
 
-fn text(version: &str, escaping: Option<&str>) -> Accepted {
-    Accepted {
-        format: Format::Text,
-        content_type: with_escaping(
-            format!("text/plain; version={version}; charset=utf-8"),
-            escaping,
+/// Writes one family's samples of one series.
+fn write_samples(
+    text: &mut Text,
+    row: &CallRow,
+    name: &str,
+    labels: &str,
+    reading: &Reading,
+    rendered: &Rendered<'_>,
+) {
+    match row.source {
+        CallSource::Count(read) => text.count(name, labels, "", read(reading)),
+        CallSource::Gauge(read) => {
+            if let Some(value) = read(reading) {
+                text.gauge(name, labels, "", value);
+            }
+        }
+        CallSource::Durations => text.histogram(
+            name,
+            labels,
+            &Distribution {
+                bounds: &rendered.bounds,
+                counts: &reading.exported,
+                sum: reading.totals.sum as f64 / 1e9,
+                native: Some(&reading.native),
+                newest: &reading.exemplars.by_bucket(rendered.geometry),
+                exemplars: Some(&reading.exemplars),
+            },
         ),
+        CallSource::Errors => {
+            let zeros = rendered.families == Families::All;
+            for (outcome, extra) in &rendered.errors {
+                let count = reading.codes[outcome.index()];
+                if count > 0 || (zeros && from_the_start(*outcome)) {
+                    let exemplar = reading.exemplars.of_error(*outcome);
+                    // A call that ended after the counters were read is counted next time.
+                    let exemplar = exemplar.filter(|_| count > 0);
+                    text.count_with(name, labels, extra, count, exemplar);
+                }
+            }
+        }
+        CallSource::Attempts => {
+            text.count(name, labels, "outcome=\"ok\"", reading.attempts_ok);
+            text.count(name, labels, "outcome=\"failed\"", reading.attempts_failed);
+        }
     }
 }
 
-/// Says how names are escaped where that was asked for. All names are of the classic alphabet: every scheme leaves them as they are.
-fn with_escaping(content_type: String, asked: Option<&str>) -> String {
-    match asked {
-        Some(scheme @ ("allow-utf-8" | "underscores" | "dots" | "values")) => {
-            format!("{content_type}; escaping={scheme}")
-        }
-        _ => content_type,
-    }
+/// Tells whether an error has a series before it happens: the usual code of each kind does, so that the first one shows as an increase.
+fn from_the_start(outcome: Outcome) -> bool {
+    const USUAL: [Outcome; 6] = [
+        Outcome::BUSINESS,
+        Outcome::TIMEOUT,
+        Outcome::LIMIT,
+        Outcome::UNAVAILABLE,
+        Outcome::CANCELLED,
+        Outcome::UNKNOWN,
+    ];
+    USUAL.contains(&outcome)
+}
+
+fn error_labels(outcome: Outcome) -> String {
+    debug_assert_ne!(outcome.kind(), OutcomeKind::Success, "success is no error");
+    let code = outcome
+        .code()
+        .map_or_else(|| "other".to_owned(), |code| code.to_string());
+    labels([
+        ("error_code", code.as_str()),
+        ("error_name", outcome.name()),
+        ("error_type", outcome.kind().name()),
+        ("fault", outcome.fault().map_or("", Fault::name)),
+    ])
 }
 
 #[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    fn of(accept: &'static str) -> Accepted {
-        accepted(&HeaderMap::from_iter([(
-            header::ACCEPT,
-            HeaderValue::from_static(accept),
-        )]))
-    }
-
-    #[test]
-    fn the_format_of_the_greatest_weight_is_taken() {
-        let protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
-        for (accept, format, content_type) in [
-            // Prometheus 2.42, 3.x, the latter with native histograms, a browser, curl.
-            (
-                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-                Format::OpenMetrics,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            ),
-            (
-                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-                Format::OpenMetrics,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-            ),
-            (
-                "text/plain;version=1.0.0;escaping=underscores",
-                Format::Text,
-                "text/plain; version=1.0.0; charset=utf-8; escaping=underscores",
-            ),
-            (
-                "text/html,application/xhtml+xml,*/*;q=0.8",
-                Format::Text,
-                "text/plain; version=0.0.4; charset=utf-8",
-            ),
-            (
-                "*/*",
-                Format::Text,
-                "text/plain; version=0.0.4; charset=utf-8",
-            ),
-            (
-                "application/json",
-                Format::Text,
-                "text/plain; version=0.0.4; charset=utf-8",
-            ),
-            (
-                "application/openmetrics-text;version=2.0.0,text/plain;q=0.1",
-                Format::Text,
-                "text/plain; version=0.0.4; charset=utf-8",
-            ),
-            (
-                "application/openmetrics-text;version=1.0.0;q=0,text/plain;q=0.1",
-                Format::Text,
-                "text/plain; version=0.0.4; charset=utf-8",
-            ),
-            (
-                "application/vnd.google.protobuf;proto=other;encoding=delimited,*/*;q=0.1",
-                Format::Text,
-                "text/plain; version=0.0.4; charset=utf-8",
-            ),
-        ] {
-            let taken = of(accept);
-            assert_eq!(
-                (taken.format, &*taken.content_type),
-                (format, content_type),
-                "{accept}"
-            );
-        }
-        let all = format!("{protobuf},application/openmetrics-text;version=1.0.0;q=0.8");
-        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::try_from(all).unwrap())]);
-        assert_eq!(accepted(&headers).format, Format::Protobuf);
-        assert_eq!(
-            accepted(&HeaderMap::new()).format,
-            Format::Text,
-            "nothing said"
-        );
-    }
-}
+mod tests;

@@ -291,11 +291,11 @@ mod tests {
 
     #[test]
     fn an_end_from_before_the_clock_went_back_is_the_oldest() {
-        let (clock, hand) = Clock::manual();
+        let (clock, manual) = Clock::manual();
         let shard = new(clock.clone());
         shard.end(Outcome::SUCCESS, (1, 1), clock.now(), 0);
         let before = shard.last(clock.now()).unwrap().0;
-        hand.set_fast_back(std::time::Duration::from_secs(3600));
+        manual.set_fast_back(std::time::Duration::from_secs(3600));
         let (after, other) = (shard.last(clock.now()).unwrap().0, new(clock.clone()));
         other.end(Outcome::SUCCESS, (2, 2), clock.now(), 0);
         let newest = other.last(clock.now()).unwrap().0;

@@ -2,8 +2,8 @@
 //!
 //! Never on the hot path: only the ticker and readers come here, one at a time.
 
+mod edges;
 mod pane;
-mod panes;
 
 use std::collections::VecDeque;
 
@@ -12,8 +12,8 @@ use crate::counters::Edge;
 use crate::exemplars::Exemplars;
 use crate::native::Native;
 use crate::outcome::Outcomes;
+pub(crate) use edges::Edges;
 use pane::Pane;
-pub(crate) use panes::Panes;
 
 /// Cumulative counts of one series at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use metrics_core::{Clock, Config, MethodKey, Metrics, Outcome, Side};
 use prometheus::{Histogram, HistogramOpts, IntGauge, Opts, Registry, TextEncoder};
 
 fn measured(labels: Vec<(String, String)>) -> Metrics {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let metrics = Metrics::new(Config {
         clock,
         labels,
@@ -17,7 +17,7 @@ fn measured(labels: Vec<(String, String)>) -> Metrics {
     let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "Z"));
     for outcome in [Outcome::SUCCESS, Outcome::INTERNAL] {
         let call = method.start();
-        hand.advance(Duration::from_millis(30));
+        manual.advance(Duration::from_millis(30));
         call.end(outcome);
     }
     metrics
@@ -91,8 +91,14 @@ fn families_of_the_caller_stand_in_every_format() {
     let rooms = IntGauge::with_opts(Opts::new("rooms", "Rooms").const_label("floor", "1"));
     let rooms = rooms.expect("legal");
     rooms.set(3);
-    metrics.collectors().register(Box::new(took)).expect("new");
-    metrics.collectors().register(Box::new(rooms)).expect("new");
+    metrics
+        .prometheus_registry()
+        .register(Box::new(took))
+        .expect("new");
+    metrics
+        .prometheus_registry()
+        .register(Box::new(rooms))
+        .expect("new");
     for (accept, bucket) in [
         ("text/plain", "took_seconds_bucket{le=\"1\"} 1\n"),
         (

@@ -12,22 +12,23 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use metrics_core::{
-    Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, PANES, ProviderLayer, Service, Side,
+    Clock, Config, KnownService, ManualClock, Method, MethodKey, Metrics, Outcome, PANES,
+    ProviderLayer, Side,
 };
 use tower_layer::Layer;
 
 const KIB: i64 = 1024;
 const SERIES: usize = 4;
 
-fn world() -> (Metrics, Hand) {
-    let (clock, hand) = Clock::manual();
+fn world() -> (Metrics, ManualClock) {
+    let (clock, manual) = Clock::manual();
     // An hour, so that a pane has room for the longest times.
     let config = Config {
         clock,
         window: Duration::from_secs(3600),
         ..Config::default()
     };
-    (Metrics::new(config).expect("legal"), hand)
+    (Metrics::new(config).expect("legal"), manual)
 }
 
 fn methods(metrics: &Metrics, range: std::ops::Range<usize>) -> Vec<Method> {
@@ -43,7 +44,7 @@ fn methods(metrics: &Metrics, range: std::ops::Range<usize>) -> Vec<Method> {
 }
 
 /// Ends a call on every method in nearly every bucket that there is: no distribution of times takes more memory. Returns the time it took.
-fn call_in_every_bucket(hand: &Hand, methods: &[Method]) -> Duration {
+fn call_in_every_bucket(manual: &ManualClock, methods: &[Method]) -> Duration {
     let times =
         (0..38).flat_map(|power| (0..64u64).map(move |step| (1 << power) + ((step << power) >> 6)));
     let mut now = 0;
@@ -52,7 +53,7 @@ fn call_in_every_bucket(hand: &Hand, methods: &[Method]) -> Duration {
         .map(|_| methods.iter().map(Method::start).collect())
         .collect();
     for (time, calls) in times.zip(calls.drain(..)) {
-        hand.advance(Duration::from_nanos(time - now));
+        manual.advance(Duration::from_nanos(time - now));
         now = time;
         calls
             .into_iter()
@@ -77,7 +78,7 @@ fn a_method_never_called_takes_at_most_one_kib() {
 
 #[test]
 fn a_series_in_use_takes_at_most_128_kib_and_an_idle_one_27() {
-    let (metrics, hand) = world();
+    let (metrics, manual) = world();
     let methods = methods(&metrics, 0..SERIES);
     let pane = metrics.config().window / PANES;
     let second_shard = shard_bytes(&metrics);
@@ -86,8 +87,8 @@ fn a_series_in_use_takes_at_most_128_kib_and_an_idle_one_27() {
         "a shard holds a histogram: {second_shard} bytes"
     );
     let turn = |methods: &[Method]| {
-        let took = call_in_every_bucket(&hand, methods);
-        hand.advance(pane - took);
+        let took = call_in_every_bucket(&manual, methods);
+        manual.advance(pane - took);
         black_box(metrics.figures(Side::Provider));
     };
     let busy = measure(|| (0..2 * PANES).for_each(|_| turn(&methods))).bytes_current
@@ -153,7 +154,7 @@ where
 #[test]
 fn a_call_through_the_layer_allocates_nothing_after_the_first() {
     let (metrics, _hand) = world();
-    let greet = Service::new("greet.GreetService", ["Greet"]);
+    let greet = KnownService::new("greet.GreetService", ["Greet"]);
     let mut service = ProviderLayer::new(&metrics, &[greet]).layer(Answer);
     let request = || {
         Request::builder()

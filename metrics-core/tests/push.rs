@@ -117,8 +117,8 @@ async fn a_group_that_is_to_stay_holds_the_last_figures() {
         gateway.groups().await.len() == 1
     })
     .await;
-    pusher.metrics.registry().malformed();
-    pusher.metrics.registry().connected(true);
+    pusher.metrics.discovery().malformed();
+    pusher.metrics.discovery().connected(true);
     pusher.stop().await;
     let samples = gateway.samples().await;
     let value = |name: &str| {

@@ -121,7 +121,7 @@ impl Access {
     /// Counts the calls that are refused (`dubbo_provider_access_denied_total`).
     #[must_use]
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
-        let metrics = metrics.registry().clone();
+        let metrics = metrics.discovery().clone();
         metrics.guarded();
         self.metrics = Some(metrics);
         self

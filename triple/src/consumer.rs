@@ -8,7 +8,7 @@ use std::time::Duration;
 use dubbo_registry::{Reference, Registry};
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response};
-use metrics_core::{AnyError, ConsumerLayer, Measure, Metrics};
+use metrics_core::{ConsumerLayer, ErrorsAreUnknown, Measure, Metrics};
 use tokio::sync::Notify;
 use tonic::body::Body;
 use tower_layer::Layer;
@@ -104,9 +104,9 @@ pub struct ConsumerMetrics {
 }
 
 impl ConsumerMetrics {
-    fn service(&self, reference: &Reference) -> metrics_core::Service {
+    fn service(&self, reference: &Reference) -> metrics_core::KnownService {
         let methods = self.methods.iter().map(String::as_str);
-        metrics_core::Service::new(reference.interface(), methods)
+        metrics_core::KnownService::new(reference.interface(), methods)
             .group(reference.service_group())
             .version(reference.service_version())
     }
@@ -193,7 +193,7 @@ pub struct Consumer {
 #[derive(Clone, Debug)]
 enum Calls {
     Plain(Failover),
-    Measured(Measure<Failover, AnyError>),
+    Measured(Measure<Failover, ErrorsAreUnknown>),
 }
 
 impl Consumer {
@@ -263,12 +263,12 @@ impl Consumer {
             metrics: options
                 .metrics
                 .as_ref()
-                .map(|measured| measured.metrics.registry().clone()),
+                .map(|measured| measured.metrics.discovery().clone()),
         };
         let clock = context.clock;
         let directory = Arc::new(Directory::new(options.subset, context));
         let layer = options.metrics.as_ref().map(|measured| {
-            let registry = measured.metrics.registry().clone();
+            let registry = measured.metrics.discovery().clone();
             directory::report(&directory, registry, reference.interface());
             ConsumerLayer::new(&measured.metrics, &[measured.service(reference)])
         });
@@ -278,7 +278,7 @@ impl Consumer {
         let registry = options
             .metrics
             .as_ref()
-            .map(|m| m.metrics.registry().clone());
+            .map(|m| m.metrics.discovery().clone());
         let ejector = Ejector::new(registry);
         let failover = Failover::new(ConsumerContext {
             service,

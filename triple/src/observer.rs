@@ -17,7 +17,7 @@ impl MeasuringObserver {
     /// Makes an observer that counts on these metrics, which show from now on that there is a registry, not connected yet.
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
-        let metrics = metrics.registry().clone();
+        let metrics = metrics.discovery().clone();
         metrics.connected(false);
         Self { metrics }
     }

@@ -354,12 +354,12 @@ fn announce_tls(services: &mut [ServiceInfo]) {
 }
 
 /// Returns the services whose calls are measured: those that were added, companions left out.
-fn measured(services: &[ServiceInfo]) -> Vec<metrics_core::Service> {
+fn measured(services: &[ServiceInfo]) -> Vec<metrics_core::KnownService> {
     services
         .iter()
         .map(|service| {
             let methods = service.methods.iter().map(String::as_str);
-            metrics_core::Service::new(&service.interface, methods)
+            metrics_core::KnownService::new(&service.interface, methods)
                 .group(&service.group)
                 .version(&service.version)
         })

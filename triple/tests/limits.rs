@@ -13,7 +13,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use metrics_core::{Config, Kind, Metrics, Side};
+use metrics_core::{Config, Metrics, OutcomeKind, Side};
 use support::{Behaviour, channel, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -239,6 +239,6 @@ async fn an_answer_that_the_peer_does_not_take_ends_at_the_deadline() {
     while figures().in_flight > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(figures().outcomes.of(Kind::Timeout), 1);
+    assert_eq!(figures().outcomes.of(OutcomeKind::Timeout), 1);
     drop(answer);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dubbo_registry::MemoryRegistry;
 use greet::greet_service_client::GreetServiceClient;
-use metrics_core::{Config, Figures, Kind, Metrics, Side, UNKNOWN_METHOD};
+use metrics_core::{Config, Figures, Metrics, OutcomeKind, Side, UNKNOWN_METHOD};
 use support::{Behaviour, greet, provider, reference};
 use tokio::net::TcpListener;
 use tonic::Status;
@@ -79,7 +79,7 @@ const LONG: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn successes_are_counted_once_on_each_side() {
     for (figures, text) in figures(Behaviour::default(), 7, LONG).await {
-        assert_eq!(figures.outcomes.of(Kind::Success), 7, "{figures:?}");
+        assert_eq!(figures.outcomes.of(OutcomeKind::Success), 7, "{figures:?}");
         assert_eq!((figures.outcomes.total(), figures.in_flight), (7, 0));
         assert!(!text.contains("grpc.health"), "health is no traffic");
     }
@@ -89,7 +89,7 @@ async fn successes_are_counted_once_on_each_side() {
 async fn business_errors_are_business_errors_on_both_sides() {
     let behaviour = Behaviour::failing(|| business_error("random error"));
     for (figures, _) in figures(behaviour, 3, LONG).await {
-        assert_eq!(figures.outcomes.of(Kind::Business), 3, "{figures:?}");
+        assert_eq!(figures.outcomes.of(OutcomeKind::Business), 3, "{figures:?}");
         assert_eq!((figures.outcomes.total(), figures.in_flight), (3, 0));
     }
 }
@@ -99,12 +99,12 @@ async fn one_call_counts_once_and_each_of_its_attempts_besides() {
     let behaviour = Behaviour::failing(|| Status::unavailable("not now"));
     let [(theirs, _), (ours, _)] = figures(behaviour, 2, LONG).await;
     assert_eq!(
-        theirs.outcomes.of(Kind::Unavailable),
+        theirs.outcomes.of(OutcomeKind::Unavailable),
         6,
         "each attempt reaches the provider"
     );
     assert_eq!(
-        ours.outcomes.of(Kind::Unavailable),
+        ours.outcomes.of(OutcomeKind::Unavailable),
         2,
         "the caller sees one call"
     );
@@ -136,11 +136,11 @@ async fn a_timeout_leaves_nothing_in_flight_on_either_side() {
     greet(&client).await.unwrap_err();
 
     let ours = only(&ours, Side::Consumer);
-    assert_eq!(ours.outcomes.of(Kind::Timeout), 1, "{ours:?}");
+    assert_eq!(ours.outcomes.of(OutcomeKind::Timeout), 1, "{ours:?}");
     assert_eq!(ours.in_flight, 0);
     // Whether the provider's deadline or the caller's cancellation comes first is a matter of microseconds.
     let ended = |figures: &Figures| {
-        figures.outcomes.of(Kind::Timeout) + figures.outcomes.of(Kind::Cancelled)
+        figures.outcomes.of(OutcomeKind::Timeout) + figures.outcomes.of(OutcomeKind::Cancelled)
     };
     test_servers::eventually(
         LONG,

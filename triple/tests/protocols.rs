@@ -12,7 +12,7 @@ use greet::greet_service_client::GreetServiceClient;
 use greet::{GreetRequest, GreetResponse};
 use http::{Request, Response, Version};
 use http_body_util::Full;
-use metrics_core::{Config, Kind, Metrics, Side};
+use metrics_core::{Config, Metrics, OutcomeKind, Side};
 use prost::Message;
 use support::{Behaviour, channel, provider, serve};
 use tokio::net::TcpListener;
@@ -213,7 +213,10 @@ async fn grpc_web_is_answered_with_the_status_in_a_last_message() {
         }
     }
     let outcomes = metrics.figures(Side::Provider).remove(0).outcomes;
-    let counted = (outcomes.of(Kind::Success), outcomes.of(Kind::Business));
+    let counted = (
+        outcomes.of(OutcomeKind::Success),
+        outcomes.of(OutcomeKind::Business),
+    );
     assert_eq!((counted, outcomes.total()), ((4, 4), 8));
 }
 

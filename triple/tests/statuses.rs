@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use dubbo_registry::MemoryRegistry;
 use http::{HeaderMap, Response, Version};
-use metrics_core::{Config, Kind, Metrics, Side};
+use metrics_core::{Config, Metrics, OutcomeKind, Side};
 use support::{Behaviour, announced, client, greet, provider, serve};
 use tokio::net::TcpListener;
 use tonic::{Code, Status};
@@ -119,7 +119,7 @@ async fn a_method_is_found_and_counted_whatever_the_case_of_its_first_letter() {
             let outcomes = &figures.outcomes;
             (
                 figures.key.method.to_string(),
-                outcomes.of(Kind::Business),
+                outcomes.of(OutcomeKind::Business),
                 outcomes.total(),
             )
         })

@@ -14,37 +14,37 @@ async fn the_tokio_clock_follows_paused_time() {
 
 #[test]
 fn a_manual_clock_stands_still_until_it_is_moved() {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let start = clock.now();
     assert_eq!(clock.nanos_between(start, clock.now()), 0);
-    hand.advance(Duration::from_nanos(17));
+    manual.advance(Duration::from_nanos(17));
     assert_eq!(clock.nanos_between(start, clock.now()), 17);
 }
 
 #[test]
 fn moments_in_the_wrong_order_are_no_time_apart() {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let earlier = clock.now();
-    hand.advance(Duration::from_nanos(1));
+    manual.advance(Duration::from_nanos(1));
     assert_eq!(clock.nanos_between(clock.now(), earlier), 0);
 }
 
 #[test]
 fn a_jump_of_the_fast_clock_is_no_time() {
     for forward in [true, false] {
-        let (clock, hand) = Clock::manual();
+        let (clock, manual) = Clock::manual();
         clock.anchor();
-        hand.advance(10 * SECOND);
+        manual.advance(10 * SECOND);
         let start = clock.now();
-        hand.advance(SECOND);
+        manual.advance(SECOND);
         clock.anchor();
         if forward {
-            hand.set_fast_forward(100_000 * SECOND);
+            manual.set_fast_forward(100_000 * SECOND);
         } else {
-            hand.set_fast_back(100_000 * SECOND);
+            manual.set_fast_back(100_000 * SECOND);
         }
         clock.anchor();
-        hand.advance(2 * SECOND);
+        manual.advance(2 * SECOND);
         assert_eq!(
             clock.nanos_of_unusual_call(start),
             3_000_000_000,
@@ -55,11 +55,11 @@ fn a_jump_of_the_fast_clock_is_no_time() {
 
 #[test]
 fn a_call_that_began_before_all_notes_that_are_left_is_as_long_as_it_was() {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     clock.anchor();
     let start = clock.now();
     for _ in 0..100 {
-        hand.advance(60 * SECOND);
+        manual.advance(60 * SECOND);
         clock.anchor();
     }
     let measured = Duration::from_nanos(clock.nanos_of_unusual_call(start));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Clock, Config, Families, Hand, Method, MethodKey, Metrics, Side};
+use crate::{Clock, Config, Families, ManualClock, Method, MethodKey, Metrics, Side};
 
 const FIRST: &str = "0af7651916cd43dd8448eb211c80319c";
 const SECOND: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -15,12 +15,12 @@ fn header(id: &str) -> String {
 struct World {
     metrics: Metrics,
     method: Method,
-    hand: Hand,
+    manual: ManualClock,
 }
 
 impl World {
     fn new(buckets: Vec<f64>) -> Self {
-        let (clock, hand) = Clock::manual();
+        let (clock, manual) = Clock::manual();
         let metrics = Metrics::new(Config {
             clock,
             buckets,
@@ -31,14 +31,14 @@ impl World {
         Self {
             metrics,
             method,
-            hand,
+            manual,
         }
     }
 
     fn call(&self, millis: u64, traceparent: &str, outcome: Outcome) {
         let mut call = self.method.start();
         call.set_traceparent(traceparent.as_bytes());
-        self.hand.advance(Duration::from_millis(millis));
+        self.manual.advance(Duration::from_millis(millis));
         call.end(outcome);
     }
 
@@ -76,7 +76,7 @@ fn a_sampled_call_leaves_its_trace_on_the_bucket_of_its_duration() {
     assert_eq!(world.exemplars(), expected, "a second reader sees the same");
     // The edges of all panes of the window pass.
     for _ in 0..crate::PANES + 2 {
-        world.hand.advance(crate::DEFAULT_WINDOW / crate::PANES);
+        world.manual.advance(crate::DEFAULT_WINDOW / crate::PANES);
         world.metrics.figures(Side::Provider);
     }
     assert_eq!(world.exemplars(), expected, "until a newer one comes");
@@ -167,7 +167,7 @@ fn more_calls_under_way_than_slots_lose_their_exemplars_and_nothing_else() {
 fn an_exemplar_says_when_its_call_ended() {
     let world = World::new(vec![1.0]);
     world.call(10, &header(FIRST), Outcome::SUCCESS);
-    world.hand.advance(Duration::from_secs(100));
+    world.manual.advance(Duration::from_secs(100));
     let format = crate::exposition::Format::OpenMetrics;
     let text = String::from_utf8(world.metrics.written(format, Families::Lean)).unwrap();
     let line = text.lines().find(|line| line.contains(" # {")).unwrap();

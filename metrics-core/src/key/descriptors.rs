@@ -78,11 +78,12 @@ pub(super) fn methods(interface: &str, descriptor_set: &[u8]) -> Result<Vec<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Service;
+    use crate::key::KnownService;
 
     #[test]
     fn a_service_has_the_methods_of_its_descriptor() {
-        let service = Service::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap();
+        let service =
+            KnownService::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap();
         let methods: Vec<_> = service.methods.iter().map(|method| &**method).collect();
         assert_eq!(methods, greet::METHODS);
     }
@@ -90,13 +91,13 @@ mod tests {
     #[test]
     fn a_name_that_is_not_there_is_an_error_that_tells_those_that_are() {
         let error =
-            Service::described("greet.GreetServise", greet::FILE_DESCRIPTOR_SET).unwrap_err();
+            KnownService::described("greet.GreetServise", greet::FILE_DESCRIPTOR_SET).unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("`greet.GreetServise`") && text.ends_with("has: greet.GreetService"),
             "{text}"
         );
-        let error = Service::described("x.Y", b"\xff\xff").unwrap_err();
+        let error = KnownService::described("x.Y", b"\xff\xff").unwrap_err();
         assert!(matches!(error, ServiceError::Malformed(_)), "{error}");
     }
 }

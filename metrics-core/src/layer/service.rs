@@ -37,9 +37,9 @@ pub trait Classify<E> {
 
 /// Takes every error as [`Outcome::UNKNOWN`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct AnyError;
+pub struct ErrorsAreUnknown;
 
-impl<E> Classify<E> for AnyError {
+impl<E> Classify<E> for ErrorsAreUnknown {
     fn outcome(&self, _: &E) -> Outcome {
         Outcome::UNKNOWN
     }

@@ -10,11 +10,11 @@ use http::{HeaderValue, Request, Response};
 use tower_service::Service as _;
 
 use super::*;
-use crate::{Clock, Config, Figures, Kind, Outcome};
+use crate::{Clock, Config, Figures, Outcome, OutcomeKind};
 use script::{Script, Step, TWO_MESSAGES, grpc, poll, read, request, trailers};
 
-fn greeter() -> Service {
-    Service::new("greet.GreetService", ["Greet"])
+fn greeter() -> KnownService {
+    KnownService::new("greet.GreetService", ["Greet"])
 }
 
 struct World {
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// Asserts that exactly one call ended, so, and none is in flight.
-    fn assert_one(&self, kind: Kind) {
+    fn assert_one(&self, kind: OutcomeKind) {
         let figures = self.figures();
         assert_eq!(
             (figures.outcomes.total(), figures.in_flight),
@@ -69,11 +69,11 @@ async fn answered(world: &World, response: Response<Script>) {
 #[tokio::test]
 async fn a_status_in_the_trailers_is_the_outcome() {
     for (status, kind) in [
-        ("0", Kind::Success),
-        ("4", Kind::Timeout),
-        ("8", Kind::Limit),
-        ("14", Kind::Unavailable),
-        ("1", Kind::Cancelled),
+        ("0", OutcomeKind::Success),
+        ("4", OutcomeKind::Timeout),
+        ("8", OutcomeKind::Limit),
+        ("14", OutcomeKind::Unavailable),
+        ("1", OutcomeKind::Cancelled),
     ] {
         let world = World::new();
         answered(&world, grpc([Step::Data(TWO_MESSAGES), trailers(status)])).await;
@@ -89,7 +89,7 @@ async fn a_status_in_the_headers_is_the_outcome() {
         .headers_mut()
         .insert("grpc-status", HeaderValue::from_static("7"));
     answered(&world, response).await;
-    world.assert_one(Kind::Unavailable);
+    world.assert_one(OutcomeKind::Unavailable);
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_status_in_the_last_message_of_grpc_web_is_the_outcome() {
         let kind_header = HeaderValue::from_static(kind);
         response.headers_mut().insert("content-type", kind_header);
         answered(&world, response).await;
-        world.assert_one(Kind::Unavailable);
+        world.assert_one(OutcomeKind::Unavailable);
         assert_eq!(world.figures().messages_sent, 1, "{kind}");
     }
 }
@@ -118,21 +118,21 @@ async fn a_status_in_the_last_message_of_grpc_web_is_the_outcome() {
 async fn a_stream_that_ends_without_a_status_is_unknown() {
     let world = World::new();
     answered(&world, grpc([Step::Data(TWO_MESSAGES)])).await;
-    world.assert_one(Kind::Unknown);
+    world.assert_one(OutcomeKind::Unknown);
 }
 
 #[tokio::test]
 async fn a_stream_that_breaks_is_unknown() {
     let world = World::new();
     answered(&world, grpc([Step::Data(TWO_MESSAGES), Step::Fail])).await;
-    world.assert_one(Kind::Unknown);
+    world.assert_one(OutcomeKind::Unknown);
 }
 
 #[tokio::test]
 async fn a_stream_that_nobody_reads_to_its_end_is_cancelled() {
     let world = World::new();
     answered(&world, grpc([Step::Data(TWO_MESSAGES), Step::Silence])).await;
-    world.assert_one(Kind::Cancelled);
+    world.assert_one(OutcomeKind::Cancelled);
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn an_outcome_told_by_a_layer_below_counts() {
     let mut response = Response::new(Script::new([Step::Data(b"{}")]));
     response.extensions_mut().insert(Outcome::BUSINESS);
     answered(&world, response).await;
-    world.assert_one(Kind::Business);
+    world.assert_one(OutcomeKind::Business);
     assert_eq!(
         world.figures().messages_sent,
         0,
@@ -159,7 +159,7 @@ async fn a_call_dropped_before_its_headers_is_cancelled() {
     assert!(poll(&mut call).is_pending());
     assert_eq!(world.figures().in_flight, 1);
     drop(call);
-    world.assert_one(Kind::Cancelled);
+    world.assert_one(OutcomeKind::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,17 +176,17 @@ async fn a_call_dropped_after_its_deadline_is_a_timeout() {
     assert!(poll(&mut call).is_pending());
     tokio::time::advance(Duration::from_millis(50)).await;
     drop(call);
-    world.assert_one(Kind::Timeout);
+    world.assert_one(OutcomeKind::Timeout);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_consumer_that_waits_no_longer_for_a_head_is_a_timeout_and_one_that_ends_a_stream_is_none()
  {
     for (value, wait, kind) in [
-        ("50ms", 50, Kind::Timeout),
-        ("50ms", 40, Kind::Cancelled),
-        ("1s", 1000, Kind::Timeout),
-        ("soon", 1000, Kind::Cancelled),
+        ("50ms", 50, OutcomeKind::Timeout),
+        ("50ms", 40, OutcomeKind::Cancelled),
+        ("1s", 1000, OutcomeKind::Timeout),
+        ("soon", 1000, OutcomeKind::Cancelled),
     ] {
         let world = World::new();
         let mut service = world.provider.layer(tower::service_fn(|_| {
@@ -212,14 +212,14 @@ async fn a_consumer_that_waits_no_longer_for_a_head_is_a_timeout_and_one_that_en
     let response = service.call(request).await.unwrap();
     tokio::time::advance(Duration::from_secs(1)).await;
     read(&mut response.into_body());
-    world.assert_one(Kind::Cancelled);
+    world.assert_one(OutcomeKind::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_after_the_deadline_is_a_timeout_and_an_earlier_one_what_its_classifier_says() {
     for (wait, kind) in [
-        (Duration::from_millis(50), Kind::Timeout),
-        (Duration::from_millis(1), Kind::Limit),
+        (Duration::from_millis(50), OutcomeKind::Timeout),
+        (Duration::from_millis(1), OutcomeKind::Limit),
     ] {
         let world = World::new();
         let failing = tower::service_fn(move |_: Request<RequestBody<Script>>| async move {
@@ -252,7 +252,7 @@ async fn a_handler_that_panics_fails_its_call_once() {
     let mut service = world.provider.layer(panicking);
     let call = service.call(request("/greet.GreetService/Greet"));
     assert!(tokio::spawn(call).await.unwrap_err().is_panic());
-    world.assert_one(Kind::Unknown);
+    world.assert_one(OutcomeKind::Unknown);
 }
 
 #[tokio::test]
@@ -312,7 +312,11 @@ async fn methods_that_nobody_knows_share_one_series_and_other_interfaces_none() 
 #[tokio::test]
 async fn group_and_version_in_the_headers_choose_among_several() {
     let metrics = Metrics::new(Config::default()).unwrap();
-    let service = |group, version| Service::new("x.Y", ["Z"]).group(group).version(version);
+    let service = |group, version| {
+        KnownService::new("x.Y", ["Z"])
+            .group(group)
+            .version(version)
+    };
     let layer = ProviderLayer::new(&metrics, &[service("", "1.0.0"), service("1.0.0", "")]);
     let mut measured = layer.layer(tower::service_fn(|_| ready(Ok::<_, Infallible>(grpc([])))));
     for (group, version) in [("", "1.0.0"), ("1.0.0", ""), ("1.0.0", "")] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use greet::greet_service_client::GreetServiceClient;
 use greet::greet_service_server::{GreetService, GreetServiceServer};
 use greet::{GreetRequest, GreetResponse};
-use metrics_core::{Config, Metrics, ProviderLayer, Service};
+use metrics_core::{Config, KnownService, Metrics, ProviderLayer};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use test_servers::{LONG, Prometheus, eventually};
@@ -40,7 +40,7 @@ impl GreetService for Greeter {
 async fn greeter(metrics: &Metrics) -> GreetServiceClient<Channel> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let services = [Service::new(greet::INTERFACE, ["Greet"])];
+    let services = [KnownService::new(greet::INTERFACE, ["Greet"])];
     let server = Server::builder()
         .layer(ProviderLayer::new(metrics, &services))
         .add_service(GreetServiceServer::new(Greeter))

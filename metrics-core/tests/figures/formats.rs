@@ -102,7 +102,7 @@ async fn the_strict_parser_of_prometheus_own_python_library_takes_openmetrics() 
 
 #[tokio::test]
 async fn prometheus_answers_quantiles_and_counts_of_native_histograms() {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let metrics = Metrics::new(Config {
         clock,
         ..Config::default()
@@ -114,7 +114,7 @@ async fn prometheus_answers_quantiles_and_counts_of_native_histograms() {
         let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", &format!("m{place}")));
         for _ in 0..100 {
             let call = method.start();
-            hand.advance(Duration::from_secs_f64(*seconds));
+            manual.advance(Duration::from_secs_f64(*seconds));
             call.end(Outcome::SUCCESS);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::{Model, WINDOW, close, rank};
 use crate::scrape::Scrape;
-use metrics_core::{Call, Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, Side};
+use metrics_core::{Call, Clock, Config, ManualClock, Method, MethodKey, Metrics, Outcome, Side};
 use proptest::prelude::*;
 
 /// One thing that happens.
@@ -56,14 +56,14 @@ struct Flying {
 struct World {
     metrics: Metrics,
     method: Method,
-    hand: Hand,
+    manual: ManualClock,
     model: Model,
     flying: Vec<Flying>,
 }
 
 impl World {
     fn new() -> Self {
-        let (clock, hand) = Clock::manual();
+        let (clock, manual) = Clock::manual();
         let metrics = Metrics::new(Config {
             clock,
             window: WINDOW,
@@ -74,7 +74,7 @@ impl World {
         Self {
             metrics,
             method,
-            hand,
+            manual,
             model: Model::new(),
             flying: Vec::new(),
         }
@@ -89,7 +89,7 @@ impl World {
                 self.step(&Event::Wait(Duration::from_nanos(1)));
             }
             Event::Wait(time) => {
-                self.hand.advance(time);
+                self.manual.advance(time);
                 self.model.now += time;
             }
             Event::Start { deadline } => {
@@ -172,7 +172,7 @@ proptest! {
 
     #[test]
     fn quantiles_are_within_one_percent_of_exact(nanos in proptest::collection::vec(1u64..(1 << 39), 1..2000)) {
-        let (clock, hand) = Clock::manual();
+        let (clock, manual) = Clock::manual();
         let config = Config { clock, window: Duration::from_secs(3600), ..Config::default() };
         let metrics = Metrics::new(config).expect("legal");
         let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "Z"));
@@ -182,7 +182,7 @@ proptest! {
         let mut calls: Vec<_> = nanos.iter().map(|_| method.start()).collect();
         let mut now = 0;
         for nanos in &sorted {
-            hand.advance(Duration::from_nanos(nanos - now));
+            manual.advance(Duration::from_nanos(nanos - now));
             now = *nanos;
             calls.pop().expect("one for each time").end(Outcome::SUCCESS);
         }

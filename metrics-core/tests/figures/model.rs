@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scrape::Scrape;
-use metrics_core::{Figures, Kind, Outcome, PANES};
+use metrics_core::{Figures, Outcome, OutcomeKind, PANES};
 
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
 
@@ -49,7 +49,7 @@ impl Model {
         self.edges[gone]
     }
 
-    fn count(&self, since: Duration, kind: Kind) -> u64 {
+    fn count(&self, since: Duration, kind: OutcomeKind) -> u64 {
         self.ends
             .iter()
             .filter(|(at, outcome, _)| outcome.kind() == kind && self.within(*at, since))
@@ -85,7 +85,7 @@ impl Model {
             figures.in_flight + figures.outcomes.total(),
             "started = in flight + finished"
         );
-        for kind in Kind::ALL {
+        for kind in OutcomeKind::ALL {
             assert_eq!(
                 figures.outcomes.of(kind),
                 self.count(Duration::ZERO, kind),
@@ -119,7 +119,7 @@ impl Model {
 
     fn check_window(&self, figures: &Figures, scrape: &Scrape) {
         let oldest = self.oldest();
-        for kind in Kind::ALL {
+        for kind in OutcomeKind::ALL {
             assert_eq!(
                 figures.window_outcomes.of(kind),
                 self.count(oldest, kind),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::scrape::Scrape;
 use metrics_core::{
-    Application, Clock, Config, Hand, MAX_NAME, MethodKey, Metrics, Outcome, Service, Side,
-    UNKNOWN_METHOD,
+    Application, Clock, Config, KnownService, MAX_NAME, ManualClock, MethodKey, Metrics, Outcome,
+    Side, UNKNOWN_METHOD,
 };
 
 fn key(interface: &str, method: &str, group: &str, version: &str) -> MethodKey {
@@ -16,8 +16,8 @@ fn key(interface: &str, method: &str, group: &str, version: &str) -> MethodKey {
     }
 }
 
-fn manual(window: Duration) -> (Metrics, Hand) {
-    let (clock, hand) = Clock::manual();
+fn metrics_with_manual_clock(window: Duration) -> (Metrics, ManualClock) {
+    let (clock, manual) = Clock::manual();
     (
         Metrics::new(Config {
             clock,
@@ -25,7 +25,7 @@ fn manual(window: Duration) -> (Metrics, Hand) {
             ..Config::default()
         })
         .expect("legal"),
-        hand,
+        manual,
     )
 }
 
@@ -141,8 +141,8 @@ fn names_without_measure_share_the_series_of_all_others() {
         MethodKey::new(&oversized, "m"),
         MethodKey::new("a", &oversized),
     ];
-    keys.push(Service::new("a", []).group(&oversized).key("m"));
-    keys.push(Service::new("a", []).version(&oversized).key("m"));
+    keys.push(KnownService::new("a", []).group(&oversized).key("m"));
+    keys.push(KnownService::new("a", []).version(&oversized).key("m"));
     for key in &keys {
         call(&metrics, key, 1);
     }
@@ -179,7 +179,7 @@ fn both_sides_fold_into_series_of_their_own() {
 #[test]
 fn known_methods_stand_there_with_zeros_before_their_first_call() {
     let metrics = Metrics::new(Config::default()).expect("legal");
-    metrics_core::ProviderLayer::new(&metrics, &[Service::new("x.Y", ["A", "B"])]);
+    metrics_core::ProviderLayer::new(&metrics, &[KnownService::new("x.Y", ["A", "B"])]);
     let scrape = Scrape::of(&metrics);
     for name in [
         "requests_total",
@@ -215,11 +215,11 @@ fn known_methods_stand_there_with_zeros_before_their_first_call() {
 #[test]
 fn when_calls_stop_the_window_runs_empty() {
     for window in [Duration::from_secs(120), Duration::from_secs(10)] {
-        let (metrics, hand) = manual(window);
+        let (metrics, manual) = metrics_with_manual_clock(window);
         let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
         for _ in 0..100 {
             let call = method.start();
-            hand.advance(Duration::from_millis(5));
+            manual.advance(Duration::from_millis(5));
             call.end(Outcome::SUCCESS);
         }
         let busy = Scrape::of(&metrics);
@@ -231,13 +231,13 @@ fn when_calls_stop_the_window_runs_empty() {
         );
         // Half the window later all is still there; a whole window after the last call nothing is.
         for _ in 0..5 {
-            hand.advance(window / 10);
+            manual.advance(window / 10);
             metrics.text();
         }
         let half = Scrape::of(&metrics);
         assert_eq!(half.value("dubbo_provider_requests_total_aggregate"), 100.0);
         for _ in 0..5 {
-            hand.advance(window / 10);
+            manual.advance(window / 10);
             metrics.text();
         }
         let idle = Scrape::of(&metrics);
@@ -272,10 +272,10 @@ fn when_calls_stop_the_window_runs_empty() {
 
 #[test]
 fn times_under_a_millisecond_are_not_zero() {
-    let (metrics, hand) = manual(Duration::from_secs(120));
+    let (metrics, manual) = metrics_with_manual_clock(Duration::from_secs(120));
     let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
     let call = method.start();
-    hand.advance(Duration::from_micros(250));
+    manual.advance(Duration::from_micros(250));
     call.end(Outcome::SUCCESS);
     let scrape = Scrape::of(&metrics);
     for name in ["sum", "min", "max", "avg", "p50", "p99"] {
@@ -341,14 +341,14 @@ fn the_labels_say_who_measures() {
 #[test]
 fn jumps_of_the_fast_clock_show_in_no_figure() {
     let window = Duration::from_secs(10);
-    for jump in [Hand::set_fast_back, Hand::set_fast_forward] {
-        let (metrics, hand) = manual(window);
+    for jump in [ManualClock::set_fast_back, ManualClock::set_fast_forward] {
+        let (metrics, manual) = metrics_with_manual_clock(window);
         let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
         // Ten calls a second, for a window and a half.
         let work = || {
             for _ in 0..150 {
                 let call = method.start();
-                hand.advance(Duration::from_millis(100));
+                manual.advance(Duration::from_millis(100));
                 call.end(Outcome::SUCCESS);
                 metrics.figures(Side::Provider);
             }
@@ -356,9 +356,9 @@ fn jumps_of_the_fast_clock_show_in_no_figure() {
         work();
         let before = metrics.figures(Side::Provider).remove(0);
         let call = method.start();
-        hand.advance(Duration::from_millis(50));
-        jump(&hand, Duration::from_secs(100_000));
-        hand.advance(Duration::from_millis(50));
+        manual.advance(Duration::from_millis(50));
+        jump(&manual, Duration::from_secs(100_000));
+        manual.advance(Duration::from_millis(50));
         call.end(Outcome::SUCCESS);
         for _ in 0..3 {
             let scrape = Scrape::of(&metrics);
@@ -388,7 +388,7 @@ fn jumps_of_the_fast_clock_show_in_no_figure() {
 #[test]
 fn a_call_of_two_hours_is_measured_as_such() {
     let buckets = vec![1.0, 1200.0, 7200.0];
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let metrics = Metrics::new(Config {
         clock,
         buckets,
@@ -398,7 +398,7 @@ fn a_call_of_two_hours_is_measured_as_such() {
     let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
     let call = method.start();
     for _ in 0..120 {
-        hand.advance(Duration::from_secs(59));
+        manual.advance(Duration::from_secs(59));
         metrics.figures(Side::Provider);
     }
     call.end(Outcome::SUCCESS);
@@ -417,9 +417,9 @@ fn a_call_of_two_hours_is_measured_as_such() {
 
 #[test]
 fn one_call_right_after_the_start_is_no_thousand_a_second() {
-    let (metrics, hand) = manual(Duration::from_secs(120));
+    let (metrics, manual) = metrics_with_manual_clock(Duration::from_secs(120));
     call(&metrics, &MethodKey::new("x", "m"), 1);
-    hand.advance(Duration::from_millis(1));
+    manual.advance(Duration::from_millis(1));
     assert_eq!(Scrape::of(&metrics).value("dubbo_provider_qps_total"), 1.0);
 }
 

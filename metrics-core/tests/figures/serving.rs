@@ -33,7 +33,7 @@ pub(crate) fn full() -> Metrics {
         }
         method.attempted(true);
     }
-    let (registry, took) = (metrics.registry(), Duration::from_millis(3));
+    let (registry, took) = (metrics.discovery(), Duration::from_millis(3));
     registry.registered(true, took);
     registry.subscribed("x.Y", false, took);
     registry.notified(2, took);

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::scrape::Scrape;
-use metrics_core::{Config, Kind, Method, MethodKey, Metrics, Outcome, Side};
+use metrics_core::{Config, Method, MethodKey, Metrics, Outcome, OutcomeKind, Side};
 
 const CALLS: u64 = 40_000;
 const THREADS: u64 = 4;
@@ -133,7 +133,7 @@ fn run(names: &[&str]) {
     );
     let business: u64 = figures
         .iter()
-        .map(|figures| figures.outcomes.of(Kind::Business))
+        .map(|figures| figures.outcomes.of(OutcomeKind::Business))
         .sum();
     assert_eq!(
         business,
@@ -182,7 +182,7 @@ fn calls_that_move_between_threads_end_once() {
     });
     let figures = metrics.figures(Side::Provider).remove(0);
     assert_eq!(
-        (figures.outcomes.of(Kind::Success), figures.in_flight),
+        (figures.outcomes.of(OutcomeKind::Success), figures.in_flight),
         (1000, 0)
     );
 }

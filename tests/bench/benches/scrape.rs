@@ -10,9 +10,9 @@ const PROTOBUF: HeaderValue = HeaderValue::from_static(
 );
 
 fn thousand_series(criterion: &mut Criterion) {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let metrics = metrics(clock);
-    populate(&metrics, &hand, 1000);
+    populate(&metrics, &manual, 1000);
     let mut group = criterion.benchmark_group("1000 series in use");
     group.sample_size(20);
     group.bench_function("figures", |b| b.iter(|| metrics.figures(Side::Provider)));
@@ -22,7 +22,7 @@ fn thousand_series(criterion: &mut Criterion) {
 
 /// What a process with `--metrics-families=lean --metrics-buckets=none` makes for a Prometheus that reads native histograms.
 fn thousand_lean_series(criterion: &mut Criterion) {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let metrics = Metrics::new(Config {
         clock,
         families: Families::Lean,
@@ -30,7 +30,7 @@ fn thousand_lean_series(criterion: &mut Criterion) {
         ..Config::default()
     })
     .expect("legal");
-    populate(&metrics, &hand, 1000);
+    populate(&metrics, &manual, 1000);
     let headers = HeaderMap::from_iter([(header::ACCEPT, PROTOBUF)]);
     let mut group = criterion.benchmark_group("1000 series in use, lean");
     group.sample_size(20);

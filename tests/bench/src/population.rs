@@ -1,6 +1,8 @@
 //! Metrics with as many series as a benchmark wants.
 
-use metrics_core::{Clock, Config, Hand, Method, MethodKey, Metrics, Outcome, Service, Side};
+use metrics_core::{
+    Clock, Config, KnownService, ManualClock, Method, MethodKey, Metrics, Outcome, Side,
+};
 use std::time::Duration;
 
 /// The interface that benchmarks call.
@@ -26,8 +28,8 @@ pub fn metrics(clock: Clock) -> Metrics {
 }
 
 /// Returns what a layer is given.
-pub fn services() -> Vec<Service> {
-    vec![Service::new(SERVICE, METHODS)]
+pub fn services() -> Vec<KnownService> {
+    vec![KnownService::new(SERVICE, METHODS)]
 }
 
 /// Returns a bound method.
@@ -36,7 +38,7 @@ pub fn method(metrics: &Metrics) -> Method {
 }
 
 /// Calls `series` methods, each with times spread over four decades, in every pane of the window.
-pub fn populate(metrics: &Metrics, hand: &Hand, series: usize) {
+pub fn populate(metrics: &Metrics, manual: &ManualClock, series: usize) {
     let methods: Vec<_> = (0..series)
         .map(|n| {
             metrics.method(
@@ -49,12 +51,12 @@ pub fn populate(metrics: &Metrics, hand: &Hand, series: usize) {
     for _ in 0..panes {
         for nanos in times() {
             let calls: Vec<_> = methods.iter().map(Method::start).collect();
-            hand.advance(Duration::from_nanos(nanos));
+            manual.advance(Duration::from_nanos(nanos));
             for call in calls {
                 call.end(Outcome::SUCCESS);
             }
         }
-        hand.advance(metrics.config().window / panes);
+        manual.advance(metrics.config().window / panes);
         // A reader turns the pane where no ticker does.
         metrics.figures(Side::Provider);
     }

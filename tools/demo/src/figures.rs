@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use metrics_core::{Kind, Latency, Metrics};
+use metrics_core::{Latency, Metrics, OutcomeKind};
 
 /// One side's figures, over all its methods.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,11 +29,11 @@ impl Side {
         for method in metrics.figures(side) {
             sum.calls_per_second += method.qps;
             sum.in_flight += method.in_flight;
-            for kind in Kind::ALL {
+            for kind in OutcomeKind::ALL {
                 let count = method.outcomes.of(kind);
                 sum.finished += count;
                 match kind {
-                    Kind::Success => sum.succeeded += count,
+                    OutcomeKind::Success => sum.succeeded += count,
                     _ if count > 0 => *sum.failed.entry(kind.name()).or_default() += count,
                     _ => {}
                 }

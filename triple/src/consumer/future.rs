@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use metrics_core::{AnyError, ResponseBody, ResponseFuture};
+use metrics_core::{ErrorsAreUnknown, ResponseBody, ResponseFuture};
 use tonic::Status;
 
 use super::attempt::AttemptBody;
@@ -93,7 +93,7 @@ pin_project_lite::pin_project! {
     #[project = Projected]
     enum Call {
         Plain { #[pin] call: CallFuture },
-        Measured { #[pin] call: ResponseFuture<CallFuture, AnyError> },
+        Measured { #[pin] call: ResponseFuture<CallFuture, ErrorsAreUnknown> },
     }
 }
 
@@ -103,7 +103,7 @@ impl ConsumerFuture {
         Self { call }
     }
 
-    pub(super) fn measured(call: ResponseFuture<CallFuture, AnyError>) -> Self {
+    pub(super) fn measured(call: ResponseFuture<CallFuture, ErrorsAreUnknown>) -> Self {
         let call = Call::Measured { call };
         Self { call }
     }

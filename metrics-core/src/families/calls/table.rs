@@ -1,7 +1,7 @@
 //! The rows: name, help, unit, remark of each family, and how it is read.
 
 use super::{CallRow, CallSource, Type};
-use crate::outcome::{Kind, Outcomes};
+use crate::outcome::{OutcomeKind, Outcomes};
 use crate::reading::Reading;
 
 const SAME: &str = "As in dubbo-go.";
@@ -58,7 +58,7 @@ pub(crate) const CALLS: &[CallRow] = &[
             "The number of successful requests sent by consumers",
         ],
         NO_LOSS,
-        |r| r.totals.outcomes.of(Kind::Success),
+        |r| r.totals.outcomes.of(OutcomeKind::Success),
     ),
     windowed(
         "requests_succeed_total_aggregate",
@@ -66,7 +66,7 @@ pub(crate) const CALLS: &[CallRow] = &[
             "The number of successful requests received by the provider under the sliding window",
             "The number of successful requests sent by consumers under the sliding window",
         ],
-        |r| count(r.window.totals.outcomes.of(Kind::Success)),
+        |r| count(r.window.totals.outcomes.of(OutcomeKind::Success)),
     ),
     counter(
         "requests_failed_total",
@@ -83,45 +83,45 @@ pub(crate) const CALLS: &[CallRow] = &[
         "requests_timeout_total",
         ["Total Timeout Failed Requests"; 2],
         SAME,
-        |r| r.totals.outcomes.of(Kind::Timeout),
+        |r| r.totals.outcomes.of(OutcomeKind::Timeout),
     ),
     windowed(
         "requests_timeout_total_aggregate",
         ["Total Timeout Failed Requests under the sliding window"; 2],
-        |r| count(r.window.totals.outcomes.of(Kind::Timeout)),
+        |r| count(r.window.totals.outcomes.of(OutcomeKind::Timeout)),
     ),
     counter(
         "requests_limit_total",
         ["Total Limit Failed Requests"; 2],
         SAME,
-        |r| r.totals.outcomes.of(Kind::Limit),
+        |r| r.totals.outcomes.of(OutcomeKind::Limit),
     ),
     windowed(
         "requests_limit_total_aggregate",
         ["Total Limit Failed Requests under the sliding window"; 2],
-        |r| count(r.window.totals.outcomes.of(Kind::Limit)),
+        |r| count(r.window.totals.outcomes.of(OutcomeKind::Limit)),
     ),
     counter(
         "requests_failed_service_unavailable_total",
         ["Total Service Unavailable Failed Requests"; 2],
         SAME,
-        |r| r.totals.outcomes.of(Kind::Unavailable),
+        |r| r.totals.outcomes.of(OutcomeKind::Unavailable),
     ),
     windowed(
         "requests_failed_service_unavailable_total_aggregate",
         ["Total Service Unavailable Failed Requests under the sliding window"; 2],
-        |r| count(r.window.totals.outcomes.of(Kind::Unavailable)),
+        |r| count(r.window.totals.outcomes.of(OutcomeKind::Unavailable)),
     ),
     counter(
         "requests_business_failed_total",
         ["Total Failed Business Requests"; 2],
         SAME,
-        |r| r.totals.outcomes.of(Kind::Business),
+        |r| r.totals.outcomes.of(OutcomeKind::Business),
     ),
     windowed(
         "requests_business_failed_total_aggregate",
         ["Total Failed Business Requests under the sliding window"; 2],
-        |r| count(r.window.totals.outcomes.of(Kind::Business)),
+        |r| count(r.window.totals.outcomes.of(OutcomeKind::Business)),
     ),
     counter(
         "requests_unknown_failed_total",
@@ -358,7 +358,7 @@ const fn gauge(
 
 /// Calls that ended in none of the ways that have a family of their own; Dubbo has none for cancelled ones.
 fn unknown(outcomes: &Outcomes) -> u64 {
-    outcomes.of(Kind::Unknown) + outcomes.of(Kind::Cancelled)
+    outcomes.of(OutcomeKind::Unknown) + outcomes.of(OutcomeKind::Cancelled)
 }
 
 fn count(calls: u64) -> Option<f64> {

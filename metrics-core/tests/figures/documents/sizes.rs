@@ -137,7 +137,7 @@ async fn size(what: &str, accept: &str, methods: usize) -> [f64; 2] {
 
 /// Returns metrics of an application with names as long as in a cluster, whose methods were all called.
 fn busy(what: &str, methods: usize) -> Metrics {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let mut config = Config {
         application: Application {
             name: "dubbo-rust-server".into(),
@@ -170,7 +170,7 @@ fn busy(what: &str, methods: usize) -> Metrics {
         .collect();
     for (step, calls) in steps.into_iter().enumerate() {
         let time = Duration::from_secs_f64(0.001 * 10f64.powf(step as f64 / 50.0));
-        hand.advance(time - now);
+        manual.advance(time - now);
         now = time;
         let outcome = if step == 50 {
             Outcome::TIMEOUT

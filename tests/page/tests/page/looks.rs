@@ -16,8 +16,8 @@ async fn watch(chromium: &Chromium) -> Tab {
         method.start().end(Outcome::SUCCESS);
         method.start().end(Outcome::BUSINESS);
     }
-    metrics.registry().session_started();
-    metrics.registry().connected(false);
+    metrics.discovery().session_started();
+    metrics.discovery().connected(false);
     let address = serve(Endpoint::new(&metrics)).await;
     let tab = chromium.open(&format!("http://{address}/")).await;
     tab.readings(2).await;

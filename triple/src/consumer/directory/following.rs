@@ -182,7 +182,7 @@ mod tests {
     async fn a_list_whose_takeover_panicked_is_taken_over_again_and_later_ones_are_followed() {
         let metrics = Metrics::new(metrics_core::Config::default()).unwrap();
         let mut context = EndpointContext::for_test();
-        context.metrics = Some(metrics.registry().clone());
+        context.metrics = Some(metrics.discovery().clone());
         let registry = MemoryRegistry::new();
         let mut announcements = Vec::new();
         for port in 1..=3 {

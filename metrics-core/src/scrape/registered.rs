@@ -11,7 +11,7 @@ use crate::families::families;
 use crate::metrics::Metrics;
 
 /// Collects what [`Metrics`] measured, for a [`prometheus::Registry`]. The families of the process (`process_*`) and those of
-/// [`Metrics::collectors`] are not among them.
+/// [`Metrics::prometheus_registry`] are not among them.
 #[derive(Debug)]
 pub struct Registered {
     metrics: Metrics,

@@ -14,7 +14,7 @@ const METHODS: usize = 1000;
 
 /// Metrics of an application with as long names as in the sample, called on a thousand methods, with times over two decades.
 fn busy(families: Families, buckets: Vec<f64>) -> Metrics {
-    let (clock, hand) = Clock::manual();
+    let (clock, manual) = Clock::manual();
     let application = Application {
         name: "dubbo-rust-server".into(),
         version: "0.1.0".into(),
@@ -46,7 +46,7 @@ fn busy(families: Families, buckets: Vec<f64>) -> Metrics {
         .collect();
     for (step, calls) in calls.into_iter().enumerate() {
         let time = Duration::from_secs_f64(0.001 * 10f64.powf(step as f64 / 50.0));
-        hand.advance(time - now);
+        manual.advance(time - now);
         now = time;
         calls
             .into_iter()

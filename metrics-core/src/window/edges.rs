@@ -15,7 +15,7 @@ const SHORTEST_SPAN_NANOS: u64 = 1_000_000_000;
 /// ticks happened, not where they were due: a late tick makes a long pane, and a rate is still over the time that passed. A clock that
 /// goes back begins a new window.
 #[derive(Debug)]
-pub(crate) struct Panes {
+pub(crate) struct Edges {
     clock: Clock,
     origin: u64,
     pane_nanos: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Panes {
     due: u64,
 }
 
-impl Panes {
+impl Edges {
     pub(crate) fn new(clock: Clock, window: Duration) -> Self {
         let origin = clock.steady_nanos();
         clock.anchor();
@@ -93,96 +93,96 @@ mod tests {
 
     #[test]
     fn a_young_window_is_as_long_as_its_age_and_a_second_at_least() {
-        let (clock, hand) = Clock::manual();
-        let panes = Panes::new(clock, 100 * SECOND);
+        let (clock, manual) = Clock::manual();
+        let edges = Edges::new(clock, 100 * SECOND);
         for (age, span) in [(0, 1.0), (250, 1.0), (1000, 1.0), (1250, 1.25)] {
-            hand.advance(Duration::from_millis(age) - Duration::from_secs_f64(panes_age(&panes)));
-            assert_eq!(panes.span_seconds(), span, "after {age} ms");
+            manual.advance(Duration::from_millis(age) - Duration::from_secs_f64(age_of(&edges)));
+            assert_eq!(edges.span_seconds(), span, "after {age} ms");
         }
     }
 
-    fn panes_age(panes: &Panes) -> f64 {
-        (panes.clock.steady_nanos() - panes.origin) as f64 / 1e9
+    fn age_of(edges: &Edges) -> f64 {
+        (edges.clock.steady_nanos() - edges.origin) as f64 / 1e9
     }
 
     #[test]
     fn the_window_does_not_see_jumps_of_the_fast_clock() {
-        let (clock, hand) = Clock::manual();
-        let mut panes = Panes::new(clock, 10 * SECOND);
+        let (clock, manual) = Clock::manual();
+        let mut edges = Edges::new(clock, 10 * SECOND);
         for turn in 1..40 {
-            hand.advance(SECOND);
+            manual.advance(SECOND);
             if turn % 3 == 0 {
-                hand.set_fast_back(1_000 * SECOND);
+                manual.set_fast_back(1_000 * SECOND);
             } else {
-                hand.set_fast_forward(400 * SECOND);
+                manual.set_fast_forward(400 * SECOND);
             }
-            assert_eq!(panes.turn(), Some(turn - 1));
-            assert!(panes.span_seconds() <= 10.0, "{} s", panes.span_seconds());
+            assert_eq!(edges.turn(), Some(turn - 1));
+            assert!(edges.span_seconds() <= 10.0, "{} s", edges.span_seconds());
         }
     }
 
     #[test]
     fn a_clock_that_goes_back_begins_a_new_window() {
-        let (clock, hand) = Clock::manual();
-        let mut panes = Panes::new(clock, 10 * SECOND);
+        let (clock, manual) = Clock::manual();
+        let mut edges = Edges::new(clock, 10 * SECOND);
         for _ in 0..100 {
-            hand.advance(SECOND);
-            panes.turn();
+            manual.advance(SECOND);
+            edges.turn();
         }
-        hand.set_back(50 * SECOND);
-        assert!(panes.until_due() <= SECOND, "{:?}", panes.until_due());
-        assert_eq!(panes.turn(), Some(100), "the open pane is closed at once");
-        assert_eq!((panes.span_seconds(), panes.oldest()), (1.0, 101));
+        manual.set_back(50 * SECOND);
+        assert!(edges.until_due() <= SECOND, "{:?}", edges.until_due());
+        assert_eq!(edges.turn(), Some(100), "the open pane is closed at once");
+        assert_eq!((edges.span_seconds(), edges.oldest()), (1.0, 101));
         for turn in 101..140 {
-            hand.advance(SECOND);
-            assert_eq!(panes.turn(), Some(turn), "and panes turn as before");
+            manual.advance(SECOND);
+            assert_eq!(edges.turn(), Some(turn), "and panes turn as before");
         }
-        assert_eq!(panes.span_seconds(), 9.0);
+        assert_eq!(edges.span_seconds(), 9.0);
     }
 
     #[test]
     fn a_regular_window_covers_nine_to_ten_panes() {
-        let (clock, hand) = Clock::manual();
-        let mut panes = Panes::new(clock, 10 * SECOND);
+        let (clock, manual) = Clock::manual();
+        let mut edges = Edges::new(clock, 10 * SECOND);
         for turn in 1..40 {
-            hand.advance(SECOND);
-            assert_eq!(panes.turn(), Some(turn - 1));
+            manual.advance(SECOND);
+            assert_eq!(edges.turn(), Some(turn - 1));
             if turn > 10 {
-                assert_eq!((panes.span_seconds(), panes.oldest()), (9.0, turn - 9));
+                assert_eq!((edges.span_seconds(), edges.oldest()), (9.0, turn - 9));
             }
         }
-        hand.advance(SECOND - Duration::from_nanos(1));
-        assert_eq!(panes.turn(), None, "the edge is not due yet");
-        assert!(panes.span_seconds() < 10.0 && panes.span_seconds() > 9.99);
+        manual.advance(SECOND - Duration::from_nanos(1));
+        assert_eq!(edges.turn(), None, "the edge is not due yet");
+        assert!(edges.span_seconds() < 10.0 && edges.span_seconds() > 9.99);
     }
 
     #[test]
     fn ticks_that_come_a_little_late_do_not_lengthen_the_window() {
-        let (clock, hand) = Clock::manual();
-        let mut panes = Panes::new(clock, 10 * SECOND);
+        let (clock, manual) = Clock::manual();
+        let mut edges = Edges::new(clock, 10 * SECOND);
         for turn in 1..40u32 {
-            hand.advance(SECOND + Duration::from_millis(if turn % 2 == 0 { 50 } else { 0 }));
-            hand.advance(Duration::ZERO);
-            panes.turn();
+            manual.advance(SECOND + Duration::from_millis(if turn % 2 == 0 { 50 } else { 0 }));
+            manual.advance(Duration::ZERO);
+            edges.turn();
         }
-        assert!(panes.span_seconds() <= 10.5, "{} s", panes.span_seconds());
+        assert!(edges.span_seconds() <= 10.5, "{} s", edges.span_seconds());
     }
 
     #[test]
     fn a_late_tick_stretches_its_pane() {
-        let (clock, hand) = Clock::manual();
-        let mut panes = Panes::new(clock, 10 * SECOND);
-        hand.advance(60 * SECOND);
-        assert_eq!(panes.turn(), Some(0));
-        assert_eq!(panes.turn(), None, "one edge for the whole gap");
-        assert_eq!(panes.span_seconds(), 60.0);
-        assert_eq!(panes.until_due(), SECOND);
+        let (clock, manual) = Clock::manual();
+        let mut edges = Edges::new(clock, 10 * SECOND);
+        manual.advance(60 * SECOND);
+        assert_eq!(edges.turn(), Some(0));
+        assert_eq!(edges.turn(), None, "one edge for the whole gap");
+        assert_eq!(edges.span_seconds(), 60.0);
+        assert_eq!(edges.until_due(), SECOND);
         for _ in 0..9 {
-            hand.advance(SECOND);
-            panes.turn();
+            manual.advance(SECOND);
+            edges.turn();
         }
         assert_eq!(
-            panes.span_seconds(),
+            edges.span_seconds(),
             9.0,
             "the long pane is gone when its end is out of the window"
         );
