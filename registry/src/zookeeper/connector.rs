@@ -22,6 +22,12 @@ const ROUND: usize = 12;
 /// How long a client is waited for that has been given up.
 const END_DEADLINE: Duration = Duration::from_secs(1);
 
+/// A session that is kept alive beside its own client. It is not closed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Held(
+    #[cfg_attr(not(test), expect(dead_code, reason = "it pings by itself"))] Client,
+);
+
 /// Where sessions are made, and how.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -64,6 +70,22 @@ impl Connector {
                 Err(_) => Err(failed("create", chroot, ZkError::Timeout)),
             },
         }
+    }
+
+    /// Takes a session over if a server that answers still knows it; where it is held, it lives on.
+    ///
+    /// Servers before 3.6 are not asked: a client of theirs that ends comes back once more, and takes the session away again.
+    pub(super) async fn hold(&self, zk: &ZkClient) -> Option<Held> {
+        if zk.old {
+            return None;
+        }
+        let hosts = self.hosts().await.ok()?;
+        let connector = self.client().with_fail_eagerly().with_detached();
+        let client = connector
+            .with_session(zk.client.session().clone())
+            .connect(&hosts.each)
+            .await;
+        client.ok().map(Held)
     }
 
     /// Returns where the client connects to: the servers, or the ways to them within TLS.
@@ -188,5 +210,51 @@ impl Connector {
                 cause,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_servers::{LONG, TcpProxy, ZooKeeper, eventually};
+
+    use super::*;
+
+    fn connector(address: &str) -> Connector {
+        Connector {
+            address: address.parse().unwrap(),
+            auth: None,
+            session_timeout: Duration::from_secs(10),
+            access: NodeAccess::default(),
+            tls: None,
+            tunnel: OnceCell::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_a_server_knows_is_held_and_goes_back_to_its_client() {
+        let zookeeper = ZooKeeper::start().await;
+        let proxy = TcpProxy::start(zookeeper.address()).await;
+        let zk = connector(&proxy.address()).connect().await.unwrap();
+        let session = zk.client.session_id();
+        proxy.cut();
+        let held = connector(&zookeeper.address()).hold(&zk).await;
+        assert_eq!(held.expect("the server knows it").0.session_id(), session);
+        proxy.restore();
+        eventually(LONG, "the client works on the same session", async || {
+            zk.client.check_stat("/").await
+        })
+        .await;
+        assert_eq!(zk.client.session_id(), session);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_no_server_knows_is_not_held() {
+        let mut zookeeper = ZooKeeper::start().await;
+        let connector = connector(&zookeeper.address());
+        let zk = connector.connect().await.unwrap();
+        zookeeper.kill();
+        assert!(connector.hold(&zk).await.is_none(), "no server answers");
+        zookeeper.restart_empty().await;
+        assert!(connector.hold(&zk).await.is_none(), "the data are gone");
     }
 }

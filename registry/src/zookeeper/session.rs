@@ -278,7 +278,7 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 next = states.changed() => state = next,
-                zk = self.replacement(patience), if !connected => {
+                zk = self.replacement(&zk, patience), if !connected => {
                     warn!(%session, "ZooKeeper answers, but not to this session; beginning another one");
                     return self.ended(Some(zk));
                 }
@@ -306,9 +306,17 @@ impl Supervisor {
     }
 
     /// Waits until a server gives a new session.
-    async fn replacement(&self, patience: Duration) -> ZkClient {
+    ///
+    /// The client may be the one that is late: it spends seconds on each address behind which there is no server any more, as pods of an
+    /// ensemble leave them behind when they are replaced one by one. So a session that a server still knows is kept alive for its client
+    /// first.
+    async fn replacement(&self, zk: &ZkClient, patience: Duration) -> ZkClient {
         let mut backoff = Backoff::new();
         sleep(patience).await;
+        if let Some(_held) = self.connector.hold(zk).await {
+            info!(session = %zk.client.session_id(), "ZooKeeper still knows the session, which is kept until its connection is back");
+            sleep(zk.client.session_timeout()).await;
+        }
         loop {
             match self.connector.connect().await {
                 Ok(zk) => return zk,
