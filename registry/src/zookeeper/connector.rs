@@ -15,10 +15,6 @@ use super::{
 };
 use crate::Error;
 
-/// How often each host is named to the client. Its pauses double with each round through its hosts, up to half the time that a session
-/// lives; within a round they are short. So many hosts make one round as long as a session.
-const ROUND: usize = 12;
-
 /// How long a client is waited for that has been given up.
 const END_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -54,7 +50,7 @@ impl Connector {
             .map_err(|cause| self.refused(cause))?;
         let old = self.is_old(&first).await;
         let client = self
-            .persistent(first, &hosts.all, old)
+            .persistent(first, &hosts.round(), old)
             .await
             .map_err(|cause| self.refused(cause))?;
         let zk = ZkClient {
@@ -100,7 +96,7 @@ impl Connector {
             .map_err(|error| self.no_tls(error.to_string()))?;
         Ok(Hosts {
             each: tunnel.hosts(),
-            all: tunnel.hosts(),
+            names: tunnel.hosts(),
         })
     }
 
@@ -138,7 +134,7 @@ impl Connector {
         old
     }
 
-    /// Hands a session over to a client that looks for its server often enough: see [`ROUND`].
+    /// Hands a session over to a client that looks for its server often enough.
     async fn persistent(&self, client: Client, hosts: &str, old: bool) -> Result<Client, ZkError> {
         let mut connector = self.client().with_session_timeout(client.session_timeout());
         let mut states = client.state_watcher();
@@ -154,8 +150,7 @@ impl Connector {
             };
             let _ = timeout(END_DEADLINE, ended).await;
         }
-        let hosts = [hosts; ROUND].join(",");
-        connector.connect(&hosts).await
+        connector.connect(hosts).await
     }
 
     /// Makes the chroot where it is missing, since ZooKeeper does not, and goes there.
