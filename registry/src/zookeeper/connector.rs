@@ -18,12 +18,6 @@ use crate::Error;
 /// How long a client is waited for that has been given up.
 const END_DEADLINE: Duration = Duration::from_secs(1);
 
-/// A session that is kept alive beside its own client. It is not closed when this is dropped.
-#[derive(Debug)]
-pub(super) struct Held(
-    #[cfg_attr(not(test), expect(dead_code, reason = "it pings by itself"))] Client,
-);
-
 /// Where sessions are made, and how.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -68,20 +62,48 @@ impl Connector {
         }
     }
 
-    /// Takes a session over if a server that answers still knows it; where it is held, it lives on.
+    /// Takes a session over from its client if a server that answers still knows it.
     ///
     /// Servers before 3.6 are not asked: a client of theirs that ends comes back once more, and takes the session away again.
-    pub(super) async fn hold(&self, zk: &ZkClient) -> Option<Held> {
+    pub(super) async fn take_over(&self, zk: &ZkClient) -> Option<ZkClient> {
         if zk.old {
             return None;
         }
         let hosts = self.hosts().await.ok()?;
         let connector = self.client().with_fail_eagerly().with_detached();
-        let client = connector
+        let first = connector
             .with_session(zk.client.session().clone())
             .connect(&hosts.each)
-            .await;
-        client.ok().map(Held)
+            .await
+            .ok()?;
+        let client = self.persistent(first, &hosts.round(), zk.old).await.ok()?;
+        let client = match &self.address.chroot {
+            Some(chroot) => client.chroot(chroot).ok()?,
+            None => client,
+        };
+        Some(ZkClient {
+            client,
+            ..zk.clone()
+        })
+    }
+
+    /// Ends the session of a client, which leaves it alone when it is dropped, and returns when that is confirmed.
+    pub(super) async fn end(&self, zk: ZkClient) -> Result<(), Error> {
+        let hosts = self.hosts().await?;
+        let mut connector = self
+            .client()
+            .with_session(zk.client.session().clone())
+            .with_fail_eagerly();
+        if zk.old {
+            connector = connector.with_server_version(3, 4, 0);
+        }
+        gone(zk.client).await;
+        let client = connector
+            .connect(&hosts.each)
+            .await
+            .map_err(|cause| self.refused(cause))?;
+        gone(client).await;
+        Ok(())
     }
 
     /// Returns where the client connects to: the servers, or the ways to them within TLS.
@@ -136,19 +158,17 @@ impl Connector {
 
     /// Hands a session over to a client that looks for its server often enough.
     async fn persistent(&self, client: Client, hosts: &str, old: bool) -> Result<Client, ZkError> {
-        let mut connector = self.client().with_session_timeout(client.session_timeout());
-        let mut states = client.state_watcher();
-        let mut state = client.state();
-        connector = connector.with_session(client.into_session());
+        let mut connector = self
+            .client()
+            .with_detached()
+            .with_session_timeout(client.session_timeout())
+            .with_session(client.session().clone());
         if old {
             connector = connector.with_server_version(3, 4, 0);
             // The client before is connecting again, and would take the session away from the one to come.
-            let ended = async {
-                while !state.is_terminated() {
-                    state = states.changed().await;
-                }
-            };
-            let _ = timeout(END_DEADLINE, ended).await;
+            let _ = timeout(END_DEADLINE, gone(client)).await;
+        } else {
+            drop(client);
         }
         connector.connect(hosts).await
     }
@@ -208,6 +228,16 @@ impl Connector {
     }
 }
 
+/// Drops a client, and returns when its last connection has ended.
+async fn gone(client: Client) {
+    let mut states = client.state_watcher();
+    let mut state = client.state();
+    drop(client);
+    while !state.is_terminated() {
+        state = states.changed().await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use test_servers::{LONG, TcpProxy, ZooKeeper, eventually};
@@ -226,30 +256,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_a_server_knows_is_held_and_goes_back_to_its_client() {
+    async fn a_session_that_a_server_knows_is_taken_over_and_ends_when_it_is_ended() {
         let zookeeper = ZooKeeper::start().await;
         let proxy = TcpProxy::start(zookeeper.address()).await;
         let zk = connector(&proxy.address()).connect().await.unwrap();
         let session = zk.client.session_id();
         proxy.cut();
-        let held = connector(&zookeeper.address()).hold(&zk).await;
-        assert_eq!(held.expect("the server knows it").0.session_id(), session);
+        let other = connector(&zookeeper.address());
+        let taken = other.take_over(&zk).await.expect("the server knows it");
+        assert_eq!(taken.client.session_id(), session);
+        // The former client is dropped while it has no connection, and leaves the session alone when it gets one.
+        drop(zk);
         proxy.restore();
-        eventually(LONG, "the client works on the same session", async || {
-            zk.client.check_stat("/").await
+        let path = "/owned";
+        let options = CreateMode::Ephemeral.with_acls(taken.acls(Kind::Ephemeral));
+        eventually(LONG, "the session goes on", async || {
+            match taken.client.create(path, b"", &options).await {
+                // The answer to the attempt before can be lost where the former client comes back once.
+                Ok(_) | Err(ZkError::NodeExists) => Ok(()),
+                Err(error) => Err(error),
+            }
         })
         .await;
-        assert_eq!(zk.client.session_id(), session);
+        let operator = Client::connect(&zookeeper.address()).await.unwrap();
+        let stat = operator.check_stat(path).await.unwrap().unwrap();
+        assert_eq!(stat.ephemeral_owner, session.0);
+        other.end(taken).await.unwrap();
+        assert_eq!(operator.check_stat(path).await.unwrap(), None);
     }
 
     #[tokio::test]
-    async fn a_session_that_no_server_knows_is_not_held() {
+    async fn a_session_that_no_server_knows_is_not_taken_over() {
         let mut zookeeper = ZooKeeper::start().await;
         let connector = connector(&zookeeper.address());
         let zk = connector.connect().await.unwrap();
         zookeeper.kill();
-        assert!(connector.hold(&zk).await.is_none(), "no server answers");
+        assert!(
+            connector.take_over(&zk).await.is_none(),
+            "no server answers"
+        );
         zookeeper.restart_empty().await;
-        assert!(connector.hold(&zk).await.is_none(), "the data are gone");
+        assert!(
+            connector.take_over(&zk).await.is_none(),
+            "the data are gone"
+        );
     }
 }

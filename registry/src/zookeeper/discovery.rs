@@ -71,30 +71,31 @@ impl Discovery {
     async fn keep(&mut self) {
         let mut session_handle = self.session_handle.clone();
         let mut watches = JoinSet::new();
-        let mut known_session = 0;
+        let mut known_client = 0;
         while let Some((zk, session)) = session_handle.established(|_| {}).await {
             self.session_handle.follow(session);
-            let new_session = std::mem::replace(&mut known_session, session) != session;
-            if new_session {
+            let client = session_handle.client();
+            let new_client = std::mem::replace(&mut known_client, client) != client;
+            if new_client {
                 watches = JoinSet::new();
             }
-            self.view.start(new_session, Instant::now());
+            self.view.start(new_client, Instant::now());
             tokio::select! {
                 biased;
                 () = session_handle.changed() => {}
-                () = self.work(&zk, &mut watches, new_session) => {}
+                () = self.work(&zk, &mut watches, new_client) => {}
             }
         }
     }
 
     /// Works on one connection.
-    async fn work(&mut self, zk: &ZkClient, watches: &mut JoinSet<Read>, new_session: bool) {
+    async fn work(&mut self, zk: &ZkClient, watches: &mut JoinSet<Read>, new_client: bool) {
         let mut reads = FuturesUnordered::new();
         let mut questions = 0;
         let mut report = Report {
             began: Instant::now(),
             failure: String::new(),
-            subscribed: !new_session,
+            subscribed: !new_client,
         };
         loop {
             let now = Instant::now();

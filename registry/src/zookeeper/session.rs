@@ -39,6 +39,8 @@ struct Link {
     zk: Option<ZkClient>,
     /// The session, 0 before the first one.
     session: i64,
+    /// How many clients there have been.
+    clients: u64,
     /// Why there is no connection.
     failure: Option<Error>,
 }
@@ -49,6 +51,8 @@ pub(super) struct SessionHandle {
     link: watch::Receiver<Link>,
     /// The session that was established last.
     session: i64,
+    /// The number of its client.
+    client: u64,
     broken: watch::Sender<i64>,
 }
 
@@ -63,7 +67,7 @@ impl SessionHandle {
                 let link = self.link.borrow_and_update();
                 match (&link.zk, &link.failure) {
                     (Some(zk), _) => {
-                        self.session = link.session;
+                        (self.session, self.client) = (link.session, link.clients);
                         return Some((zk.clone(), link.session));
                     }
                     (None, Some(error)) => failure(error),
@@ -72,6 +76,11 @@ impl SessionHandle {
             }
             self.link.changed().await.ok()?;
         }
+    }
+
+    /// Returns the number of the client that was established last. Watches go with their client, though its session may live on.
+    pub(super) fn client(&self) -> u64 {
+        self.client
     }
 
     /// Takes over which session was established last.
@@ -128,6 +137,7 @@ impl Supervisor {
         let connection = SessionHandle {
             link: receiver,
             session: 0,
+            client: 0,
             broken: breaks,
         };
         let supervisor = Self {
@@ -157,17 +167,9 @@ impl Supervisor {
             () = self.tasks_have_ended() => {}
         }
         let link = self.link.send_replace(Link::default());
-        if let Some(ZkClient { client, .. }) = link.zk {
-            let mut states = client.state_watcher();
-            let mut state = client.state();
-            // The session ends when the last handle of its client is gone.
-            drop(client);
-            let ended = timeout(CLOSE_DEADLINE, async {
-                while !state.is_terminated() {
-                    state = states.changed().await;
-                }
-            });
-            if ended.await.is_err() {
+        if let Some(zk) = link.zk {
+            let ended = timeout(CLOSE_DEADLINE, self.connector.end(zk)).await;
+            if !matches!(ended, Ok(Ok(()))) {
                 warn!(
                     session = link.session,
                     "ZooKeeper did not confirm the end of the session; it ends by its timeout"
@@ -186,13 +188,15 @@ impl Supervisor {
     }
 
     async fn keep(&self) {
-        let mut next = None;
+        let (mut next, mut before) = (None, None);
         loop {
             let zk = match next.take() {
                 Some(zk) => zk,
                 None => self.establish().await,
             };
-            next = self.follow(zk).await;
+            let session = Some(zk.client.session_id());
+            next = self.follow(zk, session == before).await;
+            before = session;
         }
     }
 
@@ -217,16 +221,23 @@ impl Supervisor {
         }
     }
 
-    /// Follows a session to its end. Returns the one that takes its place, if there is one already.
-    async fn follow(&self, zk: ZkClient) -> Option<ZkClient> {
+    /// Follows a client to its end, with a session of its own or one taken over. Returns the one that takes its place, if there is one
+    /// already.
+    async fn follow(&self, zk: ZkClient, taken_over: bool) -> Option<ZkClient> {
         let client = &zk.client;
         let session = client.session_id();
         let mut states = client.state_watcher();
         let mut state = client.state();
         let patience = patience(client.session_timeout());
         let mut broken = self.broken.clone();
-        info!(%session, hosts = %self.connector.address.hosts, "session with ZooKeeper established");
-        self.observer.session(SessionEvent::Established);
+        if taken_over {
+            info!(%session, "connection to ZooKeeper is back, by another client");
+            self.observer.session(SessionEvent::Reconnected);
+        } else {
+            info!(%session, hosts = %self.connector.address.hosts, "session with ZooKeeper established");
+            self.observer.session(SessionEvent::Established);
+        }
+        self.link.send_modify(|link| link.clients += 1);
         self.publish(Some(zk.clone()), session.0);
         let mut connected = true;
         let (mut since, mut short, mut pauses) = (Instant::now(), 0, Backoff::new());
@@ -278,9 +289,12 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 next = states.changed() => state = next,
-                zk = self.replacement(&zk, patience), if !connected => {
+                next = self.replacement(&zk, patience), if !connected => {
+                    if next.client.session_id() == session {
+                        return Some(next);
+                    }
                     warn!(%session, "ZooKeeper answers, but not to this session; beginning another one");
-                    return self.ended(Some(zk));
+                    return self.ended(Some(next));
                 }
                 // The tasks may still complain of the session before, which is over.
                 Ok(_) = broken.wait_for(|broken| *broken == session.0) => {
@@ -298,26 +312,22 @@ impl Supervisor {
     }
 
     fn publish(&self, zk: Option<ZkClient>, session: i64) {
-        self.link.send_replace(Link {
-            zk,
-            session,
-            failure: None,
+        self.link.send_modify(|link| {
+            (link.zk, link.session, link.failure) = (zk, session, None);
         });
     }
 
-    /// Waits until a server gives a new session.
+    /// Waits until a server takes the session over, or gives a new one.
     ///
     /// The client may be the one that is late: it spends seconds on each address behind which there is no server any more, as pods of an
-    /// ensemble leave them behind when they are replaced one by one. So a session that a server still knows is kept alive for its client
-    /// first.
+    /// ensemble leave them behind when they are replaced one by one.
     async fn replacement(&self, zk: &ZkClient, patience: Duration) -> ZkClient {
         let mut backoff = Backoff::new();
         sleep(patience).await;
-        if let Some(_held) = self.connector.hold(zk).await {
-            info!(session = %zk.client.session_id(), "ZooKeeper still knows the session, which is kept until its connection is back");
-            sleep(zk.client.session_timeout()).await;
-        }
         loop {
+            if let Some(zk) = self.connector.take_over(zk).await {
+                return zk;
+            }
             match self.connector.connect().await {
                 Ok(zk) => return zk,
                 Err(error) => debug!("{error}"),
