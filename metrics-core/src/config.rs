@@ -1,11 +1,14 @@
 //! What a caller decides about measuring, and its defaults.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::buckets::MAX_BOUND_SECONDS;
 use crate::clock::Clock;
 use crate::families::families;
+pub use error::ConfigError;
 
 /// The sliding window when nothing else is said, as long as dubbo-go's. A longer one is smoother and slower to show a change;
 /// memory hardly depends on it.
@@ -14,8 +17,6 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_secs(120);
 /// 32-bit counts that the window keeps for each bucket.
 pub const WINDOW_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(3600);
-/// The number of panes of the window: it moves by a tenth of its length.
-pub const PANES: u32 = 10;
 /// The most series of calls, over both sides, when nothing else is said. More cost memory (at most 128 KiB for each one in use with
 /// two cores) and a longer scrape; fewer fold calls together sooner.
 pub const DEFAULT_SERIES_CAP: usize = 1000;
@@ -80,26 +81,6 @@ impl Default for Config {
             clock: Clock::default(),
         }
     }
-}
-
-/// A configuration that cannot be measured with.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The window is outside [`WINDOW_RANGE`].
-    #[error("a window of {0:?} is outside 100ms to 1h")]
-    Window(Duration),
-    /// No series at all are allowed.
-    #[error("the cap on series is 0: allow at least 1")]
-    SeriesCap,
-    /// The buckets are not finite, positive and ascending, or one is above [`MAX_BOUND_SECONDS`].
-    #[error(
-        "the buckets {0:?} are not positive seconds in ascending order, up to 8727 (2 hours 25 minutes)"
-    )]
-    Buckets(Vec<f64>),
-    /// A further label's name is none, or is one that a family has already.
-    #[error("`{0}` cannot be a further label: it is no name of a label, or one that a family has")]
-    Label(String),
 }
 
 impl Config {

@@ -12,7 +12,6 @@ use std::fmt::Write;
 use prost::Message;
 
 use crate::exemplars::{Exemplar, Exemplars};
-use crate::families::Type;
 use crate::native::Native;
 use protobuf::{Bucket, Counter, ExemplarMessage, Histogram, Metric, MetricFamily, Value, pairs};
 
@@ -29,6 +28,28 @@ pub(crate) enum Format {
     OpenMetrics,
     /// Families of protobuf messages, each after its length: the one with native histograms.
     Protobuf,
+}
+
+/// What Prometheus is told about a family's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Only grows, apart from restarts.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts of observations up to ascending bounds, with their sum.
+    Histogram,
+}
+
+impl Type {
+    /// Returns the word in a `# TYPE` line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
 }
 
 /// What families and their samples are written to, in order.
@@ -66,15 +87,6 @@ impl<'a> Distribution<'a> {
 }
 
 impl Text {
-    /// Continues a text in the text format.
-    #[cfg(feature = "push")]
-    pub(crate) fn plain(text: String) -> Self {
-        Self {
-            text,
-            ..Self::default()
-        }
-    }
-
     pub(crate) fn new(format: Format, bytes: usize) -> Self {
         let text = match format {
             Format::Protobuf => String::new(),

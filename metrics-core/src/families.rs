@@ -8,13 +8,14 @@ use std::borrow::Cow;
 
 pub(crate) use calls::{CALLS, CallRow, CallSource};
 pub(crate) use process::{
-    ACTIVE_SIZE, APPLICATION_INFO, FOLDED, PROCESS, PUSH_LAST_SUCCESS, PUSH_REQUESTS, QUEUE_SIZE,
-    THREAD_COUNT,
+    ACTIVE_SIZE, APPLICATION_INFO, FOLDED, PROCESS, PUSH_LAST_SUCCESS, PUSH_REQUESTS, ProcessRow,
+    QUEUE_SIZE, THREAD_COUNT,
 };
 #[cfg(feature = "push")]
 pub(crate) use process::{PUSH_FINAL, PUSHED_AT};
 pub(crate) use registry::{REGISTRY, RegistryRow, RegistrySource};
 
+use crate::exposition::Type;
 use crate::key::Side;
 
 /// The labels of families that belong to the whole application.
@@ -36,28 +37,6 @@ pub(crate) const METHOD_LABELS: &[&str] = &[
     "method",
     "version",
 ];
-
-/// What Prometheus is told about a family's values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// Only grows, apart from restarts.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts of observations up to ascending bounds, with their sum.
-    Histogram,
-}
-
-impl Type {
-    /// Returns the word in a `# TYPE` line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
 
 /// One metric family as it is exported and documented.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +62,7 @@ pub fn families() -> Vec<Family> {
         .flat_map(|side| CALLS.iter().filter_map(move |row| row.family(side)));
     calls
         .chain(REGISTRY.iter().flat_map(RegistryRow::families))
-        .chain(PROCESS.iter().map(process::ProcessRow::family))
+        .chain(PROCESS.iter().map(ProcessRow::family))
         .collect()
 }
 

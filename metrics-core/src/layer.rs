@@ -1,10 +1,12 @@
 //! The tower layers that measure calls over HTTP: one for the side that answers, one for the side that calls.
 
 mod body;
+mod classify;
 mod frames;
 mod future;
 mod service;
 mod status;
+mod timeout;
 mod web;
 
 use tower_layer::Layer;
@@ -13,8 +15,10 @@ use crate::key::{KnownService, Side};
 use crate::methods::Methods;
 use crate::metrics::Metrics;
 pub use body::{RequestBody, ResponseBody};
+pub use classify::{Classify, ErrorsAreUnknown};
 pub use future::ResponseFuture;
-pub use service::{Classify, ErrorsAreUnknown, Measure, grpc_timeout};
+pub use service::Measure;
+pub use timeout::grpc_timeout;
 
 /// Measures the calls that a server answers.
 ///

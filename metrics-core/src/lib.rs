@@ -99,11 +99,12 @@ pub use clock::{Clock, ManualClock};
 
 pub use config::{
     Application, Config, ConfigError, DEFAULT_BUCKETS, DEFAULT_SERIES_CAP, DEFAULT_WINDOW,
-    Families, PANES, WINDOW_RANGE,
+    Families, WINDOW_RANGE,
 };
 #[cfg(feature = "endpoint")]
 pub use endpoint::{Endpoint, METRICS_PATH, MetricsPath, PathError};
-pub use families::{Family, Type, families};
+pub use exposition::Type;
+pub use families::{Family, families};
 pub use key::{KnownService, MAX_NAME, MethodKey, ServiceError, Side, UNKNOWN_METHOD};
 pub use layer::{
     Classify, ConsumerLayer, ErrorsAreUnknown, Measure, ProviderLayer, RequestBody, ResponseBody,
@@ -119,3 +120,4 @@ pub use probe::{Probes, Readiness};
 pub use pusher::{AtStop, DEFAULT_PUSH_INTERVAL, MIN_PUSH_INTERVAL, Pusher};
 pub use registry::{DirectorySizes, RegistryMetrics};
 pub use scrape::Registered;
+pub use window::PANES;

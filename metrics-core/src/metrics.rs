@@ -12,14 +12,12 @@ use crate::buckets::Geometry;
 use crate::call::Method;
 use crate::clock::unix_seconds;
 use crate::config::{Config, ConfigError, Families};
-use crate::exposition::Format;
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
 use crate::key::{MethodKey, Side};
 use crate::pushes::Pushes;
 use crate::reading::Reading;
 use crate::registry::RegistryMetrics;
 use crate::runtime::Pools;
-use crate::scrape;
 use crate::series::Series;
 use crate::window::{Edges, Scratch};
 pub use figures::{Figures, Latency};
@@ -115,24 +113,9 @@ impl Metrics {
         &self.0.prometheus_registry
     }
 
-    /// Returns a collector of everything measured, to register with a registry of the caller's own.
-    pub fn collector(&self) -> scrape::Registered {
-        scrape::Registered::new(self)
-    }
-
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
-    }
-
-    /// Returns everything measured in Prometheus's text format. It may take milliseconds: call it where no calls are served.
-    pub fn text(&self) -> String {
-        scrape::text(self)
-    }
-
-    /// Returns everything measured in a format.
-    pub(crate) fn written(&self, format: Format, families: Families) -> Vec<u8> {
-        scrape::written(self, format, families)
     }
 
     /// Returns when measuring began, in unix seconds.
@@ -142,7 +125,7 @@ impl Metrics {
 
     /// Returns the figures of every method on one side, in the order in which the methods became known, from one reading.
     pub fn figures(&self, side: Side) -> Vec<Figures> {
-        let readings = self.readings();
+        let readings = self.readings(Families::All);
         readings
             .iter()
             .filter(|(series, _)| series.side == side)
@@ -151,13 +134,14 @@ impl Metrics {
     }
 
     /// Reads every series, with the window moved to now.
-    pub(crate) fn readings(&self) -> Vec<(Arc<Series>, Reading)> {
+    pub(crate) fn readings(&self, families: Families) -> Vec<(Arc<Series>, Reading)> {
         let inner = &*self.0;
         let mut scratch = Scratch::new(&inner.geometry);
         // Held to the end, so that no pane closes between two readings of one scrape.
         let mut edges = inner.edges.lock();
         inner.turn(&mut edges, &mut scratch);
-        let span = edges.span_seconds();
+        // No lean family is of the window.
+        let span = (families == Families::All).then(|| edges.span_seconds());
         let series = inner.series.read().list().to_vec();
         series
             .into_iter()

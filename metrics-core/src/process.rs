@@ -3,92 +3,28 @@
 use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::exposition::Text;
-use crate::families::Type;
-
 /// What is read of the process at one moment; what cannot be read is left out.
 #[derive(Debug, Default, PartialEq)]
-struct Usage {
-    cpu_seconds: f64,
-    open_files: Option<u64>,
-    max_files: Option<u64>,
-    stat: Option<Stat>,
-    start_seconds: Option<f64>,
+pub(crate) struct Usage {
+    pub(crate) cpu_seconds: f64,
+    pub(crate) open_files: Option<u64>,
+    pub(crate) max_files: Option<u64>,
+    pub(crate) stat: Option<Stat>,
+    pub(crate) start_seconds: Option<f64>,
 }
 
 /// What stands in `/proc/self/stat`, from field 20 on (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
 #[derive(Debug, PartialEq)]
-struct Stat {
-    threads: u64,
+pub(crate) struct Stat {
+    pub(crate) threads: u64,
     /// Ticks after the start of the machine.
     start_ticks: u64,
-    virtual_bytes: u64,
+    pub(crate) virtual_bytes: u64,
     resident_pages: u64,
 }
 
-/// Writes the families of the process.
-pub(crate) fn write(text: &mut Text) {
-    let Usage {
-        cpu_seconds,
-        open_files,
-        max_files,
-        stat,
-        start_seconds,
-    } = Usage::read();
-    let mut family = |name, kind, help, value: Option<f64>| {
-        if let Some(value) = value {
-            text.family(name, kind, help);
-            text.gauge(name, "", "", value);
-        }
-    };
-    let whole = |count: Option<u64>| count.map(|count| count as f64);
-    let of_stat = |field: fn(&Stat) -> u64| whole(stat.as_ref().map(field));
-    family(
-        "process_cpu_seconds_total",
-        Type::Counter,
-        "Total user and system CPU time spent in seconds.",
-        Some(cpu_seconds),
-    );
-    family(
-        "process_max_fds",
-        Type::Gauge,
-        "Maximum number of open file descriptors.",
-        whole(max_files),
-    );
-    family(
-        "process_open_fds",
-        Type::Gauge,
-        "Number of open file descriptors.",
-        whole(open_files),
-    );
-    family(
-        "process_resident_memory_bytes",
-        Type::Gauge,
-        "Resident memory size in bytes.",
-        of_stat(|stat| stat.resident_pages * page_size() as u64),
-    );
-    family(
-        "process_start_time_seconds",
-        Type::Gauge,
-        "Start time of the process since unix epoch in seconds.",
-        start_seconds,
-    );
-    family(
-        "process_threads",
-        Type::Gauge,
-        "Number of OS threads in the process.",
-        of_stat(|stat| stat.threads),
-    );
-    family(
-        "process_virtual_memory_bytes",
-        Type::Gauge,
-        "Virtual memory size in bytes.",
-        of_stat(|stat| stat.virtual_bytes),
-    );
-}
-
 impl Usage {
-    fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = |path| std::fs::read_to_string(path).ok();
         let stat = text("/proc/self/stat").and_then(|stat| Stat::parse(&stat));
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
@@ -111,6 +47,11 @@ impl Usage {
 }
 
 impl Stat {
+    /// Returns the resident memory.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.resident_pages * page_size() as u64
+    }
+
     fn parse(text: &str) -> Option<Self> {
         // The name of the program, in parentheses, may hold spaces and parentheses; field 3 comes after the last one.
         let (_, fields) = text.rsplit_once(')')?;

@@ -1,18 +1,14 @@
 //! Pushes the text to a Pushgateway, for as long as the process lives.
 
-use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
-use pushgateway::{Gateway, GroupingKey};
+use pushgateway::{Gateway, GroupingKey, with_causes};
 use tokio::time::Instant;
 
-use crate::clock::unix_seconds;
-use crate::exposition::Text;
-use crate::families::{PUSH_FINAL, PUSHED_AT};
 use crate::metrics::{Metrics, ticking};
 
 /// The time from one push to the next when nothing else is said. A longer one spares the gateway and shows older figures.
@@ -121,8 +117,9 @@ impl Pusher {
     /// Pushes once and counts the result; the last push knows what comes after it.
     async fn push(&self, state: &mut State, last: Option<AtStop>) -> bool {
         let metrics = self.metrics.clone();
+        let is_final = last == Some(AtStop::Keep);
         // Thousands of series take milliseconds: not on a thread that may serve calls.
-        let text = tokio::task::spawn_blocking(move || payload(&metrics, last)).await;
+        let text = tokio::task::spawn_blocking(move || metrics.pushed(is_final)).await;
         let result = match text {
             Ok(text) => match AssertUnwindSafe(self.gateway.put(&self.key, text))
                 .catch_unwind()
@@ -172,28 +169,6 @@ struct State {
     failing: bool,
     /// One was sent, or may have been, and never answered.
     unanswered: bool,
-}
-
-/// Returns an error with what caused it, on one line.
-fn with_causes(mut error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    while let Some(cause) = error.source() {
-        text = format!("{text}: {cause}");
-        error = cause;
-    }
-    text
-}
-
-/// Returns the text with the moment at which it is made, and with the mark of figures that are to stay.
-fn payload(metrics: &Metrics, last: Option<AtStop>) -> String {
-    let mut text = Text::plain(metrics.text());
-    PUSHED_AT.begin(&mut text);
-    text.gauge(PUSHED_AT.name, "", "", unix_seconds());
-    if last == Some(AtStop::Keep) {
-        PUSH_FINAL.begin(&mut text);
-        text.count(PUSH_FINAL.name, "", "", 1);
-    }
-    text.into_string()
 }
 
 #[cfg(test)]

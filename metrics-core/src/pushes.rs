@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::exposition::{Text, labels};
-use crate::families::{PUSH_LAST_SUCCESS, PUSH_REQUESTS};
-
 /// How pushing goes; exported once there is a pusher.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pushes(Arc<Mutex<Option<Counts>>>);
 
-#[derive(Debug, Default)]
-struct Counts {
-    succeeded: u64,
-    failed: u64,
-    last_success_seconds: f64,
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    /// When a push last succeeded, in unix seconds; 0 before the first.
+    pub(crate) last_success_seconds: f64,
 }
 
 impl Pushes {
@@ -36,23 +34,8 @@ impl Pushes {
         }
     }
 
-    pub(crate) fn write(&self, text: &mut Text, application: &str) {
-        let counts = self.0.lock();
-        let Some(Counts {
-            succeeded,
-            failed,
-            last_success_seconds,
-        }) = &*counts
-        else {
-            return;
-        };
-        PUSH_REQUESTS.begin(text);
-        for (result, count) in [("success", succeeded), ("failure", failed)] {
-            let result = labels([("result", result)]);
-            text.count(PUSH_REQUESTS.name, application, &result, *count);
-        }
-        PUSH_LAST_SUCCESS.begin(text);
-        let name = PUSH_LAST_SUCCESS.name;
-        text.gauge(name, application, "", *last_success_seconds);
+    /// Returns what was counted so far; none without a pusher.
+    pub(crate) fn counts(&self) -> Option<Counts> {
+        *self.0.lock()
     }
 }

@@ -38,7 +38,7 @@ impl Reading {
 }
 
 /// What happened in the sliding window.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Windowed {
     pub(crate) totals: Totals,
     pub(crate) span_seconds: f64,

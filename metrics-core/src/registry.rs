@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::exposition::{Text, labels};
-use crate::families::{self, Family, RegistryRow, RegistrySource};
-
 /// The sizes of a consumer's directory, in instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DirectorySizes {
@@ -38,7 +35,7 @@ pub(crate) struct State {
     pub(crate) metadata_stored: Operations,
     pub(crate) notified: Times,
     pub(crate) notified_instances: u64,
-    directories: BTreeMap<String, DirectorySizes>,
+    pub(crate) directories: BTreeMap<String, DirectorySizes>,
     pub(crate) connected: Option<bool>,
     pub(crate) sessions: u64,
     pub(crate) malformed: u64,
@@ -53,7 +50,7 @@ pub(crate) struct Operations {
     succeeded: u64,
     failed: u64,
     /// Times by interface; by the empty name for operations that belong to none.
-    times: BTreeMap<String, Times>,
+    pub(crate) times: BTreeMap<String, Times>,
 }
 
 /// How long something took, since the start.
@@ -147,100 +144,25 @@ impl RegistryMetrics {
         self.0.lock().panics += 1;
     }
 
-    /// Writes the groups that had events, with the application's labels.
-    pub(crate) fn write(&self, text: &mut Text, application: &str) {
-        let state = self.0.lock();
-        for row in families::REGISTRY {
-            state.write(row, text, application);
-        }
+    /// Reads what was counted so far.
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
+        read(&self.0.lock())
     }
 }
 
 impl State {
-    fn write(&self, row: &RegistryRow, text: &mut Text, application: &str) {
-        let families = row.families();
-        match row.source {
-            RegistrySource::Operations { read, .. } => {
-                self.write_operations(read(self), &families, text, application)
-            }
-            RegistrySource::Times { read, .. } => {
-                let times = read(self);
-                if times.any() {
-                    write_times(&families, [("", times)], text, application);
-                }
-            }
-            RegistrySource::Value { read, .. } => {
-                if let Some(value) = read(self) {
-                    text.family(&families[0].name, families[0].kind, &families[0].help);
-                    text.count(&families[0].name, application, "", value);
-                }
-            }
-            RegistrySource::Directory { read, .. } => {
-                if !self.directories.is_empty() {
-                    text.family(&families[0].name, families[0].kind, &families[0].help);
-                }
-                for (interface, directory) in &self.directories {
-                    let interface = labels([("interface", interface.as_str())]);
-                    text.count(&families[0].name, application, &interface, read(directory));
-                }
-            }
-        }
-    }
-
-    fn write_operations(
-        &self,
-        operations: &Operations,
-        families: &[Family],
-        text: &mut Text,
-        application: &str,
-    ) {
-        if operations.times.is_empty() {
-            return;
-        }
-        let counts = [
-            operations.succeeded + operations.failed,
-            operations.succeeded,
-            operations.failed,
-        ];
-        let (counters, times) = families.split_at(counts.len());
-        for (family, count) in counters.iter().zip(counts) {
-            text.family(&family.name, family.kind, &family.help);
-            text.count(&family.name, application, "", count);
-        }
-        let by_interface = operations
-            .times
-            .iter()
-            .map(|(interface, times)| (interface.as_str(), times));
-        write_times(times, by_interface, text, application);
-    }
-
     /// Returns the sum of one size over all interfaces; none before the first directory.
     pub(crate) fn directory(&self, size: fn(&DirectorySizes) -> u64) -> Option<u64> {
         (!self.directories.is_empty()).then(|| self.directories.values().map(size).sum())
     }
 }
 
-fn write_times<'a>(
-    families: &[Family],
-    by_interface: impl IntoIterator<Item = (&'a str, &'a Times), IntoIter: Clone>,
-    text: &mut Text,
-    application: &str,
-) {
-    let by_interface = by_interface.into_iter();
-    for (place, family) in families.iter().enumerate() {
-        text.family(&family.name, family.kind, &family.help);
-        for (interface, times) in by_interface.clone() {
-            let extra = if family.labels.contains(&"interface") {
-                labels([("interface", interface)])
-            } else {
-                String::new()
-            };
-            text.gauge(&family.name, application, &extra, times.millis()[place]);
-        }
-    }
-}
-
 impl Operations {
+    /// Returns how many there were: all, those that succeeded, and those that failed.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        [self.succeeded + self.failed, self.succeeded, self.failed]
+    }
+
     fn add(&mut self, interface: &str, succeeded: bool, elapsed: Duration) {
         let counter = if succeeded {
             &mut self.succeeded
@@ -283,11 +205,8 @@ impl Times {
     }
 
     /// Returns sum, last, min, max and average in milliseconds.
-    fn millis(&self) -> [f64; 5] {
+    pub(crate) fn millis(&self) -> [f64; 5] {
         let mean = self.sum.checked_div(self.count).unwrap_or_default();
         [self.sum, self.last, self.min, self.max, mean].map(|time| time.as_secs_f64() * 1e3)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use tokio::runtime::RuntimeMetrics;
 
-use crate::exposition::{Text, labels};
-use crate::families::{ACTIVE_SIZE, QUEUE_SIZE, THREAD_COUNT};
-
-type Read = fn(&RuntimeMetrics) -> usize;
+/// The figures of the runtimes of one pool at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pool {
+    /// Worker threads.
+    pub(crate) threads: u64,
+    /// Worker threads that are not parked.
+    pub(crate) active: u64,
+    /// Tasks in the shared queues.
+    pub(crate) queued: u64,
+}
 
 /// Runtimes by the names of their pools.
 #[derive(Debug, Default)]
@@ -23,28 +29,21 @@ impl Pools {
             .push(runtime);
     }
 
-    pub(crate) fn write(&self, text: &mut Text, application: &str) {
+    /// Returns the figures of each pool, by name.
+    pub(crate) fn read(&self) -> Vec<(String, Pool)> {
         let pools = self.0.lock();
-        if pools.is_empty() {
-            return;
-        }
-        let rows: [(_, Read); 3] = [
-            (THREAD_COUNT, RuntimeMetrics::num_workers),
-            (ACTIVE_SIZE, active),
-            (QUEUE_SIZE, RuntimeMetrics::global_queue_depth),
-        ];
-        for (row, read) in rows {
-            row.begin(text);
-            for (name, runtimes) in &*pools {
-                let sum: usize = runtimes.iter().map(read).sum();
-                text.count(
-                    row.name,
-                    application,
-                    &labels([("thread_pool_name", name.as_str())]),
-                    sum as u64,
-                );
-            }
-        }
+        let sums = pools.iter().map(|(name, runtimes)| {
+            let sum = |read: fn(&RuntimeMetrics) -> usize| {
+                runtimes.iter().map(read).sum::<usize>() as u64
+            };
+            let pool = Pool {
+                threads: sum(RuntimeMetrics::num_workers),
+                active: sum(active),
+                queued: sum(RuntimeMetrics::global_queue_depth),
+            };
+            (name.clone(), pool)
+        });
+        sums.collect()
     }
 }
 
@@ -66,20 +65,20 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(60);
 
-    fn value(pools: &Pools, family: &str) -> usize {
-        let mut text = Text::default();
-        pools.write(&mut text, "");
-        let text = text.into_string();
-        let line = text.lines().find(|line| line.starts_with(family)).unwrap();
-        assert!(line.contains("thread_pool_name=\"Tri\""), "{line}");
-        line.rsplit(' ').next().unwrap().parse().unwrap()
+    fn tri(pools: &Pools) -> Pool {
+        let pools = pools.read();
+        let [(name, pool)] = &*pools else {
+            panic!("{pools:?}")
+        };
+        assert_eq!(name, "Tri");
+        *pool
     }
 
-    fn wait_for(pools: &Pools, family: &str, expected: usize) {
+    fn wait_for(pools: &Pools, figure: fn(Pool) -> u64, expected: u64) {
         let end = Instant::now() + DEADLINE;
-        while value(pools, family) != expected {
-            let seen = value(pools, family);
-            assert!(Instant::now() < end, "{family} is {seen}, not {expected}");
+        while figure(tri(pools)) != expected {
+            let seen = tri(pools);
+            assert!(Instant::now() < end, "{seen:?}, and {expected} expected");
             std::thread::yield_now();
         }
     }
@@ -92,7 +91,7 @@ mod tests {
             .unwrap();
         let pools = Pools::default();
         pools.add("Tri", runtime.metrics());
-        assert_eq!(value(&pools, "dubbo_thread_pool_thread_count{"), 2);
+        assert_eq!(tri(&pools).threads, 2);
 
         // Both workers are held; what is spawned now has to queue.
         let gate = Arc::new(Barrier::new(3));
@@ -102,15 +101,15 @@ mod tests {
                 gate.wait();
             });
         }
-        wait_for(&pools, "dubbo_thread_pool_queue_size{", 0);
-        wait_for(&pools, "dubbo_thread_pool_active_size{", 2);
+        wait_for(&pools, |pool| pool.queued, 0);
+        wait_for(&pools, |pool| pool.active, 2);
         for _ in 0..5 {
             runtime.spawn(async {});
         }
-        wait_for(&pools, "dubbo_thread_pool_queue_size{", 5);
+        wait_for(&pools, |pool| pool.queued, 5);
 
         gate.wait();
-        wait_for(&pools, "dubbo_thread_pool_queue_size{", 0);
-        wait_for(&pools, "dubbo_thread_pool_active_size{", 0);
+        wait_for(&pools, |pool| pool.queued, 0);
+        wait_for(&pools, |pool| pool.active, 0);
     }
 }

@@ -1,18 +1,21 @@
-//! Gathers every family into the text of one scrape.
+//! Gathers every family and writes what one scrape, or one push, gets.
 
+mod calls;
+mod process;
 mod registered;
+mod registry;
 
 use std::sync::Arc;
 
 use prometheus::TextEncoder;
 
-use crate::buckets::Geometry;
+#[cfg(feature = "push")]
+use crate::clock::unix_seconds;
 use crate::config::Families;
-use crate::exposition::{Distribution, Format, Text, bound_label, labels};
-use crate::families::{APPLICATION_INFO, CALLS, CallRow, CallSource, FOLDED};
-use crate::key::Side;
+use crate::exposition::{Format, Text};
+#[cfg(feature = "push")]
+use crate::families::{PUSH_FINAL, PUSHED_AT};
 use crate::metrics::Metrics;
-use crate::outcome::{Fault, Outcome, OutcomeKind};
 use crate::reading::Reading;
 use crate::series::Series;
 pub use registered::Registered;
@@ -22,20 +25,35 @@ const BYTES_PER_SERIES: usize = 16 * 1024;
 
 type Readings = [(Arc<Series>, Reading)];
 
-/// Reads everything and writes it as text.
-pub(crate) fn text(metrics: &Metrics) -> String {
-    gather(metrics, Format::Text, metrics.config().families).into_string()
-}
+impl Metrics {
+    /// Returns everything measured in Prometheus's text format. It may take milliseconds: call it where no calls are served.
+    pub fn text(&self) -> String {
+        gather(self, Format::Text, self.config().families).into_string()
+    }
 
-/// Reads everything and writes it in a format.
-pub(crate) fn written(metrics: &Metrics, format: Format, families: Families) -> Vec<u8> {
-    gather(metrics, format, families).finish()
+    /// Returns everything measured in a format.
+    pub(crate) fn written(&self, format: Format, families: Families) -> Vec<u8> {
+        gather(self, format, families).finish()
+    }
+
+    /// Returns what a push sends: the text, with the moment at which it is made, and with a mark when nothing will follow it.
+    #[cfg(feature = "push")]
+    pub(crate) fn pushed(&self, is_final: bool) -> String {
+        let mut text = gather(self, Format::Text, self.config().families);
+        process::begin(&mut text, &PUSHED_AT);
+        text.gauge(PUSHED_AT.name, "", "", unix_seconds());
+        if is_final {
+            process::begin(&mut text, &PUSH_FINAL);
+            text.count(PUSH_FINAL.name, "", "", 1);
+        }
+        text.into_string()
+    }
 }
 
 fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
     let mut text = measured(metrics, format, families);
     #[cfg(target_os = "linux")]
-    crate::process::write(&mut text);
+    process::write_usage(&mut text);
     let added = metrics.prometheus_registry().gather();
     if format == Format::Text {
         // A collector that breaks the rules of its own registry loses its families, and nothing else.
@@ -53,149 +71,19 @@ fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
 
 /// Reads everything that was measured, and writes it.
 fn measured(metrics: &Metrics, format: Format, families: Families) -> Text {
-    let readings = metrics.readings();
+    let readings = metrics.readings(families);
     let application = metrics.application_labels();
     let mut text = Text::new(format, (readings.len() + 1) * BYTES_PER_SERIES);
-    write_calls(&mut text, &readings, metrics.geometry(), families);
+    calls::write(&mut text, &readings, metrics.geometry(), families);
     // A lean scrape leaves out when each counter began, which older servers store as a series of its own.
     text.created_seconds = (families == Families::All).then(|| metrics.created_seconds());
-    metrics.discovery().write(&mut text, &application);
-    APPLICATION_INFO.begin(&mut text);
-    text.count(APPLICATION_INFO.name, &application, "", 1);
-    let folded = readings
-        .iter()
-        .filter(|(series, _)| series.shared)
-        .map(|(_, reading)| reading.totals.started)
-        .sum();
-    FOLDED.begin(&mut text);
-    text.count(FOLDED.name, &application, "", folded);
-    metrics.pools().write(&mut text, &application);
-    metrics.pushes().write(&mut text, &application);
+    registry::write(&mut text, metrics.discovery(), &application);
+    let shared = readings.iter().filter(|(series, _)| series.shared);
+    let folded = shared.map(|(_, reading)| reading.totals.started).sum();
+    process::write_application(&mut text, &application, folded);
+    process::write_pools(&mut text, metrics.pools(), &application);
+    process::write_pushes(&mut text, metrics.pushes(), &application);
     text
-}
-
-/// The labels that every series of calls shares, rendered once for a scrape.
-struct Rendered<'a> {
-    geometry: &'a Geometry,
-    /// `le` of each exported bucket, the infinite one last.
-    bounds: Vec<(String, f64)>,
-    errors: Vec<(Outcome, String)>,
-    families: Families,
-}
-
-impl<'a> Rendered<'a> {
-    fn new(format: Format, geometry: &'a Geometry, families: Families) -> Self {
-        let bounds = geometry.bounds_seconds().iter().copied();
-        let bounds = bounds.chain([f64::INFINITY]);
-        let errors = Outcome::all().skip(1);
-        Self {
-            geometry,
-            bounds: bounds
-                .map(|bound| (bound_label(format, bound), bound))
-                .collect(),
-            errors: errors
-                .map(|outcome| (outcome, error_labels(outcome)))
-                .collect(),
-            families,
-        }
-    }
-}
-
-fn write_calls(text: &mut Text, readings: &Readings, geometry: &Geometry, families: Families) {
-    let rendered = Rendered::new(text.format(), geometry, families);
-    for side in [Side::Provider, Side::Consumer] {
-        let readings = readings.iter().filter(|(series, _)| series.side == side);
-        if readings.clone().next().is_none() {
-            continue;
-        }
-        let rows = CALLS
-            .iter()
-            .filter(|row| families == Families::All || row.is_lean());
-        for row in rows {
-            let Some(family) = row.family(side) else {
-                continue;
-            };
-            text.family(&family.name, family.kind, &family.help);
-            for (series, reading) in readings.clone() {
-                text.created_seconds =
-                    (families == Families::All).then_some(series.created_seconds);
-                write_samples(text, row, &family.name, &series.labels, reading, &rendered);
-            }
-        }
-    }
-}
-
-/// Writes one family's samples of one series.
-fn write_samples(
-    text: &mut Text,
-    row: &CallRow,
-    name: &str,
-    labels: &str,
-    reading: &Reading,
-    rendered: &Rendered<'_>,
-) {
-    match row.source {
-        CallSource::Count(read) => text.count(name, labels, "", read(reading)),
-        CallSource::Gauge(read) => {
-            if let Some(value) = read(reading) {
-                text.gauge(name, labels, "", value);
-            }
-        }
-        CallSource::Durations => text.histogram(
-            name,
-            labels,
-            &Distribution {
-                bounds: &rendered.bounds,
-                counts: &reading.exported,
-                sum: reading.totals.sum as f64 / 1e9,
-                native: Some(&reading.native),
-                newest: &reading.exemplars.by_bucket(rendered.geometry),
-                exemplars: Some(&reading.exemplars),
-            },
-        ),
-        CallSource::Errors => {
-            let zeros = rendered.families == Families::All;
-            for (outcome, extra) in &rendered.errors {
-                let count = reading.codes[outcome.index()];
-                if count > 0 || (zeros && from_the_start(*outcome)) {
-                    let exemplar = reading.exemplars.of_error(*outcome);
-                    // A call that ended after the counters were read is counted next time.
-                    let exemplar = exemplar.filter(|_| count > 0);
-                    text.count_with(name, labels, extra, count, exemplar);
-                }
-            }
-        }
-        CallSource::Attempts => {
-            text.count(name, labels, "outcome=\"ok\"", reading.attempts_ok);
-            text.count(name, labels, "outcome=\"failed\"", reading.attempts_failed);
-        }
-    }
-}
-
-/// Tells whether an error has a series before it happens: the usual code of each kind does, so that the first one shows as an increase.
-fn from_the_start(outcome: Outcome) -> bool {
-    const USUAL: [Outcome; 6] = [
-        Outcome::BUSINESS,
-        Outcome::TIMEOUT,
-        Outcome::LIMIT,
-        Outcome::UNAVAILABLE,
-        Outcome::CANCELLED,
-        Outcome::UNKNOWN,
-    ];
-    USUAL.contains(&outcome)
-}
-
-fn error_labels(outcome: Outcome) -> String {
-    debug_assert_ne!(outcome.kind(), OutcomeKind::Success, "success is no error");
-    let code = outcome
-        .code()
-        .map_or_else(|| "other".to_owned(), |code| code.to_string());
-    labels([
-        ("error_code", code.as_str()),
-        ("error_name", outcome.name()),
-        ("error_type", outcome.kind().name()),
-        ("fault", outcome.fault().map_or("", Fault::name)),
-    ])
 }
 
 #[cfg(test)]

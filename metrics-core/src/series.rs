@@ -101,10 +101,11 @@ impl Series {
         window.expire(oldest);
     }
 
-    /// Reads everything at once; `span_seconds` is the time that the window covers.
+    /// Reads everything at once; `span_seconds` is the time that the window covers. Without it, what happened in the window is left out: that
+    /// is most of the work.
     pub(crate) fn read(
         &self,
-        span_seconds: f64,
+        span_seconds: Option<f64>,
         geometry: &Geometry,
         scratch: &mut Scratch,
     ) -> Reading {
@@ -122,17 +123,16 @@ impl Series {
             window.saw(&scratch.total);
             geometry.fold(&scratch.total, &mut exported);
             native.add(&scratch.total, geometry.native_places());
-            window.add_panes(scratch);
+            if span_seconds.is_some() {
+                window.add_panes(scratch);
+            }
         }
         let extremes = self.shards().filter_map(|shard| shard.extremes());
         let extremes = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let windowed = Windowed::new(
-            window.totals(&now),
-            span_seconds,
-            &scratch.total,
-            extremes,
-            geometry,
-        );
+        let windowed = span_seconds.map(|span_seconds| {
+            let totals = window.totals(&now);
+            Windowed::new(totals, span_seconds, &scratch.total, extremes, geometry)
+        });
         let at = self.clock.now();
         let messages = |flow| self.shards().map(|shard| shard.messages(flow)).sum();
         let attempts = |ok| self.shards().map(|shard| shard.attempts(ok)).sum();
@@ -152,7 +152,7 @@ impl Series {
             sent: messages(Flow::Sent),
             attempts_ok: attempts(true),
             attempts_failed: attempts(false),
-            window: windowed,
+            window: windowed.unwrap_or_default(),
         }
     }
 

@@ -15,6 +15,9 @@ use crate::outcome::Outcomes;
 pub(crate) use edges::Edges;
 use pane::Pane;
 
+/// The number of panes of the window: it moves by a tenth of its length.
+pub const PANES: u32 = 10;
+
 /// Cumulative counts of one series at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {

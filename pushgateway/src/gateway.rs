@@ -11,7 +11,7 @@ use reqwest::{Request, RequestBuilder, Response};
 
 use crate::access::{Access, Credentials};
 use crate::address::Address;
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::grouping_key::GroupingKey;
 use crate::mistake::{self, Refusal};
 use crate::proxy::Route;
@@ -227,14 +227,6 @@ fn broken(address: String, deadline: Duration, error: reqwest::Error, route: &Ro
             hint,
         }
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// Returns the beginning of a refusal's text on one line, without control characters.

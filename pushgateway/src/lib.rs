@@ -31,6 +31,6 @@ pub use address::{Address, AddressError};
 #[cfg(feature = "clap")]
 pub use args::{ArgsError, GatewayArgs};
 pub use credentials::{Identity, Secret};
-pub use error::Error;
+pub use error::{Error, with_causes};
 pub use gateway::{Answer, Gateway};
 pub use grouping_key::GroupingKey;

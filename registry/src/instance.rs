@@ -5,12 +5,9 @@ mod read;
 
 use serde::Serialize;
 
-use crate::provider::bracketed;
+use crate::{metadata::TRIPLE, provider::bracketed};
 
 pub(crate) use read::{Instance, Storage, check_size, clipped, is_host, parse, port};
-
-/// The protocol name of Triple.
-pub(crate) const TRIPLE: &str = "tri";
 
 /// The version of the metadata service that speaks plain gRPC.
 const METADATA_SERVICE_VERSION: &str = "2.0.0";

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Reference, provider};
 
+/// The protocol name of Triple.
+pub(crate) const TRIPLE: &str = "tri";
+
 /// The services of one revision of an application, as `MetadataServiceV2` answers and as
 /// `/dubbo/metadata/<app>/<revision>` holds (dubbo-go `metadata/info/metadata_info.go`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +55,7 @@ impl MetadataInfo {
     /// Finds the Triple service that `reference` means.
     pub(crate) fn find(&self, reference: &Reference) -> Option<&ServiceMetadata> {
         self.services.values().find(|service| {
-            service.protocol == crate::instance::TRIPLE
+            service.protocol == TRIPLE
                 && reference.matches(&service.name, &service.group, &service.version)
         })
     }

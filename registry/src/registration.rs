@@ -8,9 +8,7 @@ use std::{
 
 use crate::{
     DEFAULT_WARMUP, DEFAULT_WEIGHT, Error, MetadataInfo, RegisterMode, ServiceMetadata, instance,
-    instance::{TRIPLE, json},
-    name, provider,
-    reference::service_key,
+    instance::json, metadata::TRIPLE, name, provider, reference::service_key,
 };
 
 /// The revision of an application without services, which Dubbo's consumers skip.

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use crate::{Malformed, ProviderEntry, Reference, instance::TRIPLE};
+use crate::{Malformed, ProviderEntry, Reference, metadata::TRIPLE};
 
 mod condition;
 mod document;

@@ -3,8 +3,7 @@
 use prometheus::proto::{self, MetricType};
 
 use super::protobuf::{self, Quantile, Summary};
-use super::{Distribution, Format, Text, bound_label, labels, write_number};
-use crate::families::Type;
+use super::{Distribution, Format, Text, Type, bound_label, labels, write_number};
 
 impl Text {
     /// Writes a family that a collector gathered.

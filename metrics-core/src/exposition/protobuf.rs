@@ -4,9 +4,8 @@
 
 use prost::Message;
 
-use super::TRACE_ID;
+use super::{TRACE_ID, Type};
 use crate::exemplars::Exemplar;
-use crate::families::Type;
 use crate::native::Native;
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,25 +1,19 @@
 //! The families of the process itself: who it is, its threads, its pusher.
 
 use super::{APPLICATION_LABELS, Family, Type, labels};
-use crate::exposition::Text;
 
 /// A family with one place in the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProcessRow {
     pub(crate) name: &'static str,
-    kind: Type,
-    help: &'static str,
+    pub(crate) kind: Type,
+    pub(crate) help: &'static str,
     unit: &'static str,
     extra: Option<&'static [&'static str]>,
     remark: &'static str,
 }
 
 impl ProcessRow {
-    /// Begins the family in a text.
-    pub(crate) fn begin(&self, text: &mut Text) {
-        text.family(self.name, self.kind, self.help);
-    }
-
     pub(crate) fn family(&self) -> Family {
         Family {
             name: self.name.into(),

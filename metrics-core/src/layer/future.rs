@@ -9,7 +9,7 @@ use http::Response;
 use http_body::Body;
 
 use super::body::ResponseBody;
-use super::service::Classify;
+use super::classify::Classify;
 use super::status;
 use super::web::Web;
 use crate::call::Call;

@@ -3,7 +3,6 @@
 //! Hot path: a look-up by path, a guard, and no allocation.
 
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -11,45 +10,16 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::body::{RequestBody, ResponseBody};
+use super::classify::Classify;
 use super::future::ResponseFuture;
-use super::status;
+use super::timeout::{self, ATTEMPT_TIMEOUT, TIMEOUT};
 use crate::call::Call;
 use crate::key::Side;
 use crate::methods::Methods;
-use crate::outcome::Outcome;
 use crate::shard::Flow;
-
-const TIMEOUT: &str = "grpc-timeout";
-
-/// How long a Dubbo consumer waits for the head of a response, as Go writes durations. No deadline: a stream may go on for longer.
-const ATTEMPT_TIMEOUT: &str = "timeout";
 
 /// Which trace a call is part of: <https://www.w3.org/TR/trace-context/>.
 const TRACE: &str = "traceparent";
-
-/// Tells the outcome of a call from an error of the service that a layer wraps.
-///
-/// Implemented for functions `Fn(&E) -> Outcome`.
-pub trait Classify<E> {
-    /// Returns the outcome that an error means.
-    fn outcome(&self, error: &E) -> Outcome;
-}
-
-/// Takes every error as [`Outcome::UNKNOWN`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ErrorsAreUnknown;
-
-impl<E> Classify<E> for ErrorsAreUnknown {
-    fn outcome(&self, _: &E) -> Outcome {
-        Outcome::UNKNOWN
-    }
-}
-
-impl<E, F: Fn(&E) -> Outcome> Classify<E> for F {
-    fn outcome(&self, error: &E) -> Outcome {
-        self(error)
-    }
-}
 
 /// A service whose calls are measured; made by [`ProviderLayer`](crate::ProviderLayer) and [`ConsumerLayer`](crate::ConsumerLayer).
 #[derive(Clone, Debug)]
@@ -99,9 +69,9 @@ where
         let call = method.map(|method| {
             let mut call = method.start();
             let asked = Asked::read(request.headers());
-            if let Some(deadline) = asked.timeout.and_then(of_grpc_timeout) {
+            if let Some(deadline) = asked.timeout.and_then(timeout::of_grpc) {
                 call.set_deadline(deadline);
-            } else if let Some(limit) = asked.attempt_timeout.and_then(of_attempt_timeout) {
+            } else if let Some(limit) = asked.attempt_timeout.and_then(timeout::of_attempt) {
                 call.set_deadline(limit);
                 until_head = true;
             }
@@ -146,74 +116,5 @@ impl<'a> Asked<'a> {
             }
         }
         asked
-    }
-}
-
-/// Reads the header `grpc-timeout`: up to eight digits and a unit; none when it is absent or malformed.
-///
-/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
-pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    of_grpc_timeout(status::find(headers, TIMEOUT)?)
-}
-
-fn of_grpc_timeout(value: &HeaderValue) -> Option<Duration> {
-    let (unit, digits) = value.as_bytes().split_last()?;
-    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number = digits
-        .iter()
-        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
-    Some(match unit {
-        b'H' => Duration::from_secs(number * 3600),
-        b'M' => Duration::from_secs(number * 60),
-        b'S' => Duration::from_secs(number),
-        b'm' => Duration::from_millis(number),
-        b'u' => Duration::from_micros(number),
-        b'n' => Duration::from_nanos(number),
-        _ => return None,
-    })
-}
-
-/// Reads how long the consumer waits for the head: whole seconds or milliseconds; none when it is written otherwise.
-fn of_attempt_timeout(value: &HeaderValue) -> Option<Duration> {
-    let text = value.to_str().ok()?;
-    let (number, unit): (_, fn(u64) -> Duration) = match text.strip_suffix("ms") {
-        Some(number) => (number, Duration::from_millis),
-        None => (text.strip_suffix('s')?, Duration::from_secs),
-    };
-    number.parse().ok().map(unit)
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderName;
-
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read_in_every_unit() {
-        let cases = [
-            ("1H", Some(Duration::from_secs(3600))),
-            ("2M", Some(Duration::from_secs(120))),
-            ("3S", Some(Duration::from_secs(3))),
-            ("2999000u", Some(Duration::from_millis(2999))),
-            ("99999999n", Some(Duration::from_nanos(99_999_999))),
-            ("0m", Some(Duration::ZERO)),
-            ("", None),
-            ("S", None),
-            ("3", None),
-            ("3s", None),
-            ("-3S", None),
-            ("123456789S", None),
-        ];
-        for (text, expected) in cases {
-            let headers = HeaderMap::from_iter([(
-                HeaderName::from_static(TIMEOUT),
-                HeaderValue::from_static(text),
-            )]);
-            assert_eq!(grpc_timeout(&headers), expected, "{text:?}");
-        }
-        assert_eq!(grpc_timeout(&HeaderMap::new()), None);
     }
 }

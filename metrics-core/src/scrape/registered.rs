@@ -18,8 +18,15 @@ pub struct Registered {
     descriptions: Vec<Desc>,
 }
 
+impl Metrics {
+    /// Returns a collector of everything measured, to register with a registry of the caller's own.
+    pub fn collector(&self) -> Registered {
+        Registered::new(self)
+    }
+}
+
 impl Registered {
-    pub(crate) fn new(metrics: &Metrics) -> Self {
+    fn new(metrics: &Metrics) -> Self {
         let descriptions = families().into_iter().filter_map(|family| {
             let labels = family.labels.iter().filter(|label| **label != "le");
             let names = labels.map(|label| (*label).to_owned()).collect();

@@ -8,7 +8,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::{Application, Config};
 use crate::exposition::protobuf::MetricFamily;
-use crate::key::MethodKey;
+use crate::key::{MethodKey, Side};
+use crate::outcome::Outcome;
 
 const METHODS: usize = 1000;
 
@@ -149,7 +150,7 @@ fn messages_hold_every_call_in_classic_and_native_buckets() {
 #[test]
 fn a_lean_scrape_leaves_out_labels_that_all_series_share() {
     let metrics = busy(Families::Lean, Vec::new());
-    let text = text(&metrics);
+    let text = metrics.text();
     let line = text
         .lines()
         .find(|line| line.starts_with("dubbo_provider_requests_total"))

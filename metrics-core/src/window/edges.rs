@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::PANES;
 use crate::clock::{Clock, nanos};
-use crate::config::PANES;
 
 /// The shortest time that a rate is over. Over less, the first call of a process would be thousands a second.
 const SHORTEST_SPAN_NANOS: u64 = 1_000_000_000;

@@ -14,9 +14,11 @@ use super::{
 use crate::{Reference, Registration, ScrapeTarget};
 
 mod entry;
+mod place;
 mod url;
 
-use entry::{DesiredEntry, Next};
+use entry::DesiredEntry;
+use place::Next;
 
 /// What the registrar has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use crate::{
     Malformed, ProviderEntry, Reference, Registration, ServiceMetadata,
-    instance::{TRIPLE, clipped, is_host, port},
+    instance::{clipped, is_host, port},
+    metadata::TRIPLE,
     provider::{bare, weight},
 };
 

@@ -3,7 +3,9 @@
 mod code;
 mod document;
 mod manifest;
+mod modules;
 
 pub use code::Code;
 pub use document::{Document, Link};
 pub use manifest::{Manifest, Use, shipped};
+pub use modules::Modules;

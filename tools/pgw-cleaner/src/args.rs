@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser as _};
@@ -10,7 +9,7 @@ use clap::{Parser, ValueEnum};
 use guarded_http::ProtectionArgs;
 use pushgateway::GatewayArgs;
 
-use crate::config::Deletion;
+use crate::deletion::Deletion;
 use crate::exit;
 use crate::select::Selection;
 use crate::time;
@@ -98,24 +97,6 @@ pub enum Output {
     Table,
     /// One JSON object for each pass, on a line of its own
     Json,
-}
-
-/// How many deletions are a sign of something wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(pub Option<usize>);
-
-impl FromStr for Limit {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "unlimited" => Ok(Self(None)),
-            number => match number.parse() {
-                Ok(number) => Ok(Self(Some(number))),
-                Err(_) => Err("write a number, or unlimited"),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, TextEncoder,
 };
 
+use crate::error::PassError;
 use crate::listing::ListingError;
-use crate::pass::PassError;
 use crate::report::Report;
 use crate::select::Verdict;
 

@@ -15,10 +15,9 @@ use pushgateway::Gateway;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Limit;
 use crate::clock::ClockHistory;
-use crate::config::Deletion;
-use crate::listing::ListingError;
+use crate::deletion::{Deletion, Limit};
+use crate::error::PassError;
 use crate::metrics::{Failure, Metrics};
 use crate::pass::reading::GroupState;
 use crate::report::{Outcome, Report};
@@ -40,38 +39,6 @@ pub struct Cleaner {
     metrics: Metrics,
     /// The gateway's clock in the readings before, be they of this pass or of earlier ones.
     clocks: ClockHistory,
-}
-
-/// Why a pass ended before its end.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PassError {
-    /// There was no reading to rely on.
-    #[error(transparent)]
-    Listing(#[from] ListingError),
-    /// The gateway refuses deletions, or does not answer them.
-    #[error("groups can be read but not deleted")]
-    Deletion(#[source] pushgateway::Error),
-    /// More groups were selected than `--max-deletes` allows.
-    #[error(
-        "{selected} groups would go, more than --max-deletes {limit}: nothing was deleted; \
-         look at them with --dry-run, and raise the limit if they are right"
-    )]
-    TooMany {
-        /// How many.
-        selected: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// A reading was too old for any deletion, time after time.
-    #[error(
-        "no deletion could begin within --max-window {} of a reading: raise it",
-        humantime::format_duration(*.0)
-    )]
-    Window(Duration),
-    /// A signal came.
-    #[error("stopped by a signal before the end of the pass")]
-    Stopped,
 }
 
 impl Cleaner {

@@ -8,9 +8,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::args::Output;
+use crate::error::PassError;
 use crate::exit::ExitStatus;
 use crate::group::Group;
-use crate::pass::PassError;
 use crate::select::Verdict;
 
 /// What a pass saw and did.
@@ -108,7 +108,9 @@ impl Report {
 
     /// Returns why the pass ended before its end, with all causes.
     pub fn error_text(&self) -> Option<String> {
-        self.error.as_ref().map(|error| with_causes(error))
+        self.error
+            .as_ref()
+            .map(|error| pushgateway::with_causes(error))
     }
 
     /// Returns how a program that made only this pass ends.
@@ -165,12 +167,6 @@ impl Outcome {
             Self::Kept => "kept: the pass ended before",
         }
     }
-}
-
-/// Returns an error's text with those of its causes.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
         node::{Answer, Kind, Operation},
         url,
     },
-    entry::{Next, Place},
+    place::{Next, Place},
 };
 
 /// One URL, and what is known of its node.

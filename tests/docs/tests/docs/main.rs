@@ -4,5 +4,6 @@ mod commands;
 mod dependencies;
 mod examples;
 mod links;
+mod modules;
 mod names;
 mod tables;

@@ -6,15 +6,16 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use http::StatusCode;
-use pushgateway::{Error, Gateway};
+use pushgateway::{Error, Gateway, with_causes};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reading::GroupState;
-use super::{ATTEMPTS, Cleaner, PassError};
+use super::{ATTEMPTS, Cleaner};
+use crate::error::PassError;
 use crate::group::Group;
 use crate::metrics::Failure;
-use crate::report::{Outcome, Report, with_causes};
+use crate::report::{Outcome, Report};
 
 /// How a batch ended.
 #[derive(Debug)]

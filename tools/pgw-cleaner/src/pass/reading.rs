@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use pushgateway::GroupingKey;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cleaner, PassError, pause, pauses};
+use super::{Cleaner, pause, pauses};
 use crate::clock::GatewayClock;
+use crate::error::PassError;
 use crate::group::Group;
 use crate::listing::{Listing, ListingError};
 use crate::report::{Outcome, Report, Row};

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use parking_lot::Mutex;
-use pgw_cleaner::config::Deletion;
-use pgw_cleaner::{Cleaner, ExitStatus, Limit, Metrics, Selection};
+use pgw_cleaner::{Cleaner, Deletion, ExitStatus, Limit, Metrics, Selection};
 use test_servers::{LONG, Pushgateway, TcpProxy, free_port};
 use tokio_util::sync::CancellationToken;
 

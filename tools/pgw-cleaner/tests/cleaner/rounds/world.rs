@@ -5,9 +5,8 @@ use std::ops::Add;
 use std::time::Duration;
 
 use fastrand::Rng;
-use pgw_cleaner::config::Deletion;
 use pgw_cleaner::report::Outcome;
-use pgw_cleaner::{Cleaner, Group, Limit, Listing, Metrics, Selection};
+use pgw_cleaner::{Cleaner, Deletion, Group, Limit, Listing, Metrics, Selection};
 use pushgateway::{Gateway, GroupingKey};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;

@@ -1,10 +1,13 @@
 //! What a scrape shows of the events that were told.
 
+use std::time::Duration;
+
 use super::*;
+use crate::registry::DirectorySizes;
 
 fn text(metrics: &RegistryMetrics) -> String {
     let mut text = Text::default();
-    metrics.write(&mut text, "application_name=\"a\"");
+    write(&mut text, metrics, "application_name=\"a\"");
     text.into_string()
 }
 
