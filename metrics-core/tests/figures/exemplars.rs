@@ -8,7 +8,7 @@ use greet::{GreetRequest, GreetResponse};
 use metrics_core::{Config, KnownService, Metrics, ProviderLayer};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use test_servers::{LONG, Prometheus, eventually};
+use test_servers::{LONG, Prometheus, PrometheusVersion, eventually};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
@@ -97,7 +97,7 @@ async fn prometheus_answers_with_the_trace_of_the_slow_call_and_of_the_failed_on
     call(&mut client, "slow", &slow, "01").await;
     let (address, _stop, _task) = serve(&metrics).await;
     let config = format!(
-        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs: [{{targets: ['{address}']}}]\n"
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs: [{{targets: ['{address}']}}]\n"
     );
     let histogram = "dubbo_provider_request_duration_seconds";
     let (buckets, errors) = (
@@ -121,14 +121,23 @@ async fn prometheus_answers_with_the_trace_of_the_slow_call_and_of_the_failed_on
     assert_eq!(stored(&prometheus, errors).await, [(failed.clone(), 1.0)]);
 
     // By protobuf, a histogram is one series. Prometheus 2.42 takes the exemplar of its lowest bucket only; later ones take all.
-    let features = "exemplar-storage,native-histograms";
-    let prometheus = Prometheus::start_with_features(&config, features).await;
-    let found = eventually(LONG, "Prometheus has an exemplar", async || {
-        let found = stored(&prometheus, histogram).await;
-        (!found.is_empty()).then_some(found)
-    })
-    .await;
-    let known = [&fast, &slow, &failed];
-    assert!(found.iter().all(|(id, _)| known.contains(&id)), "{found:?}");
-    assert_eq!(stored(&prometheus, errors).await, [(failed.clone(), 1.0)]);
+    for version in PrometheusVersion::all() {
+        const NO_FILES: &[(&str, &str)] = &[];
+        let prometheus =
+            Prometheus::start_native(version, &config, NO_FILES, "exemplar-storage").await;
+        let what = format!("{version:?} has an exemplar");
+        let found = eventually(LONG, &what, async || {
+            let found = stored(&prometheus, histogram).await;
+            let has_slow = found.iter().any(|(id, _)| *id == slow);
+            match version {
+                PrometheusVersion::Installed => !found.is_empty(),
+                PrometheusVersion::Current => has_slow,
+            }
+            .then_some(found)
+        })
+        .await;
+        let known = [&fast, &slow, &failed];
+        assert!(found.iter().all(|(id, _)| known.contains(&id)), "{found:?}");
+        assert_eq!(stored(&prometheus, errors).await, [(failed.clone(), 1.0)]);
+    }
 }

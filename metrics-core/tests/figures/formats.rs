@@ -8,7 +8,10 @@ use std::io::Write;
 
 use crate::serving::{ask, full, serve};
 use metrics_core::{Clock, Config, MethodKey, Metrics, Outcome, Side};
-use test_servers::{LONG, Prometheus, eventually};
+use test_servers::{LONG, Prometheus, PrometheusVersion, eventually};
+
+/// For a server with nothing beside its configuration.
+const NO_FILES: &[(&str, &str)] = &[];
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0";
 
@@ -119,10 +122,14 @@ async fn prometheus_answers_quantiles_and_counts_of_native_histograms() {
         }
     }
     let (address, _stop, _task) = serve(&metrics).await;
-    let config = format!(
-        "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs: [{{targets: ['{address}']}}]\n"
-    );
-    let prometheus = Prometheus::start_with_features(&config, "native-histograms").await;
+    for version in PrometheusVersion::all() {
+        answers_of(version, &address, &times).await;
+    }
+}
+
+/// Asks a Prometheus of this version for what it read by protobuf: in each method, a hundred calls of one time.
+async fn answers_of(version: PrometheusVersion, address: &str, times: &[f64]) {
+    let prometheus = Prometheus::start_native(version, &config(address, ""), NO_FILES, "").await;
     for (place, seconds) in times.iter().enumerate() {
         let selector = format!("dubbo_provider_request_duration_seconds{{method='m{place}'}}");
         let count = eventually(LONG, "Prometheus has the histogram", async || {
@@ -133,16 +140,82 @@ async fn prometheus_answers_quantiles_and_counts_of_native_histograms() {
                 .cloned()
         })
         .await;
-        assert_eq!(count.value, 100.0);
+        assert_eq!(count.value, 100.0, "{version:?}");
         for quantile in ["0.01", "0.5", "0.99"] {
             let query = format!("histogram_quantile({quantile}, {selector})");
             let sample = prometheus.query(&query).await.remove(0);
             let off = (sample.value - seconds).abs() / seconds;
             assert!(
                 off <= 0.05,
-                "{quantile} of {seconds} s is {} s",
+                "{version:?}: {quantile} of {seconds} s is {} s",
                 sample.value
             );
+        }
+    }
+}
+
+/// Returns a configuration that scrapes an endpoint every second, with further settings of the job.
+fn config(address: &str, settings: &str) -> String {
+    format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n{settings}  static_configs: [{{targets: ['{address}']}}]\n"
+    )
+}
+
+#[tokio::test]
+async fn prometheus_3_reads_the_same_in_each_format_that_it_asks_for() {
+    if !PrometheusVersion::all().contains(&PrometheusVersion::Current) {
+        // It is built; what needs Go is named by test.sh where there is none.
+        return;
+    }
+    let (clock, manual) = Clock::manual();
+    let metrics = Metrics::new(Config {
+        clock,
+        ..Config::default()
+    })
+    .expect("legal");
+    let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "größe \"1\""));
+    for seconds in [1, 3] {
+        let call = method.start();
+        manual.advance(Duration::from_secs(seconds));
+        call.end(Outcome::SUCCESS);
+    }
+    let (address, _stop, _task) = serve(&metrics).await;
+    // A job for each way to ask.
+    let mut jobs = Vec::new();
+    let mut config = "global:\n  scrape_interval: 1s\nscrape_configs:\n".to_owned();
+    for protocol in [
+        "PrometheusProto",
+        "OpenMetricsText1.0.0",
+        "OpenMetricsText0.0.1",
+        "PrometheusText1.0.0",
+        "PrometheusText0.0.4",
+    ] {
+        for (escaping, names) in [
+            ("allow-utf-8", "utf8"),
+            ("underscores", "legacy"),
+            ("dots", "legacy"),
+            ("values", "legacy"),
+        ] {
+            let job = format!("{protocol}/{escaping}");
+            config += &format!(
+                "- job_name: {job}\n  metrics_path: /prometheus\n  scrape_protocols: [{protocol}]\n  metric_name_escaping_scheme: {escaping}\n  metric_name_validation_scheme: {names}\n  static_configs: [{{targets: ['{address}']}}]\n"
+            );
+            jobs.push(job);
+        }
+    }
+    let prometheus = Prometheus::start_version(PrometheusVersion::Current, &config, NO_FILES).await;
+    for job in jobs {
+        for (family, value) in [
+            ("requests_total", 2.0),
+            ("request_duration_seconds_sum", 4.0),
+            ("request_duration_seconds_count", 2.0),
+        ] {
+            let query = format!("dubbo_provider_{family}{{job='{job}',method='größe \"1\"'}}");
+            let sample = eventually(LONG, &query, async || {
+                prometheus.query(&query).await.first().cloned()
+            })
+            .await;
+            assert_eq!(sample.value, value, "{query}");
         }
     }
 }

@@ -101,6 +101,34 @@ impl Prometheus {
         .await
     }
 
+    /// Starts a server of this version that reads native histograms, with this configuration beside these files and these further features.
+    ///
+    /// # Panics
+    /// When it is not installed and can't be built, refuses the configuration, or does not answer.
+    pub async fn start_native(
+        version: PrometheusVersion,
+        config_yaml: &str,
+        files: &[(impl AsRef<str>, impl AsRef<str>)],
+        features: &str,
+    ) -> Self {
+        match version {
+            PrometheusVersion::Installed => {
+                let features = format!("native-histograms,{features}");
+                Self::start_with(version, config_yaml, files, &features).await
+            }
+            // It was a feature before Prometheus 3.8, and is a setting since then.
+            PrometheusVersion::Current => {
+                assert!(config_yaml.contains("scrape_interval: "), "{config_yaml}");
+                let config_yaml = config_yaml.replacen(
+                    "scrape_interval: ",
+                    "scrape_native_histograms: true\n  scrape_interval: ",
+                    1,
+                );
+                Self::start_with(version, &config_yaml, files, features).await
+            }
+        }
+    }
+
     async fn start_with(
         version: PrometheusVersion,
         config_yaml: &str,
@@ -170,7 +198,11 @@ impl Prometheus {
             .iter()
             .map(|sample| Sample {
                 labels: labels(&sample["metric"]),
-                value: number(&sample["value"][1]),
+                // Of a native histogram, its count.
+                value: match &sample["histogram"][1]["count"] {
+                    Value::Null => number(&sample["value"][1]),
+                    count => number(count),
+                },
             })
             .collect())
     }

@@ -20,7 +20,7 @@ const PROTOBUF: &str =
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 
 /// What is exported, how it is asked for, and the names of both on the page.
-const ROWS: [(&str, &str, &str, &str); 8] = [
+const ROWS: [(&str, &str, &str, &str); 9] = [
     ("`all`", "all", "text", "text/plain"),
     (
         "`all`",
@@ -42,6 +42,7 @@ const ROWS: [(&str, &str, &str, &str); 8] = [
         "protobuf, with native histograms",
         PROTOBUF,
     ),
+    ("`lean`, with five bounds", "five", "text", "text/plain"),
     (
         "`lean`, `--metrics-buckets=none`",
         "native",
@@ -55,6 +56,14 @@ const ROWS: [(&str, &str, &str, &str); 8] = [
         PROTOBUF,
     ),
 ];
+
+/// What has to stay for the project's own rules and dashboard.
+const NEEDS: &str = "\n\
+    The rules and the dashboard of `prometheus_grafana/` work on `all` and on `lean`; of classic buckets they need the bound of the latency objective,\n\
+    250 ms, and quantiles are as exact as the bounds are close: `--metrics-buckets=5ms,25ms,100ms,250ms,1s` is the least that is useful. With\n\
+    `none` they need a Prometheus that reads native histograms (before 3.8 `--enable-feature=native-histograms`, since then `scrape_native_histograms: true`)\n\
+    and scrapes the process itself: the Pushgateway gets the text format, where nothing but the number and the sum of the calls is left then. All\n\
+    processes of an application should have the same bounds: sums over `le` of different ones are wrong.\n";
 
 /// Drops what a lean process leaves out, where Prometheus reads and the process cannot be changed.
 const RELABELLING: &str = "\
@@ -94,6 +103,7 @@ pub(super) fn section(written: &str) -> String {
         }
         section.push('\n');
     }
+    section += NEEDS;
     section += "\nWhere the process cannot be changed, Prometheus can leave the same out as it reads; what is sent stays as large:\n\n```yaml\n";
     section + RELABELLING + "\n```\n"
 }
@@ -151,8 +161,10 @@ fn busy(what: &str, methods: usize) -> Metrics {
     if what != "all" {
         config.families = Families::Lean;
     }
-    if what == "native" {
-        config.buckets = Vec::new();
+    match what {
+        "native" => config.buckets = Vec::new(),
+        "five" => config.buckets = vec![0.005, 0.025, 0.1, 0.25, 1.0],
+        _ => {}
     }
     let metrics = Metrics::new(config).expect("legal");
     let bound: Vec<_> = (0..methods)
