@@ -1,11 +1,11 @@
 //! The server's own options.
 
 mod access;
+mod advertised_port;
 mod tls;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::NonZeroU16,
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use app::{CommandLine, Defaults, ProcessArgs, ProcessConfig, RegisterMode, value
 use clap::Parser;
 use triple::ServerTls;
 
+use advertised_port::AdvertisedPortParser;
+
 pub use access::{Admission, MaxCalls};
+pub use advertised_port::AdvertisedPort;
 
 /// Provides greetings over Triple, registers itself in ZooKeeper, and measures every call.
 #[derive(Clone, Debug, Parser)]
@@ -32,9 +35,10 @@ pub struct Args {
         long,
         env = "DUBBO_PORT_TO_REGISTRY",
         value_name = "PORT",
+        value_parser = AdvertisedPortParser,
         help_heading = "Registry"
     )]
-    advertise_port: Option<NonZeroU16>,
+    advertise_port: Option<AdvertisedPort>,
 
     /// How long a greeting takes.
     #[arg(long, env, value_name = "DURATION", default_value = "10ms", value_parser = value::duration)]
@@ -85,7 +89,7 @@ pub struct Config {
     /// Where Triple is served.
     pub address: SocketAddr,
     /// The port that is registered, where it is another.
-    pub advertise_port: Option<NonZeroU16>,
+    pub advertise_port: Option<AdvertisedPort>,
     /// How long a greeting takes.
     pub delay: Duration,
     /// The share of calls that end in a business error, from 0 to 1.

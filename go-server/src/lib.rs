@@ -3,5 +3,5 @@
 mod args;
 mod greeter;
 
-pub use args::{Admission, Args, Config, MaxCalls};
+pub use args::{Admission, AdvertisedPort, Args, Config, MaxCalls};
 pub use greeter::Greeter;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use app::{Discovery, Process};
 use greet::greet_service_server::GreetServiceServer;
-use server::{Args, Config, Greeter};
+use server::{AdvertisedPort, Args, Config, Greeter};
 use tokio::net::TcpListener;
 use tracing::info;
 
@@ -63,7 +63,8 @@ fn run(config: Config) -> anyhow::Result<()> {
             .serve(TcpListener::from_std(listener)?, process.workers())
             .await?;
         info!(address = %serving.address(), "provider listens");
-        process.announce(&mut serving, advertise_port)?;
+        let port = advertise_port.and_then(AdvertisedPort::or_warn);
+        process.announce(&mut serving, port)?;
         process.stopped().await;
         serving.leave(stop_wait).await;
         Ok(())
