@@ -55,7 +55,9 @@ impl Advertised {
                 );
             });
         }
-        if !covers(listening.ip(), ip) {
+        if !covers(listening.ip(), ip, |ip| {
+            interface::has_family(&Interface::all(), ip)
+        }) {
             tracing::warn!(
                 "{ip} is registered, but {listening} is all that this process listens on: unless something passes connections on, \
                  nothing answers there; see --advertise-ip and {option}"
@@ -64,10 +66,11 @@ impl Advertised {
     }
 }
 
-/// Says whether a socket on one address answers at another. `::` is for both families: see [`guarded_http::listen`].
-fn covers(listening: IpAddr, ip: IpAddr) -> bool {
+/// Says whether a socket on one address answers at another. `::` is for both families, see [`guarded_http::listen`], as far as
+/// `host_has` addresses of the one that is asked for.
+fn covers(listening: IpAddr, ip: IpAddr, host_has: impl Fn(IpAddr) -> bool) -> bool {
     match listening {
-        IpAddr::V6(all) if all.is_unspecified() => true,
+        IpAddr::V6(all) if all.is_unspecified() => host_has(ip),
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => ip.to_canonical().is_ipv4(),
         one => one.to_canonical() == ip.to_canonical(),
     }
@@ -75,6 +78,8 @@ fn covers(listening: IpAddr, ip: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     #[test]
@@ -91,8 +96,15 @@ mod tests {
             ("::1", "127.0.0.1", false),
         ] {
             let [listening, ip] = [listening, ip].map(|text| text.parse::<IpAddr>().unwrap());
-            assert_eq!(covers(listening, ip), expected, "{listening}, {ip}");
+            assert_eq!(
+                covers(listening, ip, |_| true),
+                expected,
+                "{listening}, {ip}"
+            );
         }
+        let all = IpAddr::from(Ipv6Addr::UNSPECIFIED);
+        assert!(!covers(all, Ipv6Addr::LOCALHOST.into(), |ip| ip.is_ipv4()));
+        assert!(!covers(all, Ipv4Addr::LOCALHOST.into(), |ip| ip.is_ipv6()));
     }
 
     #[test]

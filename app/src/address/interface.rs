@@ -4,10 +4,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Advertised;
 
-/// How the bridges are called that containers and virtual machines of one host share; other hosts reach none of them.
-const BRIDGES: [&str; 9] = [
-    "br-", "cbr", "cni", "lxcbr", "lxdbr", "podman", "vboxnet", "virbr", "vmnet",
+/// How the names of the interfaces begin that containers and virtual machines of one host share; other hosts reach none of them.
+const BRIDGES: [&str; 24] = [
+    "bridge10", // macOS, for what it shares with virtual machines
+    "br-",
+    "cali",
+    "cbr",
+    "cilium",
+    "cni",
+    "flannel",
+    "incusbr",
+    "kube-",
+    "lxcbr",
+    "lxdbr",
+    "mpqemubr",
+    "nerdctl",
+    "podman",
+    "VirtualBox",
+    "vboxnet",
+    "vEthernet",
+    "veth",
+    "virbr",
+    "vmenet",
+    "vmnet",
+    "VMware",
+    "vnet",
+    "weave",
 ];
+
+/// How those of tunnels begin: of private networks, and of containers that a process of a user connects.
+const TUNNELS: [&str; 6] = ["tailscale", "tap", "tun", "utun", "wg", "zt"];
 
 /// One network interface of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +70,16 @@ impl Interface {
         self.up && !is_loopback && !self.name.to_lowercase().contains("docker")
     }
 
-    fn is_bridge(&self) -> bool {
-        BRIDGES.iter().any(|start| self.name.starts_with(start))
+    /// Returns who alone can reach its addresses, if that is to be told from its name.
+    fn audience(&self) -> Option<&'static str> {
+        let is_one_of = |names: &[&str]| names.iter().any(|start| self.name.starts_with(start));
+        if is_one_of(&BRIDGES) {
+            Some("containers or virtual machines of this host")
+        } else if is_one_of(&TUNNELS) {
+            Some("hosts at the other end of this tunnel")
+        } else {
+            None
+        }
     }
 
     /// Returns its first IPv4 address that is not loopback: dubbo-go looks at no other.
@@ -89,20 +123,28 @@ pub(super) fn chosen(interfaces: &[Interface]) -> Advertised {
         (IpAddr::V4(ip), _) if ip.is_link_local() => {
             Some("which is good on one link only".to_owned())
         }
-        (_, Some(interface)) if interface.is_bridge() => Some(format!(
-            "an address of {}, which only containers or virtual machines of this host can reach",
-            interface.name
-        )),
         (ip, _) if ip.is_loopback() => {
             Some("which only processes on this host can reach".to_owned())
         }
-        _ => None,
+        (_, interface) => interface.and_then(|interface| {
+            let (name, audience) = (&interface.name, interface.audience()?);
+            Some(format!(
+                "an address of {name}, which only {audience} can reach"
+            ))
+        }),
     };
     Advertised {
         ip,
         told: false,
         doubt,
     }
+}
+
+/// Says whether a host has an address of the same family. One that does not tell its addresses may have any.
+pub(super) fn has_family(interfaces: &[Interface], ip: IpAddr) -> bool {
+    let mut addresses = interfaces.iter().flat_map(|interface| &interface.addresses);
+    interfaces.is_empty()
+        || addresses.any(|address| address.is_ipv4() == ip.to_canonical().is_ipv4())
 }
 
 /// Returns the loopback address, of IPv6 where there is no other.
@@ -238,6 +280,95 @@ mod tests {
                 ("br-12ab", true, &["172.18.0.1"]),
             ],
             "172.18.0.1",
+            "br-12ab",
+        );
+    }
+
+    #[test]
+    fn a_private_address_of_a_bridge_or_a_tunnel_is_chosen_before_a_public_one_and_doubted() {
+        for (name, audience) in [
+            ("br-12ab", "containers"),
+            ("bridge100", "containers"),
+            ("cni0", "containers"),
+            ("flannel.1", "containers"),
+            ("podman1", "containers"),
+            ("veth1a2b3c", "containers"),
+            ("vEthernet (WSL)", "containers"),
+            ("virbr0", "containers"),
+            ("tun0", "tunnel"),
+            ("tap0", "tunnel"),
+            ("utun4", "tunnel"),
+            ("wg0", "tunnel"),
+        ] {
+            let eth0 = ("eth0", true, ["203.0.113.9"]);
+            let other = (name, true, ["10.88.0.1"]);
+            let hosts = [[eth0, other], [other, eth0]];
+            for [first, second] in hosts {
+                let interfaces = [LO, (first.0, true, &first.2), (second.0, true, &second.2)];
+                assert_doubted(&interfaces, "10.88.0.1", audience);
+                assert_doubted(&interfaces, "10.88.0.1", name);
+            }
+            // One that is down is none, and what has an address of its own network before it is not asked.
+            assert_chosen(
+                &[
+                    LO,
+                    ("eth0", true, &["203.0.113.9"]),
+                    (name, false, &other.2),
+                ],
+                "203.0.113.9",
+            );
+            assert_chosen(
+                &[LO, ("eth0", true, &["10.0.0.7"]), (name, true, &other.2)],
+                "10.0.0.7",
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_without_ipv6_answers_at_none_of_its_addresses() {
+        let host = |addresses: &[&str]| {
+            [Interface {
+                name: "eth0".to_owned(),
+                up: true,
+                addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            }]
+        };
+        let [ipv4, mapped, ipv6] =
+            ["10.0.0.1", "::ffff:10.0.0.1", "fd00::1"].map(|text| text.parse().unwrap());
+        let old = host(&["192.168.1.20"]);
+        assert!(has_family(&old, ipv4) && has_family(&old, mapped));
+        assert!(!has_family(&old, ipv6));
+        let new = host(&["fe80::1"]);
+        assert!(has_family(&new, ipv6) && !has_family(&new, ipv4));
+        assert!(has_family(&[], ipv6) && has_family(&[], ipv4));
+    }
+
+    #[test]
+    fn interfaces_of_hosts_have_names_of_their_own() {
+        for name in [
+            "eth0",
+            "ens3",
+            "enp0s31f6",
+            "wlan0",
+            "wlp2s0",
+            "bond0",
+            "br0",
+            "vlan7",
+            "venet0",
+            "en0",
+            "bridge0",
+            "Ethernet",
+            "Wi-Fi",
+        ] {
+            assert_chosen(&[LO, (name, true, &["192.168.1.20"])], "192.168.1.20");
+        }
+    }
+
+    #[test]
+    fn ipv6_of_a_bridge_alone_is_doubted() {
+        assert_doubted(
+            &[LO, ("br-12ab", true, &["fe80::1", "fd00:d0b0::1"])],
+            "fd00:d0b0::1",
             "br-12ab",
         );
     }

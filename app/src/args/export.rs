@@ -52,7 +52,7 @@ pub(crate) struct ExportArgs {
     pub(crate) metrics: bool,
 
     /// Where the pull endpoint listens. [::] is all addresses of both families.
-    #[arg(long, env, value_name = "IP:PORT", required = false)]
+    #[arg(long, env, value_name = "IP:PORT", required = false, value_parser = value::listening_address)]
     pub(crate) metrics_addr: SocketAddr,
 
     /// Serve no status page at / of the pull endpoint.

@@ -35,7 +35,7 @@ pub struct ProcessArgs {
     pub(crate) application: String,
 
     /// Where /live, /ready and /startup are served [default: nowhere]
-    #[arg(long, env, value_name = "IP:PORT", help_heading = "Process")]
+    #[arg(long, env, value_name = "IP:PORT", value_parser = value::listening_address, help_heading = "Process")]
     pub(crate) probe_addr: Option<SocketAddr>,
 
     /// The threads that serve calls: one for each core with a pool for slow handlers, or one pool for all, or one for each core alone.

@@ -151,6 +151,33 @@ fn wrong_values_are_refused_with_the_options_name() {
 }
 
 #[test]
+fn addresses_are_read_in_each_of_their_forms() {
+    for (text, ip) in [
+        ("192.168.1.20", "192.168.1.20"),
+        ("::1", "::1"),
+        ("[fd00::2]", "fd00::2"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+    ] {
+        let args = parsed(&["--advertise-ip", text]).unwrap();
+        assert_eq!(args.registry.advertise_ip, Some(ip.parse().unwrap()));
+        assert_eq!(value::listening_ip(text), Ok(ip.parse().unwrap()));
+    }
+    for text in [
+        "",
+        "localhost",
+        "127.0.0.1:20000",
+        "[::1",
+        "fe80::1%eth0",
+        "1.2.3",
+    ] {
+        let message = value::listening_ip(text).unwrap_err();
+        assert!(message.contains(":: for all addresses"), "{message}");
+    }
+    assert!(refused(&["--metrics-addr=:9099"]).contains("such as 127.0.0.1:9099"));
+    assert!(refused(&["--advertise-ip=::ffff:0.0.0.0"]).contains("cannot connect"));
+}
+
+#[test]
 fn the_last_of_several_values_counts() {
     let args = parsed(&[
         "--push=false",

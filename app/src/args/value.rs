@@ -1,6 +1,9 @@
 //! Parsers of single values, for clap's `value_parser`.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dubbo_registry::RegisterMode;
@@ -147,8 +150,21 @@ pub fn tag(text: &str) -> Result<String, String> {
 ///
 /// When the text is no IP address, or has a port.
 pub fn listening_ip(text: &str) -> Result<IpAddr, String> {
-    bare(text).parse().map_err(|_| {
+    let ip = bare(text).parse::<IpAddr>();
+    ip.map(|ip| ip.to_canonical()).map_err(|_| {
         "must be an IP address of this host, such as 192.168.1.20, or :: for all addresses"
+            .to_owned()
+    })
+}
+
+/// Parses an address and a port to listen on.
+///
+/// # Errors
+///
+/// When the text is not both; names are not resolved.
+pub(crate) fn listening_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "must be IP:PORT, such as 127.0.0.1:9099, or [::]:9099 for all addresses of this host"
             .to_owned()
     })
 }
@@ -159,7 +175,7 @@ pub fn listening_ip(text: &str) -> Result<IpAddr, String> {
 ///
 /// When the text is no IP address, or one that stands for "any".
 pub(crate) fn reachable_ip(text: &str) -> Result<IpAddr, String> {
-    match bare(text).parse::<IpAddr>() {
+    match bare(text).parse::<IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
             Err("others cannot connect to this address".to_owned())
         }
