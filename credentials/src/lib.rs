@@ -12,6 +12,6 @@ mod tls;
 
 pub use error::Error;
 pub use identity::{Identity, certificates};
-pub use secret::Secret;
+pub use secret::{Secret, without_line_ends};
 pub use source::SecretSource;
 pub use tls::{Authorities, ClientTls, ServerTls};

@@ -116,7 +116,11 @@ fn passwords() {
                     assert_eq!(format!("{secret:?}"), "Secret(..)");
                 }
                 Err(error) => {
-                    assert!(std::str::from_utf8(data).is_err(), "text is read");
+                    let is_secret = |text: &str| !text.trim_end_matches(['\r', '\n']).is_empty();
+                    assert!(
+                        !std::str::from_utf8(data).is_ok_and(is_secret),
+                        "text is read"
+                    );
                     is_discreet(&error, data);
                 }
             }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use credentials::{Identity, SecretSource, ServerTls};
+use credentials::{Identity, SecretSource, ServerTls, without_line_ends};
 
 use crate::login::{Login, LoginError};
 use crate::protection::Protection;
@@ -132,7 +132,8 @@ impl ProtectionArgs {
             .map(|identity| ServerTls::new(identity, authority, PROTOCOLS))
             .transpose()
             .map_err(ProtectionError::Tls)?;
-        let user = metrics_user.filter(|user| !user.is_empty());
+        let user = metrics_user.as_deref().map(without_line_ends);
+        let user = user.filter(|user| !user.is_empty());
         let password = PASSWORD.find_in(environment, metrics_pass_file.as_deref())?;
         let login = match (user, password) {
             (Some(user), Some(password)) => Some(Login::new(user, password)?),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use credentials::{Secret, SecretSource};
+use credentials::{Secret, SecretSource, without_line_ends};
 
 use crate::access::{Access, Credentials};
 use crate::address::{Address, AddressError};
@@ -106,10 +106,11 @@ impl GatewayArgs {
             .clone()
             .filter(|path| !path.as_os_str().is_empty());
 
-        let user = pushgateway_user.as_ref().filter(|user| !user.is_empty());
+        let user = pushgateway_user.as_deref().map(without_line_ends);
+        let user = user.filter(|user| !user.is_empty());
         let password = PASSWORD.find_in(environment, pushgateway_pass_file.as_deref())?;
         let from_url = pushgateway_url.user();
-        let Some(user) = user.map(String::as_str).or(from_url.map(|(user, _)| user)) else {
+        let Some(user) = user.or(from_url.map(|(user, _)| user)) else {
             return if password.is_some() {
                 Err(ArgsError::NoUser)
             } else {

@@ -53,6 +53,18 @@ async fn options_win_over_the_url() {
 }
 
 #[tokio::test]
+async fn line_ends_behind_user_and_password_are_dropped() {
+    let options = ["--pushgateway-user", "one\n"];
+    let pair = Some(("one".to_owned(), "first".to_owned()));
+    assert_eq!(
+        basic(&access(&options, Some("first\r\n")).unwrap()).await,
+        pair
+    );
+    let nobody = access(&["--pushgateway-user", "\n"], None).unwrap();
+    assert_eq!(basic(&nobody).await, None);
+}
+
+#[tokio::test]
 async fn the_password_file_is_read_anew_and_without_its_line_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("password");
