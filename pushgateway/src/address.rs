@@ -26,6 +26,9 @@ pub enum AddressError {
     /// It cannot be read as a URL.
     #[error("{0}")]
     Malformed(#[from] url::ParseError),
+    /// `http` or `https` is there, and not what has to follow.
+    #[error("after http or https comes ://")]
+    Slashes,
     /// The scheme is neither `http` nor `https`.
     #[error("the scheme is neither http nor https")]
     Scheme,
@@ -65,6 +68,11 @@ impl FromStr for Address {
         }
         let mut url = if has_scheme(text) {
             Url::parse(text)?
+        } else if ["http:/", "http/", "https:/", "https/"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        {
+            return Err(AddressError::Slashes);
         } else {
             Url::parse(&format!("http://{text}"))?
         };
@@ -135,6 +143,7 @@ mod tests {
             ("http://127.0.0.1:9091/", "http://127.0.0.1:9091/metrics"),
             (" gateway:9091 ", "http://gateway:9091/metrics"),
             ("gateway", "http://gateway/metrics"),
+            ("http:9091", "http://http:9091/metrics"),
             ("[::1]:9091", "http://[::1]:9091/metrics"),
             (
                 "HTTPS://gateway.example/base/path/",
@@ -177,6 +186,8 @@ mod tests {
             "http://u:hunter2@[::1",
             "http://u:hunter2%ff@gateway",
             "unix:///run/u:hunter2",
+            "http:/u:hunter2@gateway",
+            "https//u:hunter2@gateway:9091",
         ] {
             let error = text.parse::<Address>().expect_err(text);
             assert!(!error.to_string().contains("hunter2"), "{error}");

@@ -34,6 +34,10 @@ impl Refusal<'_> {
             return "; it expects TLS: begin its URL with https://".to_owned();
         }
         match self.status {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                "; the proxy wants a user and a password: http://user:password@proxy:port in the variable that names it"
+                    .to_owned()
+            }
             StatusCode::UNAUTHORIZED => {
                 "; it wants a user and a password (PUSHGATEWAY_USER, PUSHGATEWAY_PASS) that it knows"
                     .to_owned()
@@ -66,6 +70,10 @@ impl Refusal<'_> {
             _ => base.to_owned(),
         }
         .replace(char::is_control, "");
+        if place.is_empty() {
+            return "; redirects are not followed: it leads to the same place, spelt otherwise, which no Pushgateway does"
+                .to_owned();
+        }
         format!(
             "; redirects are not followed: it leads to {place}, name that if it is a Pushgateway"
         )
@@ -81,7 +89,9 @@ fn decoded(path: &str) -> String {
 fn superfluous(base: &str) -> Option<usize> {
     let at = base.find("/metrics")?;
     let rest = &base[at..];
-    (rest == "/metrics" || rest.starts_with("/metrics/job")).then_some(at)
+    // What is read below the path of the API is written elsewhere.
+    let before = base[..at].trim_end_matches("/api/v1").len();
+    (rest == "/metrics" || rest.starts_with("/metrics/job")).then_some(before)
 }
 
 /// Returns the title of a web page in place of its text.
@@ -123,7 +133,14 @@ mod tests {
                 "odd number",
                 "http://gateway:9091/base is enough",
             ),
+            (
+                "gateway:9091/api/v1/metrics",
+                404,
+                "",
+                "leave /api/v1/metrics out of its URL: http://gateway:9091 is enough",
+            ),
             ("gateway:9091", 405, "", "check its port (9091 by default)"),
+            ("gateway:9091", 407, "", "the proxy wants a user"),
             ("gateway:9091", 404, "", "--web.route-prefix"),
             ("gateway:9091", 401, "Unauthorized", "PUSHGATEWAY_USER"),
             (
@@ -156,6 +173,7 @@ mod tests {
                 "leads to https://gateway/base, name",
             ),
             ("/login?next=hunter2", "leads to /login, name"),
+            ("/metrics/job/app/", "leads to the same place"),
         ] {
             let hint = hint("gateway:9091", 302, Some(location), "");
             assert!(

@@ -15,11 +15,15 @@ const HTTP: [&str; 3] = ["http_proxy", "all_proxy", "ALL_PROXY"];
 const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 /// Variables that name the hosts without a proxy.
 const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
+/// What curl does not look at: a web server that runs programs sets it to what its clients send as the header `Proxy`.
+const NOT_ASKED: &str = "HTTP_PROXY";
 
 /// How a gateway is reached.
 pub(crate) enum Route {
     /// Without a proxy: none is set, or none for this host.
     Direct,
+    /// Without a proxy, although `HTTP_PROXY` names one.
+    NotAsked,
     /// Through a proxy that a variable names.
     Proxied {
         variable: &'static str,
@@ -40,9 +44,7 @@ impl Route {
         let first =
             |names: &[&'static str]| names.iter().find_map(|name| Some((*name, set(name)?)));
         let names: &[&str] = if address.is_https() { &HTTPS } else { &HTTP };
-        let Some((variable, url)) = first(names) else {
-            return Self::Direct;
-        };
+        let named = first(names);
         let Ok(uri) = address.to_string().parse::<Uri>() else {
             return Self::Direct;
         };
@@ -53,6 +55,12 @@ impl Route {
         if is_excepted(&uri, &without) {
             return Self::Direct;
         }
+        let Some((variable, url)) = named else {
+            return match set(&NOT_ASKED) {
+                Some(_) if !address.is_https() => Self::NotAsked,
+                _ => Self::Direct,
+            };
+        };
         match Matcher::builder().all(url).build().intercept(&uri) {
             Some(proxy) if matches!(proxy.uri().scheme_str(), Some("http" | "https")) => {
                 Self::Proxied {
@@ -81,6 +89,10 @@ impl Route {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Direct => String::new(),
+            Self::NotAsked => format!(
+                " (asked without the proxy that {NOT_ASKED} names: for http, {} does)",
+                HTTP[0]
+            ),
             Self::Proxied { variable, proxy } => {
                 let authority = proxy.uri().authority().map_or("", |name| name.as_str());
                 format!(
@@ -100,6 +112,7 @@ impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("Direct"),
+            Self::NotAsked => f.write_str("NotAsked"),
             Self::Proxied { variable, .. } => write!(f, "Proxied({variable})"),
             Self::Unsupported { variable } => write!(f, "Unsupported({variable})"),
         }
@@ -133,6 +146,7 @@ mod tests {
         };
         match Route::in_environment(&address.parse().unwrap(), environment) {
             Route::Direct => "direct".to_owned(),
+            Route::NotAsked => "not HTTP_PROXY".to_owned(),
             Route::Proxied { variable, proxy } => {
                 format!("{variable} {}", proxy.uri().authority().unwrap())
             }
@@ -157,8 +171,15 @@ mod tests {
                 &[("http_proxy", "proxy:3128")],
                 "http_proxy proxy:3128",
             ),
-            // As curl: a client that sends a server a header `Proxy` sets this one.
-            ("gateway:9091", &[("HTTP_PROXY", proxy)], "direct"),
+            ("gateway:9091", &[("HTTP_PROXY", proxy)], "not HTTP_PROXY"),
+            ("gateway:9091", &[("HTTP_PROXY", "")], "direct"),
+            ("localhost:9091", &[("HTTP_PROXY", proxy)], "direct"),
+            ("https://gateway", &[("HTTP_PROXY", proxy)], "direct"),
+            (
+                "gateway:9091",
+                &[("HTTP_PROXY", proxy), ("no_proxy", "gateway")],
+                "direct",
+            ),
             ("gateway:9091", &https_only, "direct"),
             ("https://gateway", &https_only, "https_proxy proxy:3128"),
             (
