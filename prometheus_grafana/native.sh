@@ -43,17 +43,24 @@ running() {
   pid=$(cat "$dir/$1/pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -e "$dir/$1" -e native.sh
 }
 
+# host ADDRESS: prints its host, an IPv6 address without its brackets.
+host() {
+  local host=${1%:*}
+  host=${host#[}
+  echo "${host%]}"
+}
+
 listening() {
-  (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null
+  (exec 3<>"/dev/tcp/$(host "$1")/${1##*:}") 2>/dev/null
 }
 
 answers() {
   local address
   address=$(address "$1")
   if [ "$1" = zookeeper ]; then
-    (exec 3<>"/dev/tcp/${address%:*}/${address##*:}" && printf srvr >&3 && timeout 5 grep -q Mode <&3) 2>/dev/null
+    (exec 3<>"/dev/tcp/$(host "$address")/${address##*:}" && printf srvr >&3 && timeout 5 grep -q Mode <&3) 2>/dev/null
   else
-    curl --noproxy '*' -fsS -m 5 -o /dev/null "http://$address/-/ready" 2>/dev/null
+    curl --globoff --noproxy '*' -fsS -m 5 -o /dev/null "http://$address/-/ready" 2>/dev/null
   fi
 }
 
@@ -62,7 +69,7 @@ zookeeper() {
   cat >"$dir/zookeeper/zoo.cfg" <<CONFIGURATION
 tickTime=2000
 dataDir=$dir/zookeeper/data
-clientPortAddress=${ZOOKEEPER%:*}
+clientPortAddress=$(host "$ZOOKEEPER")
 clientPort=${ZOOKEEPER##*:}
 admin.enableServer=false
 4lw.commands.whitelist=srvr,ruok,mntr

@@ -26,7 +26,8 @@ $grafana || {
   echo 'WITHOUT GRAFANA: its data source and its dashboard are not checked' >&2
   services=$(grep -vx grafana <<<"$services")
 }
-mapfile -t services <<<"$services"
+# Not by mapfile, which macOS's bash does not know.
+read -r -d '' -a services <<<"$services" || true
 
 finish() {
   local code=$?

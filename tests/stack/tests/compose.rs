@@ -338,3 +338,21 @@ async fn healthchecks_ask_no_proxy() {
     }
     assert_eq!(asked, 7);
 }
+
+/// Docker puts both spellings into containers, and Go programs look at the capitals first, ours and curl at the other.
+#[test]
+fn who_asks_another_service_asks_no_proxy() {
+    let config = config(".");
+    for (name, asked) in [
+        ("grafana", &["prometheus", "host.docker.internal"][..]),
+        ("server", &["pushgateway"]),
+        ("client", &["pushgateway"]),
+        ("cleaner", &["pushgateway"]),
+    ] {
+        let environment = &config["services"][name]["environment"];
+        for variable in ["no_proxy", "NO_PROXY"] {
+            let without: Vec<_> = string(&environment[variable]).split(',').collect();
+            assert_eq!(without, asked, "{name} {variable}");
+        }
+    }
+}

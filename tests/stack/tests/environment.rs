@@ -20,10 +20,10 @@ fn default(help: &str, option: &str) -> String {
 }
 
 /// Returns whether the program reads this variable; a password's is named in a text, since no option carries it, and `no_proxy` is read
-/// by all that push or delete, as curl reads it (`tests/e2e/tests/proxies.rs`).
+/// in both spellings by all that push or delete, as curl reads it (`tests/e2e/tests/proxies.rs`).
 fn reads(help: &str, variable: &str) -> bool {
     help.contains(&format!("[env: {variable}]"))
-        || variable == "no_proxy"
+        || ["no_proxy", "NO_PROXY"].contains(&variable)
         || (["PUSHGATEWAY_PASS", "METRICS_PASS"].contains(&variable) && help.contains(variable))
 }
 

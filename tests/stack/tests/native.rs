@@ -54,3 +54,24 @@ async fn a_port_that_is_taken_is_named() {
         "{output}"
     );
 }
+
+#[test]
+fn addresses_may_be_those_of_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        assert!(std::env::var_os("CI").is_none(), "this host has no IPv6");
+        eprintln!("LEFT OUT: this host has no IPv6");
+        return;
+    }
+    let mut native = Native::default();
+    for address in [
+        &mut native.zookeeper,
+        &mut native.pushgateway,
+        &mut native.alertmanager,
+        &mut native.prometheus,
+    ] {
+        *address = address.replace("127.0.0.1", "[::1]");
+    }
+    let (code, up) = native.run("up");
+    assert_eq!(code, 0, "{up}");
+    assert_eq!(up.matches("[::1]:").count(), 4, "{up}");
+}
