@@ -1,4 +1,4 @@
-//! A host with IPv6 only: server, client, push, pull, and discovery by Prometheus.
+//! A host with IPv6 only: server, client, demo, cleaner, push, pull, and discovery by Prometheus.
 
 use e2e::{binary, in_own_network};
 use test_servers::Folder;
@@ -8,17 +8,17 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipv6/ipv6.sh");
 #[test]
 fn everything_works_where_there_is_no_ipv4() {
     let folder = Folder::new("ipv6");
-    let (server, client) = (binary("server"), binary("client"));
-    let arguments = [
-        server.as_os_str(),
-        client.as_os_str(),
-        folder.path().as_os_str(),
-    ];
+    let programs = ["server", "client", "demo", "pgw-cleaner"].map(binary);
+    let mut arguments = programs
+        .each_ref()
+        .map(|program| program.as_os_str())
+        .to_vec();
+    arguments.push(folder.path().as_os_str());
     let Some(output) = in_own_network(SCRIPT, &arguments) else {
         return;
     };
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{errors}");
-    assert_eq!(said.matches("ok: ").count(), 6, "{said}");
+    assert_eq!(said.matches("ok: ").count(), 8, "{said}");
 }

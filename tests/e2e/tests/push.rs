@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, process::Command};
 
 use e2e::{Program, Scrape};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use test_servers::{
-    LONG, Prometheus, Pushgateway, ZooKeeper, eventually, free_port, get, prometheus_pull,
+    LONG, Prometheus, Pushgateway, ZooKeeper, eventually, free_port, get, prometheus_pull, wrapped,
 };
 
 /// Sets what the guide exports, and a short interval.
@@ -82,6 +83,72 @@ async fn two_processes_of_one_job_push_two_groups_and_each_removes_its_own() {
         gateway.groups().await.is_empty(),
         "the server's group is gone, too"
     );
+}
+
+/// Returns the beginning of a command whose process gets pid 1.
+fn first_process() -> Vec<&'static str> {
+    let user = (!geteuid().is_root()).then_some("--map-root-user");
+    let prefix = ["unshare", "--pid", "--fork", "--kill-child"];
+    prefix.into_iter().chain(user).collect()
+}
+
+/// Starts a command as the first process of a container does: with pid 1, and the host name of all others.
+fn as_first_process(command: &Command) -> Program {
+    Program::start(&wrapped(&first_process(), command))
+}
+
+/// Asks the process that `unshare` has started to stop.
+fn terminate_child(program: &Program) {
+    let id = program.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let child = children.expect("it runs").trim().parse().ok();
+    let child = child.and_then(Pid::from_raw).expect("it has one child");
+    kill_process(child, Signal::TERM).expect("the child runs");
+}
+
+#[tokio::test]
+async fn containers_with_one_host_name_and_pid_1_each_push_their_own_groups() {
+    if !can_be_first_process() {
+        return;
+    }
+    let gateway = Pushgateway::start().await;
+    let server = || as_first_process(&guided(Program::server("127.0.0.1:1"), &gateway));
+    let (first, mut second) = (server(), server());
+    let groups = async |count: usize| {
+        eventually(LONG, &format!("{count} groups"), async || {
+            let groups = gateway.groups().await;
+            if groups.len() == count {
+                Ok(groups)
+            } else {
+                Err(groups)
+            }
+        })
+        .await
+    };
+    let both = format!("{:?}", groups(2).await);
+    assert_eq!(both.matches(":1-").count(), 2, "{both}");
+    terminate_child(&second);
+    assert_eq!(second.wait(LONG).await, 0, "{}", second.stderr());
+    groups(1).await;
+    let pushes = gateway.requests("put", 200).await;
+    eventually(LONG, "the other one goes on pushing", async || {
+        let now = gateway.requests("put", 200).await;
+        if now > pushes + 1 { Ok(()) } else { Err(now) }
+    })
+    .await;
+    groups(1).await;
+    drop(first);
+}
+
+/// Tells whether processes can be given pid 1 here; says so, or fails in CI, when they can't.
+fn can_be_first_process() -> bool {
+    let mut command = wrapped(&first_process(), &Command::new("true"));
+    let can = command.status().is_ok_and(|status| status.success());
+    if !can {
+        assert!(std::env::var_os("CI").is_none(), "no process gets pid 1");
+        eprintln!("LEFT OUT: no process gets pid 1 here, so containers are not tried");
+    }
+    can
 }
 
 /// Runs a client that makes 50 calls and pushes when it starts and when it ends, and returns what the gateway holds afterwards.

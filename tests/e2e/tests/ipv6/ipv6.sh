@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs in a network namespace of its own: takes IPv4 away, and lets the whole sample find and serve itself over IPv6.
 #
-#   ipv6.sh SERVER CLIENT FOLDER
+#   ipv6.sh SERVER CLIENT DEMO CLEANER FOLDER
 set -euo pipefail
-server=$1 client=$2
-cd "$3"
+server=$1 client=$2 demo=$3 cleaner=$4
+cd "$5"
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 
 # eventually WHAT COMMAND…: repeats the command until it succeeds, for a minute.
@@ -57,3 +57,8 @@ eventually 'calls are answered' logged client.log 'Greet response: hello world'
 eventually 'the pull endpoint is served' has 'http://[::1]:9099/prometheus' '^dubbo_provider_requests_total'
 eventually 'the client has pushed' has 'http://[::1]:9091/metrics' '^push_time_seconds.*dubbo_client'
 eventually 'Prometheus finds the server and scrapes it' has 'http://[::1]:9090/api/v1/query?query=up%3D%3D1' '"instance":"\[::1\]:9099"'
+
+finds_groups() { "$cleaner" --pushgateway-url '[::1]:9091' --dry-run >cleaner.log 2>&1; }
+eventually 'the cleaner reads the gateway' finds_groups
+"$demo" --for 2s --provider-addr '[::1]:0' --provider-metrics-addr '[::1]:0' --consumer-metrics-addr '[::1]:0' >demo.log 2>&1
+eventually 'the demo calls itself' logged demo.log 'consumer .*calls [1-9]'
