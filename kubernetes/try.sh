@@ -7,6 +7,7 @@
 #   kubernetes/try.sh apply           only those whose names begin so; `targets` and what follows need `apply` before them
 #   TOOLS=FOLDER kubernetes/try.sh    keeps the servers there instead of in target/kubernetes
 set -euo pipefail
+[ "$(uname -s)" = Linux ] || { echo 'try.sh: this needs Linux' >&2; exit 2; }
 cd "$(dirname "$0")/.."
 project=$PWD
 tools=${TOOLS:-$project/target/kubernetes}

@@ -7,6 +7,7 @@
 #   tests/alerts.sh --again          the table of what was seen before
 #   tests/alerts.sh --live-only      scrapes of 5 and 15 s only, without the simulation of 30 and 60 s
 set -euo pipefail
+[ "$(uname -s)" = Linux ] || { echo 'alerts.sh: this needs Linux, with what ./test.sh installs' >&2; exit 1; }
 cd "$(dirname "$0")/.."
 cargo build --quiet --workspace --bins --all-features
 exec cargo run --quiet --package alerts -- "$@"

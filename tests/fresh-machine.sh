@@ -12,6 +12,7 @@
 #   CA_FILE          a file of certificate authorities, for networks whose https needs one
 # Variables that begin with CARGO_REGISTRIES_, CARGO_HTTP_, CARGO_NET_, PIP_ or GO, or end in _proxy, are passed on.
 set -euo pipefail
+[ "$(uname -s)" = Linux ] || { echo 'fresh-machine.sh: this needs Linux, with debootstrap' >&2; exit 1; }
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 die() {

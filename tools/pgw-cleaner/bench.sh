@@ -5,6 +5,7 @@
 #
 # Needs prometheus-pushgateway, curl and python3. Everything stays on 127.0.0.1, and ends within some minutes.
 set -euo pipefail
+[ "$(uname -s)" = Linux ] || { echo 'bench.sh: this needs Linux, with prometheus-pushgateway' >&2; exit 1; }
 export no_proxy='*' # Everything is on this host.
 cd "$(dirname "$0")/../.."
 

@@ -2,13 +2,10 @@
 
 use std::net::IpAddr;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::document::{Map, invalid};
 use crate::Malformed;
-
-/// The most memory that a regular expression may take, which bounds the time that it takes to be compiled.
-const MAX_REGEX_BYTES: usize = 128 * 1024;
 
 /// Tells whether a text matches a pattern whose last `*` stands for anything.
 pub(super) fn glob(pattern: &str, text: &str) -> bool {
@@ -128,9 +125,7 @@ impl TextMatch {
         } else if let Some(text) = map.text("prefix")? {
             Ok(Self::Prefix(text))
         } else if let Some(text) = map.text("regex")? {
-            let whole = RegexBuilder::new(&format!("^(?:{text})$"))
-                .size_limit(MAX_REGEX_BYTES)
-                .build();
+            let whole = Regex::new(&format!("^(?:{text})$"));
             Ok(Self::Regex(whole.map_err(|e| invalid(e.to_string()))?))
         } else if let Some(text) = map.text("wildcard")? {
             Ok(match text.as_str() {

@@ -90,10 +90,7 @@ impl Tags {
                     }
                     // A list of addresses counts even if no provider is there; a match that finds none does not.
                     if hit || !tag.addresses.is_empty() {
-                        match tags.known.get_mut(&tag.name) {
-                            Some(forced) => *forced |= rule.force,
-                            None => drop(tags.known.insert(tag.name.clone(), rule.force)),
-                        }
+                        *tags.known.entry(tag.name.clone()).or_default() |= rule.force;
                     }
                 }
             }

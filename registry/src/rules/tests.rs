@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use super::*;
 
-mod bounds;
 mod conditions;
 mod overridden;
 mod tags;
