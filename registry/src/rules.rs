@@ -16,8 +16,12 @@ pub use overrides::{MethodSettings, Settings};
 pub use router::Router;
 
 use condition::ConditionRule;
-use overrides::{Override, Side, UrlOverride};
+use document::{MAX_VALUES, invalid};
+use overrides::{Called, Override, Side, UrlOverride};
 use tag::TagRule;
+
+/// The most values, parameters and addresses alike, of all overrides of a service that are written as URLs.
+const MAX_URL_VALUES: usize = 4 * MAX_VALUES;
 
 /// The rules for one service and one consumer of it; none by default.
 #[derive(Clone, Debug, Default)]
@@ -130,9 +134,15 @@ impl Rules {
     /// Takes over the overrides that are written as URLs, in place of those before. Returns which are malformed, by their place in the list:
     /// they are left out.
     pub(crate) fn set_urls(&mut self, urls: &[String]) -> Vec<(usize, Malformed)> {
-        let mut malformed = Vec::new();
+        let (mut malformed, mut values) = (Vec::new(), 0);
         self.urls.clear();
         for (place, url) in urls.iter().enumerate() {
+            values += 1 + url.matches(['&', ',']).count() + url.matches("%2C").count();
+            if values > MAX_URL_VALUES {
+                let reason = format!("those before it have {MAX_URL_VALUES} values");
+                malformed.push((place, invalid(reason)));
+                break;
+            }
             match overrides::parse_url(url) {
                 Ok(entry) => self.urls.extend(entry),
                 Err(reason) => malformed.push((place, reason)),
@@ -158,19 +168,20 @@ impl Rules {
     /// and for the service, of which the later ones win.
     pub fn settings(&self, reference: &Reference, provider: &ProviderEntry) -> Settings {
         let mut settings = Settings::default();
+        let called = Called::new(reference);
         for UrlOverride { entry, .. } in &self.urls {
-            entry.apply(Side::Consumer, reference, provider, &mut settings);
+            entry.apply(Side::Consumer, &called, provider, &mut settings);
         }
         let of = |scope| self.overrides.get(&scope).into_iter().flatten();
         for entry in of(Scope::Provider(provider.application.clone())) {
-            entry.apply(Side::Provider, reference, provider, &mut settings);
+            entry.apply(Side::Provider, &called, provider, &mut settings);
         }
         for entry in of(Scope::Consumer) {
-            entry.apply(Side::Consumer, reference, provider, &mut settings);
+            entry.apply(Side::Consumer, &called, provider, &mut settings);
         }
         for side in [Side::Provider, Side::Consumer] {
             for entry in of(Scope::Service) {
-                entry.apply(side, reference, provider, &mut settings);
+                entry.apply(side, &called, provider, &mut settings);
             }
         }
         settings

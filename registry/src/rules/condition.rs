@@ -2,7 +2,7 @@
 
 use super::{
     Call,
-    document::{self, Map, invalid},
+    document::{self, MAX_VALUES, Map, invalid},
     pattern::{glob, range},
 };
 use crate::Malformed;
@@ -54,6 +54,10 @@ impl ConditionRule {
             )));
         }
         let conditions = map.texts("conditions")?;
+        let values = |text: &String| text.matches(['&', '=', ',']).count();
+        if conditions.iter().map(values).sum::<usize>() > MAX_VALUES {
+            return Err(invalid(format!("it has more than {MAX_VALUES} values")));
+        }
         let conditions = conditions.iter().map(|text| Condition::parse(text));
         let rule = Self {
             force: map.flag("force", false)?,

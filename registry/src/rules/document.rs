@@ -1,11 +1,20 @@
 //! Reads a rule's YAML as leniently as Dubbo for Java does: numbers and booleans may stand where texts are meant, and the other way round.
 
+mod bounded;
+
+use serde::de::DeserializeSeed;
 use serde_json::Value;
 
 use crate::Malformed;
+use bounded::Bounds;
+
+pub(super) use bounded::MAX_VALUES;
 
 /// The largest rule that is read.
 const MAX_RULE_BYTES: usize = 256 * 1024;
+
+/// What is told of what is wrong with a rule.
+const MAX_REASON_CHARS: usize = 400;
 
 type Object = serde_json::Map<String, Value>;
 
@@ -22,7 +31,12 @@ pub(super) fn parse(data: &[u8]) -> Result<Value, Malformed> {
         });
     }
     let text = std::str::from_utf8(data).map_err(|_| Malformed::Text)?;
-    let value: Value = yaml_serde::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    if data.windows(2).filter(|pair| opens(pair)).count() > MAX_VALUES {
+        return Err(invalid(format!("it has more than {MAX_VALUES} values")));
+    }
+    let document = yaml_serde::Deserializer::from_str(text);
+    let value = Bounds::new(MAX_RULE_BYTES).deserialize(document);
+    let value = value.map_err(|e| invalid(e.to_string()))?;
     if value.is_object() {
         Ok(value)
     } else {
@@ -30,9 +44,21 @@ pub(super) fn parse(data: &[u8]) -> Result<Value, Malformed> {
     }
 }
 
-/// Says what is wrong with a rule.
+/// Tells whether a list or a map may begin here: the time that the parser takes grows with the square of how deep they are.
+fn opens(pair: &[u8]) -> bool {
+    matches!(
+        pair,
+        [b'[' | b'{', _] | [b'-' | b'?', b' ' | b'\t' | b'\r' | b'\n']
+    )
+}
+
+/// Says what is wrong with a rule, of which a part may be in the text: it goes to the log.
 pub(super) fn invalid(reason: impl Into<String>) -> Malformed {
-    Malformed::Rule(reason.into())
+    let reason = reason.into();
+    Malformed::Rule(match reason.char_indices().nth(MAX_REASON_CHARS) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason,
+    })
 }
 
 impl<'v> Map<'v> {

@@ -95,6 +95,25 @@ pub(super) enum Side {
     Provider,
 }
 
+/// A service as a consumer calls it, with the names that overrides have for it.
+#[derive(Debug)]
+pub(super) struct Called<'r> {
+    reference: &'r Reference,
+    service: String,
+    rule_key: String,
+}
+
+impl<'r> Called<'r> {
+    pub(super) fn new(reference: &'r Reference) -> Self {
+        let (group, version) = (reference.service_group(), reference.service_version());
+        Self {
+            reference,
+            service: service_key(reference.interface(), group, version),
+            rule_key: reference.rule_key(),
+        }
+    }
+}
+
 /// One entry of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Override {
@@ -222,29 +241,22 @@ impl Override {
     pub(super) fn apply(
         &self,
         side: Side,
-        reference: &Reference,
+        called: &Called<'_>,
         provider: &ProviderEntry,
         to: &mut Settings,
     ) {
+        let reference = called.reference;
         let application = match self.side {
             Side::Consumer => reference.calling_application(),
             Side::Provider => &provider.application,
         };
-        let service = service_key(
-            reference.interface(),
-            reference.service_group(),
-            reference.service_version(),
-        );
         let is_for =
             |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
         let at = |address: &String| is_address(address, &provider.host, provider.port);
         let hit = side == self.side
             && is_for(&self.applications, application)
-            && (self.services.is_empty()
-                || self
-                    .services
-                    .iter()
-                    .any(|name| *name == service || *name == reference.rule_key()))
+            && (is_for(&self.services, &called.service)
+                || is_for(&self.services, &called.rule_key))
             && is_for(&self.consumers, reference.calling_host())
             && (self.providers.is_empty() || self.providers.iter().any(at))
             && self
@@ -256,7 +268,7 @@ impl Override {
                     Side::Consumer => reference.calling_host(),
                     Side::Provider => &provider.host,
                 };
-                conditions.match_(host, application, &service, provider)
+                conditions.match_(host, application, &called.service, provider)
             });
         if hit {
             to.update(&self.settings);

@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::document::{Map, invalid};
 use crate::Malformed;
+
+/// The most memory that a regular expression may take, which bounds the time that it takes to be compiled.
+const MAX_REGEX_BYTES: usize = 128 * 1024;
 
 /// Tells whether a text matches a pattern whose last `*` stands for anything.
 pub(super) fn glob(pattern: &str, text: &str) -> bool {
@@ -125,7 +128,9 @@ impl TextMatch {
         } else if let Some(text) = map.text("prefix")? {
             Ok(Self::Prefix(text))
         } else if let Some(text) = map.text("regex")? {
-            let whole = Regex::new(&format!("^(?:{text})$"));
+            let whole = RegexBuilder::new(&format!("^(?:{text})$"))
+                .size_limit(MAX_REGEX_BYTES)
+                .build();
             Ok(Self::Regex(whole.map_err(|e| invalid(e.to_string()))?))
         } else if let Some(text) = map.text("wildcard")? {
             Ok(match text.as_str() {

@@ -90,7 +90,10 @@ impl Tags {
                     }
                     // A list of addresses counts even if no provider is there; a match that finds none does not.
                     if hit || !tag.addresses.is_empty() {
-                        *tags.known.entry(tag.name.clone()).or_default() |= rule.force;
+                        match tags.known.get_mut(&tag.name) {
+                            Some(forced) => *forced |= rule.force,
+                            None => drop(tags.known.insert(tag.name.clone(), rule.force)),
+                        }
                     }
                 }
             }

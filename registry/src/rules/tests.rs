@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 
+mod bounds;
 mod conditions;
 mod overridden;
 mod tags;

@@ -7,6 +7,9 @@ use crate::{
     name,
 };
 
+/// The most applications of one interface: nodes of each are watched.
+pub(super) const MAX_APPLICATIONS: usize = 1_000;
+
 /// Adds `application` to the data of a mapping; `None` when it is there already.
 ///
 /// What others wrote is kept byte for byte, even where it makes no sense here.
@@ -33,18 +36,23 @@ pub(super) fn applications(data: &[u8]) -> Result<(Vec<String>, Vec<Malformed>),
     check_size(data)?;
     let text = std::str::from_utf8(data).map_err(|_| Malformed::Text)?;
     let (mut good, mut bad) = (Vec::<String>::new(), Vec::new());
-    for entry in text
+    for (place, entry) in text
         .split(',')
         .map(str::trim)
         .filter(|entry| !entry.is_empty())
+        .enumerate()
     {
-        match name::reason(entry) {
+        let beyond = (place >= MAX_APPLICATIONS).then_some("there are too many before it");
+        match beyond.or_else(|| name::reason(entry)) {
             None if good.iter().any(|known| known == entry) => {}
             None => good.push(entry.to_owned()),
             Some(reason) => bad.push(Malformed::Application {
                 name: clipped(entry),
                 reason,
             }),
+        }
+        if beyond.is_some() {
+            break;
         }
     }
     Ok((good, bad))
@@ -61,6 +69,15 @@ mod tests {
 
     fn merge(data: &str, application: &str) -> Option<String> {
         merged(data.as_bytes(), application).map(|data| String::from_utf8(data).unwrap())
+    }
+
+    #[test]
+    fn of_too_many_applications_the_first_are_read() {
+        let names: Vec<_> = (0..100_000).map(|number| format!("a{number}")).collect();
+        let text = &names.join(",")[..200_000];
+        let (good, bad) = applications(text.as_bytes()).unwrap();
+        assert_eq!(good, names[..MAX_APPLICATIONS]);
+        assert_eq!(bad.len(), 1, "one is enough to say so: {bad:?}");
     }
 
     #[test]
