@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use triple::{Consumer, wire_code};
 
+use crate::Call;
+
 /// Whom the sample greets, as the original does.
 const NAME: &str = "hello world";
 
@@ -37,24 +39,37 @@ impl Output {
     }
 }
 
-/// Makes one call and writes its line; returns the kind of its failure, if it failed.
-pub async fn greet(
-    mut client: GreetServiceClient<Consumer>,
+/// Greets with a client of its own, and writes a line for each call.
+#[derive(Clone, Debug)]
+pub struct Greeter {
+    client: GreetServiceClient<Consumer>,
     output: Output,
-) -> Option<&'static str> {
-    let request = GreetRequest {
-        name: NAME.to_owned(),
-    };
-    let outcome = client.greet(request).await;
-    if !output.quiet {
-        match &outcome {
-            Ok(response) => {
-                output.line(&format!("Greet response: {}", response.get_ref().greeting))
-            }
-            Err(status) => output.line(&failure_line(status)),
-        }
+}
+
+impl Greeter {
+    /// Makes a greeter that calls with this client.
+    #[must_use]
+    pub fn new(client: GreetServiceClient<Consumer>, output: Output) -> Self {
+        Self { client, output }
     }
-    outcome.err().map(|status| failure(&status))
+}
+
+impl Call for Greeter {
+    async fn call(&mut self) -> Option<&'static str> {
+        let request = GreetRequest {
+            name: NAME.to_owned(),
+        };
+        let outcome = self.client.greet(request).await;
+        if !self.output.quiet {
+            match &outcome {
+                Ok(response) => self
+                    .output
+                    .line(&format!("Greet response: {}", response.get_ref().greeting)),
+                Err(status) => self.output.line(&failure_line(status)),
+            }
+        }
+        outcome.err().map(|status| failure(&status))
+    }
 }
 
 /// Returns the kind of a failure, the same that the metrics' label `error_type` has.

@@ -6,6 +6,6 @@ mod schedule;
 mod tally;
 
 pub use args::{Args, Config};
-pub use call::{Output, greet};
-pub use schedule::Schedule;
+pub use call::{Greeter, Output};
+pub use schedule::{Call, Schedule};
 pub use tally::Tally;

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use app::{Discovery, Process};
-use client::{Args, Config, Output};
+use client::{Args, Config, Greeter, Output};
 use greet::greet_service_client::GreetServiceClient;
 use tokio::time::sleep;
 use tracing::info;
@@ -48,12 +48,9 @@ fn run(config: Config) -> anyhow::Result<()> {
             () = waiting => {}
         }
         let output = Output::new(quiet, process.stop().clone());
-        let client = GreetServiceClient::new(consumer);
+        let greeter = Greeter::new(GreetServiceClient::new(consumer), output.clone());
         let tally = schedule
-            .run(process.workers(), process.stop(), {
-                let output = output.clone();
-                move || client::greet(client.clone(), output.clone())
-            })
+            .run(process.workers(), process.stop(), greeter)
             .await;
         output.line(&tally.to_string());
         anyhow::ensure!(

@@ -3,24 +3,31 @@
 use std::{
     future::Future,
     num::NonZeroUsize,
-    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 use triple::Workers;
 
 use crate::Tally;
 
 /// How long calls may go on after the stop; what runs then is dropped, and counts as cancelled.
 const FINISH_LIMIT: Duration = Duration::from_secs(3);
+
+/// Callers take their calls out of the common count in batches, so that they do not write to the same word with each call: a batch is
+/// this part of a caller's even share of what is left, and at most so many calls.
+const BATCHES: u64 = 16;
+const LARGEST_BATCH: u64 = 64;
 
 /// When calls are made.
 #[derive(Clone, Copy, Debug)]
@@ -33,111 +40,170 @@ pub struct Schedule {
     pub count: Option<u64>,
 }
 
+/// Makes one call after the other. Each caller has a clone of its own.
+pub trait Call: Clone + Send + 'static {
+    /// Makes one call; the outcome is the kind of its failure, if it failed.
+    fn call(&mut self) -> impl Future<Output = Option<&'static str>> + Send;
+}
+
+impl<C, F> Call for C
+where
+    C: FnMut() -> F + Clone + Send + 'static,
+    F: Future<Output = Option<&'static str>> + Send,
+{
+    fn call(&mut self) -> impl Future<Output = Option<&'static str>> + Send {
+        self()
+    }
+}
+
 impl Schedule {
     /// Makes calls on the workers until all are made or `stop` is cancelled, and returns what became of them.
     ///
-    /// `call` makes one call; the outcome is the kind of its failure, if it failed. A call that panics counts as failed and
-    /// ends its caller.
-    pub async fn run<C, F>(self, workers: &Workers, stop: &CancellationToken, call: C) -> Tally
-    where
-        C: FnMut() -> F + Clone + Send + 'static,
-        F: Future<Output = Option<&'static str>> + Send + 'static,
-    {
-        let Self {
-            callers,
-            interval,
-            count,
-        } = self;
-        let left = Arc::new(Tickets(AtomicU64::new(count.unwrap_or(u64::MAX))));
-        let tasks = TaskTracker::new();
-        let give_up = CancellationToken::new();
-        let tallies: Vec<_> = (0..callers.get())
+    /// A call that panics counts as failed and ends its caller.
+    pub async fn run<C: Call>(self, workers: &Workers, stop: &CancellationToken, call: C) -> Tally {
+        let left = Arc::new(Tickets::new(self.count, self.callers));
+        let mut tasks = JoinSet::new();
+        let tallies: Vec<_> = (0..self.callers.get())
             .map(|_| {
-                let tally = Arc::new(Mutex::new(Tally::default()));
+                let tally = Arc::new(CallerTally::default());
                 let caller = Caller {
-                    interval,
+                    interval: self.interval,
                     left: Arc::clone(&left),
-                    stop: stop.clone(),
-                    give_up: give_up.clone(),
+                    batch: 0,
+                    // A token of its own: looking at a common one would lock it for all callers.
+                    stop: stop.child_token(),
                     tally: Arc::clone(&tally),
                 };
                 tasks.spawn_on(caller.run(call.clone()), workers.assign());
                 tally
             })
             .collect();
-        tasks.close();
         let finish = async {
             stop.cancelled().await;
             sleep(FINISH_LIMIT).await;
         };
         tokio::select! {
-            () = tasks.wait() => {}
+            () = all_ended(&mut tasks) => {}
             () = finish => {
-                give_up.cancel();
+                tasks.abort_all();
                 // A caller that is stuck in its runtime's queue is not waited for.
-                let _ = timeout(FINISH_LIMIT, tasks.wait()).await;
+                let _ = timeout(FINISH_LIMIT, all_ended(&mut tasks)).await;
             }
         }
         let mut all = Tally::default();
         for tally in tallies {
-            all.add(&tally.lock());
+            all.add(&tally.0.lock());
         }
         all
     }
 }
 
+/// Waits until every caller has ended. One that has panicked has counted it.
+async fn all_ended(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
+}
+
 /// The calls that are still to be made.
 #[derive(Debug)]
-struct Tickets(AtomicU64);
+struct Tickets {
+    /// None without a bound.
+    left: Option<AtomicU64>,
+    callers: u64,
+}
 
 impl Tickets {
-    fn take(&self) -> bool {
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(1)
-            })
-            .is_ok()
+    fn new(count: Option<u64>, callers: NonZeroUsize) -> Self {
+        Self {
+            left: count.map(AtomicU64::new),
+            callers: u64::try_from(callers.get()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Takes some of the calls that are left; 0 when there are none.
+    fn take(&self) -> u64 {
+        let Some(left) = &self.left else {
+            return u64::MAX;
+        };
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(self.batch(left))
+        });
+        taken.map_or(0, |left| self.batch(left))
+    }
+
+    /// Returns how many calls a caller takes at once while so many are left: single ones towards the end, so that callers end together.
+    fn batch(&self, left: u64) -> u64 {
+        (left / self.callers / BATCHES).clamp(1, LARGEST_BATCH)
     }
 }
+
+/// What became of one caller's calls, apart from what other callers write to.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct CallerTally(Mutex<Tally>);
 
 /// One caller: a call at a time.
 #[derive(Debug)]
 struct Caller {
     interval: Duration,
     left: Arc<Tickets>,
+    /// The calls that this caller has taken and not made.
+    batch: u64,
     stop: CancellationToken,
-    give_up: CancellationToken,
-    tally: Arc<Mutex<Tally>>,
+    tally: Arc<CallerTally>,
 }
 
 impl Caller {
-    async fn run<C, F>(self, mut call: C)
-    where
-        C: FnMut() -> F,
-        F: Future<Output = Option<&'static str>>,
-    {
-        while !self.stop.is_cancelled() && self.left.take() {
-            let start = Instant::now();
-            let outcome = tokio::select! {
-                biased;
-                outcome = AssertUnwindSafe(async { call().await }).catch_unwind() => outcome,
-                () = self.give_up.cancelled() => Ok(Some("cancelled")),
-            };
-            let elapsed = start.elapsed();
-            match outcome {
-                Ok(failure) => self.tally.lock().record(failure, elapsed),
-                Err(_) => {
-                    // What the call shares with others may be broken: this caller makes no other.
-                    self.tally.lock().record_death(elapsed);
-                    return;
-                }
-            }
+    async fn run(mut self, mut call: impl Call) {
+        while !self.stop.is_cancelled() && self.take() {
+            let mut running = RunningCall::begin(&self.tally);
+            running.failure = call.call().await;
+            drop(running);
             if !self.interval.is_zero() {
                 tokio::select! {
                     () = sleep(self.interval) => {}
                     () = self.stop.cancelled() => {}
                 }
             }
+        }
+    }
+
+    /// Takes one call.
+    fn take(&mut self) -> bool {
+        if self.batch == 0 {
+            self.batch = self.left.take();
+        }
+        let is_left = self.batch > 0;
+        self.batch = self.batch.saturating_sub(1);
+        is_left
+    }
+}
+
+/// Counts a call when it is dropped, however that comes about. A call whose caller was aborted counts as cancelled.
+struct RunningCall<'t> {
+    tally: &'t CallerTally,
+    start: Instant,
+    failure: Option<&'static str>,
+}
+
+impl<'t> RunningCall<'t> {
+    fn begin(tally: &'t CallerTally) -> Self {
+        Self {
+            tally,
+            start: Instant::now(),
+            failure: Some("cancelled"),
+        }
+    }
+}
+
+impl Drop for RunningCall<'_> {
+    fn drop(&mut self) {
+        let elapsed = self.start.elapsed();
+        let mut tally = self.tally.0.lock();
+        if thread::panicking() {
+            // What the call shares with others may be broken: this caller makes no other.
+            tally.record_death(elapsed);
+        } else {
+            tally.record(self.failure, elapsed);
         }
     }
 }
@@ -266,5 +332,23 @@ mod tests {
             line.starts_with("calls 1, succeeded 0, failed 1 (cancelled 1), "),
             "{line}"
         );
+    }
+
+    #[test]
+    fn batches_add_up_to_the_count_and_become_small_towards_the_end() {
+        for (count, callers) in [(0, 1), (1, 16), (1000, 1), (1000, 3), (1_000_000, 16)] {
+            let tickets = Tickets::new(Some(count), NonZeroUsize::new(callers).unwrap());
+            let (mut taken, mut last) = (0, 0);
+            loop {
+                let batch = tickets.take();
+                if batch == 0 {
+                    break;
+                }
+                assert!(batch <= LARGEST_BATCH);
+                (taken, last) = (taken + batch, batch);
+            }
+            assert_eq!(taken, count, "of {callers} callers");
+            assert!(last <= 1);
+        }
     }
 }

@@ -9,6 +9,7 @@ use dubbo_registry::{Reference, Registry};
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response};
 use metrics_core::{ConsumerLayer, ErrorsAreUnknown, Measure, Metrics};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tonic::body::Body;
 use tower_layer::Layer;
@@ -180,13 +181,33 @@ impl Default for ConsumerOptions {
 /// A consumer of one service: cheap to clone, and usable wherever a generated client takes a channel.
 ///
 /// A response carries whatever went wrong as a gRPC status, so the service itself never fails.
+///
+/// Calls of one clone count on words of its own: callers on different cores do well to keep a clone each, instead of making one for each call.
 #[derive(Clone, Debug)]
 pub struct Consumer {
     calls: Calls,
     directory: Arc<Directory>,
-    group: Option<HeaderValue>,
-    version: Option<HeaderValue>,
-    application: Option<HeaderValue>,
+    group: OwnHeader,
+    version: OwnHeader,
+    application: OwnHeader,
+}
+
+/// A header of each call. Each clone is a copy, whose count no other one writes to.
+#[derive(Debug)]
+struct OwnHeader(Option<HeaderValue>);
+
+impl OwnHeader {
+    /// Makes the header; none for an empty text, and for one that is no header value, which matches no provider whatever is sent.
+    fn new(text: &str) -> Self {
+        Self(HeaderValue::from_str(text).ok().filter(|t| !t.is_empty()))
+    }
+}
+
+impl Clone for OwnHeader {
+    fn clone(&self) -> Self {
+        let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+        Self(self.0.as_ref().and_then(|value| copy(value).ok()))
+    }
 }
 
 /// The way of a call: the metrics layer belongs outside failover, so that one call counts once.
@@ -208,7 +229,7 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Self {
         let reference = options.introduce(reference);
-        let consumer = Self::unconnected(&reference, workers, options);
+        let consumer = Self::unconnected(&reference, workers, &Handle::current(), options);
         let number = registry.number(&reference);
         let list = registry.subscribe(reference.clone());
         let followed = Followed::new(&consumer.directory, reference, list, number);
@@ -234,7 +255,7 @@ impl Consumer {
         for address in direct::split(address) {
             connection::origin(address, options.tls.is_some())?;
         }
-        let consumer = Self::unconnected(reference, workers, options);
+        let consumer = Self::unconnected(reference, workers, workers.assign(), options);
         let targets = Targets::new(address);
         if targets.has_names() {
             let directory = Arc::downgrade(&consumer.directory);
@@ -247,10 +268,16 @@ impl Consumer {
         Ok(consumer)
     }
 
-    fn unconnected(reference: &Reference, workers: &Workers, options: ConsumerOptions) -> Self {
+    fn unconnected(
+        reference: &Reference,
+        workers: &Workers,
+        timers: &Handle,
+        options: ConsumerOptions,
+    ) -> Self {
         let service: Arc<str> = reference.to_string().into();
         let context = EndpointContext {
             workers: workers.clone(),
+            timers: timers.clone(),
             layout: Layout::new(options.connections, options.max_connections),
             idle_timeout: options.idle_timeout,
             asleep: Arc::default(),
@@ -272,9 +299,7 @@ impl Consumer {
             directory::report(&directory, registry, reference.interface());
             ConsumerLayer::new(&measured.metrics, &[measured.service(reference)])
         });
-        // A name that is no header value matches no provider, whatever is sent.
-        let header = |text: &str| HeaderValue::from_str(text).ok().filter(|t| !t.is_empty());
-        let application = options.application.as_deref().and_then(header);
+        let application = OwnHeader::new(options.application.as_deref().unwrap_or_default());
         let registry = options
             .metrics
             .as_ref()
@@ -294,8 +319,8 @@ impl Consumer {
                 Some(layer) => Calls::Measured(layer.layer(failover)),
             },
             directory,
-            group: header(reference.service_group()),
-            version: header(reference.service_version()),
+            group: OwnHeader::new(reference.service_group()),
+            version: OwnHeader::new(reference.service_version()),
             application,
         }
     }
@@ -317,13 +342,13 @@ impl Service<Request<Body>> for Consumer {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let headers = request.headers_mut();
-        if let Some(group) = &self.group {
+        if let Some(group) = &self.group.0 {
             headers.insert(header::GROUP, group.clone());
         }
-        if let Some(version) = &self.version {
+        if let Some(version) = &self.version.0 {
             headers.insert(header::VERSION, version.clone());
         }
-        if let Some(application) = &self.application {
+        if let Some(application) = &self.application.0 {
             headers.insert(header::APPLICATION, application.clone());
             headers
                 .entry(USER_AGENT)

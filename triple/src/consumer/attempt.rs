@@ -1,17 +1,17 @@
 //! One attempt on one provider: sent, timed, and judged by its first frame.
 
-use std::future::Future;
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
+use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use metrics_core::Outcome;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -21,6 +21,7 @@ use super::failover::Ending;
 use super::replay::{Replay, RequestBody};
 use super::retry;
 use crate::answer::{self, Answer};
+use crate::{header, timeout as grpc_timeout};
 
 /// How an attempt ended, as far as failover is concerned.
 #[derive(Debug)]
@@ -69,22 +70,24 @@ pub(crate) struct Limits {
 /// streams: the trailers of such a call come with the head or right after it.
 const FIRST_FRAME: Duration = Duration::from_millis(10);
 
-/// Sends the request, and waits until the outcome is clear or the time is over.
+/// Sends the request to an endpoint, and waits until the outcome is clear or the time is over. The attempt begins at `now`.
 pub(crate) async fn send<B: RequestBody>(
-    endpoint: &Arc<Endpoint>,
-    request: Request<Body>,
+    endpoint: &Endpoint,
+    head: &Parts,
     replay: &Replay<B>,
     limits: Limits,
+    now: Instant,
 ) -> Attempt {
-    let Some(sender) = endpoint.sender() else {
+    let Some(connection) = endpoint.open_connection() else {
         return Attempt::NotSent(gone(endpoint));
     };
-    let in_flight = endpoint.enter();
-    let mut timer = limits.until.map(|until| Box::pin(sleep_until(until)));
+    let request = request(head, replay, connection.origin(), limits, now);
+    let sending = connection.sender().send(request);
+    let mut in_flight = connection.enter(limits.until);
     let sent = tokio::select! {
         biased;
-        sent = sender.send(request) => sent,
-        () = over(&mut timer) => return Failed::untold(overdue(endpoint)),
+        sent = sending => sent,
+        () = poll_fn(|cx| in_flight.poll_over(cx)) => return Failed::untold(overdue(endpoint)),
     };
     let response = match sent {
         Ok(response) => response,
@@ -102,12 +105,14 @@ pub(crate) async fn send<B: RequestBody>(
             };
         }
     };
+    if !limits.whole {
+        in_flight.forget_deadline();
+    }
     let (head, rest) = response.into_parts();
     let mut body = AttemptBody {
         first: None,
         rest: Some(rest),
         call: Some(Call {
-            timer: timer.filter(|_| limits.whole),
             unary: limits.streaming == Some(false),
             in_flight,
             told: false,
@@ -138,16 +143,34 @@ pub(crate) async fn send<B: RequestBody>(
     }
 }
 
-/// Waits until the time is over.
-async fn over(timer: &mut Option<Pin<Box<Sleep>>>) {
-    match timer {
-        Some(timer) => timer.await,
-        None => std::future::pending().await,
+/// Makes the request of one attempt: the caller's, sent to this origin, with the time that is left.
+fn request<B: RequestBody>(
+    head: &Parts,
+    replay: &Replay<B>,
+    origin: &Uri,
+    limits: Limits,
+    now: Instant,
+) -> Request<Body> {
+    let mut request = Request::new(replay.attempt());
+    *request.method_mut() = head.method.clone();
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.uri_mut() = target(origin, &head.uri);
+    *request.headers_mut() = head.headers.clone();
+    if let Some(until) = limits.until {
+        let left = until.saturating_duration_since(now);
+        // What limits the head alone is no deadline of the call: the provider is told for its figures.
+        let (name, value) = if limits.whole {
+            (grpc_timeout::HEADER, grpc_timeout::write(left))
+        } else {
+            (header::TIMEOUT, grpc_timeout::write_attempt(left))
+        };
+        request.headers_mut().insert(name, value);
     }
+    request
 }
 
 /// Returns the request's target on this origin.
-pub(crate) fn target(origin: &Uri, original: &Uri) -> Uri {
+fn target(origin: &Uri, original: &Uri) -> Uri {
     let mut parts = origin.clone().into_parts();
     parts.path_and_query = original.path_and_query().cloned();
     // Scheme and authority come from a valid URI, and a request's target has a path.
@@ -208,9 +231,8 @@ pub(super) struct AttemptBody {
 
 #[derive(Debug)]
 struct Call {
-    /// Where the time of the whole response is limited.
-    timer: Option<Pin<Box<Sleep>>>,
     unary: bool,
+    /// With the call's deadline where the time of the whole response is limited.
     in_flight: InFlight,
     /// The trailers have come.
     told: bool,
@@ -246,14 +268,11 @@ impl Call {
 }
 
 impl AttemptBody {
-    /// Has the end of the response told, where it is still to come; gives it back where it has come.
-    pub(crate) fn tell(&mut self, ending: Ending) -> Option<Ending> {
+    /// Has the end of the response told: when it comes, or now where it has come.
+    pub(crate) fn tell(&mut self, ending: Ending) {
         match &mut self.call {
-            Some(call) if !call.told => {
-                call.ending = Some(ending);
-                None
-            }
-            _ => Some(ending),
+            Some(call) if !call.told => call.ending = Some(ending),
+            _ => ending.count(true),
         }
     }
 
@@ -273,7 +292,7 @@ impl AttemptBody {
 
     /// Waits for the first frame and keeps it. Returns the status where it is the trailers, which end a failed call.
     async fn peek(&mut self) -> Result<Option<Status>, Status> {
-        match std::future::poll_fn(|cx| self.poll_rest(cx)).await {
+        match poll_fn(|cx| self.poll_rest(cx)).await {
             None => Ok(Some(answer::missing())),
             Some(Err(status)) => Err(status),
             Some(Ok(frame)) => {
@@ -290,12 +309,8 @@ impl AttemptBody {
         let (Some(rest), Some(call)) = (&mut self.rest, &mut self.call) else {
             return Poll::Ready(None);
         };
-        let mut is_over = || {
-            let timer = call.timer.as_mut();
-            timer.is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
-        };
         // A stream that always has something to read ends in time as well.
-        let frame = if !call.unary && is_over() {
+        let frame = if !call.unary && call.in_flight.poll_over(cx).is_ready() {
             Poll::Pending
         } else {
             Pin::new(rest).poll_frame(cx)
@@ -303,15 +318,12 @@ impl AttemptBody {
         let frame = match frame {
             Poll::Ready(Some(Ok(frame))) => Some(Ok(frame)),
             Poll::Ready(Some(Err(error))) => {
-                let until = call.timer.as_ref().map(|timer| timer.deadline());
+                let until = call.in_flight.until();
                 Some(Err(transport(call.in_flight.endpoint(), error, until)))
             }
             Poll::Ready(None) => None,
             Poll::Pending => {
-                let timer = call.timer.as_mut();
-                if timer.is_none_or(|timer| timer.as_mut().poll(cx).is_pending()) {
-                    return Poll::Pending;
-                }
+                ready!(call.in_flight.poll_over(cx));
                 Some(Err(overdue(call.in_flight.endpoint())))
             }
         };

@@ -64,12 +64,12 @@ impl Balancer {
 
     /// Chooses a provider that this call has not tried and that nothing speaks against; failing that, one that is ejected or unfit
     /// but open; failing that, any that is open. A call that failed once goes to one whose last attempt did not, if there is any.
-    pub(crate) fn pick(
+    pub(crate) fn pick<'e>(
         &self,
-        endpoints: &[Arc<Endpoint>],
+        endpoints: &'e [Arc<Endpoint>],
         tried: &[Arc<Endpoint>],
         now: Moment,
-    ) -> Option<Arc<Endpoint>> {
+    ) -> Option<&'e Arc<Endpoint>> {
         // One turn for each pick, however many times it looks.
         let turn = match self.policy {
             LoadBalance::RoundRobin => self.turn.fetch_add(1, Relaxed),
@@ -89,7 +89,6 @@ impl Balancer {
             .or_else(|| self.choose(endpoints, now, turn, |e| e.is_fit() && untried(e)))
             .or_else(|| self.choose(endpoints, now, turn, |e| e.is_open() && untried(e)))
             .or_else(|| self.choose(endpoints, now, turn, Endpoint::is_open))
-            .cloned()
     }
 
     fn choose<'e>(

@@ -259,10 +259,10 @@ impl Sender {
 
     /// Sends one request, whose URI must name scheme and authority, and returns the response's head.
     pub(crate) fn send(
-        self,
+        &self,
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Answer>, SendError>> + Send + 'static {
-        exchange(self.requests, request)
+        exchange(self.requests.clone(), request)
     }
 }
 
@@ -277,7 +277,7 @@ impl Service<Request<Body>> for Sender {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let sent = self.clone().send(request);
+        let sent = self.send(request);
         Box::pin(async move { sent.await.map_err(|failed| failed.error.into()) })
     }
 }

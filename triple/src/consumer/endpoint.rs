@@ -4,21 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use http::Uri;
+use http::uri::Scheme;
 use parking_lot::RwLock;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Sender;
 use super::standing::Standing;
 use crate::runtime::Workers;
 
+mod deadlines;
 mod keeper;
+mod open_connection;
 mod slots;
 
 pub(crate) use keeper::EndpointContext;
+pub(crate) use open_connection::{InFlight, OpenConnection};
 pub(crate) use slots::Layout;
 
 use slots::Slots;
+
+/// Where a connection is while it takes calls, apart from what calls on other connections write to.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Slot(RwLock<Option<Arc<OpenConnection>>>);
 
 /// A provider in a consumer's directory.
 #[derive(Debug)]
@@ -27,7 +35,7 @@ pub(crate) struct Endpoint {
     origin: Uri,
     standing: Standing,
     /// For each worker its own connections, so that a call stays on its core where it can; shared where the bound is lower.
-    connections: Box<[RwLock<Option<Sender>>]>,
+    connections: Box<[Slot]>,
     slots: Slots,
     turn: AtomicUsize,
     open: AtomicUsize,
@@ -75,7 +83,7 @@ impl Endpoint {
             address: address.to_owned(),
             origin: super::connection::origin(authority.unwrap_or(address), tls)?,
             standing: Standing::new(weight),
-            connections: (0..slots.count()).map(|_| RwLock::new(None)).collect(),
+            connections: (0..slots.count()).map(|_| Slot::default()).collect(),
             slots,
             turn: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -94,8 +102,10 @@ impl Endpoint {
         &self.address
     }
 
-    pub(crate) fn origin(&self) -> &Uri {
-        &self.origin
+    /// Returns a copy of the origin in memory of its own.
+    fn own_origin(&self) -> Uri {
+        let is_tls = self.origin.scheme() == Some(&Scheme::HTTPS);
+        super::connection::origin(self.authority(), is_tls).unwrap_or_else(|_| self.origin.clone())
     }
 
     /// Returns the name and port that requests name, and that a certificate has to carry.
@@ -155,7 +165,7 @@ impl Endpoint {
     }
 
     /// Returns an open connection: one of this worker's own in turn, else any.
-    pub(crate) fn sender(&self) -> Option<Sender> {
+    pub(crate) fn open_connection(&self) -> Option<Arc<OpenConnection>> {
         let count = self.connections.len();
         let (mine, own) = self.slots.of(Workers::current());
         let turn = if own == 1 {
@@ -165,13 +175,13 @@ impl Endpoint {
         };
         (0..count)
             .map(|step| &self.connections[(mine + (turn + step) % count) % count])
-            .find_map(|slot| slot.read().clone().filter(Sender::is_open))
-    }
-
-    /// Counts a call as in flight until what is returned is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
-        self.standing.enter();
-        InFlight(Arc::clone(self))
+            .find_map(|slot| {
+                let connection = slot.0.read();
+                connection
+                    .as_ref()
+                    .filter(|connection| connection.sender().is_open())
+                    .cloned()
+            })
     }
 
     /// Notes a call that timed out here. True for the first since the last sign of life: the keeper should look.
@@ -187,6 +197,10 @@ impl Endpoint {
     /// Ends the background work of an endpoint that has left the directory.
     pub(crate) fn remove(&self) {
         self.removed.cancel();
+        // Connections hold their endpoint, and the tasks that let go of them may be gone with their runtime.
+        for slot in 0..self.connections.len() {
+            self.close(slot);
+        }
     }
 }
 
@@ -203,21 +217,5 @@ impl Endpoint {
     /// Makes an endpoint whose connection is still being made.
     pub(super) fn closed_for_test(address: &str) -> Self {
         Self::with_slots(address, None, 100, Slots::default(), false).unwrap()
-    }
-}
-
-/// A call in flight on one endpoint.
-#[derive(Debug)]
-pub(crate) struct InFlight(Arc<Endpoint>);
-
-impl InFlight {
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.0
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.standing.leave();
     }
 }

@@ -12,7 +12,6 @@ use http::{Request, Response};
 use metrics_core::{Attempts, Methods};
 use tokio::time::{Instant, sleep};
 use tonic::Code;
-use tonic::body::Body;
 use tower_service::Service;
 
 use super::ConsumerOptions;
@@ -25,7 +24,7 @@ use super::replay::{Replay, RequestBody};
 use super::retry::{self, Left};
 use super::routes::Routes;
 use super::selection::Selection;
-use crate::{header, timeout};
+use crate::timeout;
 
 mod waiting;
 
@@ -41,29 +40,49 @@ pub(super) struct ConsumerContext {
     pub(super) methods: Option<Methods>,
 }
 
-/// The service that makes calls; each clone keeps a copy of the directory's list and rules.
-#[derive(Clone, Debug)]
+/// The service that makes calls.
+#[derive(Debug)]
 pub(super) struct Failover {
+    own: Arc<Own>,
+}
+
+/// What the calls of one clone use, with a count of its own: callers on different cores, each with a clone, share no word that calls write to.
+#[derive(Clone, Debug)]
+#[repr(align(128))]
+struct Own {
     context: Arc<ConsumerContext>,
+    /// A copy of the directory's list and rules, and its version.
     routes: Arc<Routes>,
     version: u64,
 }
 
+impl Own {
+    fn new(context: Arc<ConsumerContext>) -> Self {
+        Self {
+            version: context.directory.version(),
+            routes: context.directory.routes(),
+            context,
+        }
+    }
+}
+
+impl Clone for Failover {
+    fn clone(&self) -> Self {
+        let own = Own::clone(&self.own);
+        Self { own: Arc::new(own) }
+    }
+}
+
 impl Failover {
     pub(super) fn new(context: ConsumerContext) -> Self {
-        Self {
-            routes: context.directory.routes(),
-            version: context.directory.version(),
-            context: Arc::new(context),
-        }
+        let own = Own::new(Arc::new(context));
+        Self { own: Arc::new(own) }
     }
 
     /// Takes over the directory's list when it has changed; otherwise this costs one load.
     fn refresh(&mut self) {
-        let version = self.context.directory.version();
-        if version != self.version {
-            self.routes = self.context.directory.routes();
-            self.version = version;
+        if self.own.context.directory.version() != self.own.version {
+            self.own = Arc::new(Own::new(Arc::clone(&self.own.context)));
         }
     }
 }
@@ -83,8 +102,7 @@ impl<B: RequestBody> Service<Request<B>> for Failover {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.refresh();
-        let (context, routes) = (Arc::clone(&self.context), Arc::clone(&self.routes));
-        Box::pin(async move { Ok(call(context, &routes, request).await) })
+        Box::pin(call(Arc::clone(&self.own), request))
     }
 }
 
@@ -141,47 +159,56 @@ impl<'o> Plan<'o> {
 
 /// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
 async fn call<B: RequestBody>(
-    context: Arc<ConsumerContext>,
-    routes: &Routes,
+    own: Arc<Own>,
     request: Request<B>,
-) -> Response<AttemptBody> {
+) -> Result<Response<AttemptBody>, Infallible> {
+    let context = &*own.context;
     let (head, body) = request.into_parts();
     let replay = Replay::new(body);
     let mut begun = Instant::now();
-    let plan = Plan::new(&context.options, routes, &head, begun);
-    let mut endpoints = routes.of(&head);
+    let plan = Plan::new(&context.options, &own.routes, &head, begun);
     let mut limits = plan.limits(begun);
+    // The newest list and rules, where the call has lasted longer than one attempt.
+    let mut newest: Option<Arc<Routes>> = None;
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
     let (mut attempts, mut not_sent) = (0, 0);
+    let mut may_wait_for_weight = true;
     loop {
-        let mut picked = context.pick(&endpoints, &tried, begun);
-        if tried.is_empty() && picked.as_ref().is_some_and(|e| !e.standing().has_weight()) {
-            waiting::for_weight(&context, &head, plan.overall).await;
+        let endpoints = newest.as_ref().unwrap_or(&own.routes).of(&head);
+        let picked = context.pick(&endpoints, &tried, begun);
+        if may_wait_for_weight && picked.is_some_and(|e| !e.standing().has_weight()) {
+            may_wait_for_weight = false;
+            waiting::for_weight(context, &head, plan.overall).await;
             begun = Instant::now();
             limits = plan.limits(begun);
-            endpoints = context.directory.routes().of(&head);
-            picked = context.pick(&endpoints, &tried, begun);
+            newest = Some(context.directory.routes());
+            continue;
         }
-        let picked = match picked {
-            Some(endpoint) => Ok(endpoint),
-            None => waiting::for_provider(&context, &head, &tried, limits.until).await,
-        };
+        may_wait_for_weight = false;
+        let found;
         let endpoint = match picked {
-            Ok(endpoint) => endpoint,
-            Err(status) => return status.into_http(),
+            Some(endpoint) => endpoint,
+            None => match waiting::for_provider(context, &head, &tried, limits.until).await {
+                Ok(endpoint) => {
+                    found = endpoint;
+                    &found
+                }
+                Err(status) => return Ok(status.into_http()),
+            },
         };
-        let request = repeat(&head, &replay, &endpoint, begun, limits);
-        let failed = match attempt::send(&endpoint, request, &replay, limits).await {
-            Attempt::Answered(response) => {
-                let took = begun.elapsed();
-                return context.answered(&head, &endpoint, response, begun, took);
+        let failed = match attempt::send(endpoint, &head, &replay, limits, begun).await {
+            Attempt::Answered(mut response) => {
+                context.answered(endpoint, begun, begun.elapsed());
+                let attempts = context.attempts(&head);
+                response.body_mut().tell(Ending { attempts, own });
+                return Ok(response);
             }
             Attempt::NotSent(_) if replay.is_resendable() && is_ahead(limits.until) => {
                 // Neither a retry nor a failure of anything: others are preferred, and this one may have a connection soon.
-                tried.push(endpoint);
-                waiting::for_change(&context, not_sent, limits.until).await;
+                tried.push(Arc::clone(endpoint));
+                waiting::for_change(context, not_sent, limits.until).await;
                 not_sent += 1;
-                endpoints = context.directory.routes().of(&head);
+                newest = Some(context.directory.routes());
                 continue;
             }
             Attempt::NotSent(status) => Failed {
@@ -200,14 +227,14 @@ async fn call<B: RequestBody>(
             Code::ResourceExhausted if failed.said => Verdict::Refused,
             _ => Verdict::Failed,
         };
-        context.judge(&endpoint, begun, verdict);
+        context.judge(endpoint, begun, verdict);
         if failed.status.code() == Code::DeadlineExceeded
             && failed.response.is_none()
             && endpoint.suspect()
         {
-            context.probe(&endpoint);
+            context.probe(endpoint);
         }
-        tried.push(endpoint);
+        tried.push(Arc::clone(endpoint));
         attempts += 1;
         let again = retryable
             && attempts <= plan.retries
@@ -218,19 +245,20 @@ async fn call<B: RequestBody>(
             let Failed {
                 status, response, ..
             } = failed;
-            return response.unwrap_or_else(|| status.into_http());
+            return Ok(response.unwrap_or_else(|| status.into_http()));
         }
-        waiting::for_first_connections(&context, &head, &tried, plan.overall).await;
-        endpoints = context.directory.routes().of(&head);
+        waiting::for_first_connections(context, &head, &tried, plan.overall).await;
+        let routes = context.directory.routes();
         let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
         if let Some(pause) = retry::pause(&failed.status, attempts)
-            && !endpoints.iter().any(untried)
+            && !routes.of(&head).iter().any(untried)
         {
             let left = plan
                 .overall
                 .map(|at| at.saturating_duration_since(Instant::now()));
             sleep(left.map_or(pause, |left| left.min(pause))).await;
         }
+        newest = Some(routes);
         begun = Instant::now();
         limits = plan.limits(begun);
     }
@@ -242,12 +270,12 @@ fn is_ahead(until: Option<Instant>) -> bool {
 }
 
 impl ConsumerContext {
-    fn pick(
+    fn pick<'e>(
         &self,
-        endpoints: &[Arc<Endpoint>],
+        endpoints: &'e [Arc<Endpoint>],
         tried: &[Arc<Endpoint>],
         now: Instant,
-    ) -> Option<Arc<Endpoint>> {
+    ) -> Option<&'e Arc<Endpoint>> {
         if self.directory.is_anyone_asleep() {
             self.directory.wake_one(endpoints);
         }
@@ -269,27 +297,10 @@ impl ConsumerContext {
         Some(method.attempts())
     }
 
-    /// Hands a response over whose end is still to come, as a rule: the attempt is counted then.
-    fn answered(
-        self: Arc<Self>,
-        head: &Parts,
-        endpoint: &Endpoint,
-        mut response: Response<AttemptBody>,
-        begun: Instant,
-        took: Duration,
-    ) -> Response<AttemptBody> {
-        self.judged(
-            self.selection
-                .answered(endpoint, self.clock.at(begun + took), took),
-        );
-        let ending = Ending {
-            attempts: self.attempts(head),
-            context: self,
-        };
-        if let Some(ending) = response.body_mut().tell(ending) {
-            ending.conclude(endpoint, true);
-        }
-        response
+    /// Tells the selection that an attempt was answered.
+    fn answered(&self, endpoint: &Endpoint, begun: Instant, took: Duration) {
+        let now = self.clock.at(begun + took);
+        self.judged(self.selection.answered(endpoint, now, took));
     }
 
     /// Tells the selection how an attempt ended.
@@ -329,44 +340,23 @@ enum Verdict {
 /// What is told when a response has ended: the attempt is counted, and a response that broke is a failure of its provider.
 #[derive(Debug)]
 pub(super) struct Ending {
-    context: Arc<ConsumerContext>,
+    own: Arc<Own>,
     attempts: Option<Attempts>,
 }
 
 impl Ending {
-    pub(super) fn conclude(self, endpoint: &Endpoint, ok: bool) {
+    /// Counts the attempt.
+    pub(super) fn count(&self, ok: bool) {
         if let Some(attempts) = self.attempts {
             attempts.count(ok);
         }
+    }
+
+    pub(super) fn conclude(self, endpoint: &Endpoint, ok: bool) {
+        self.count(ok);
         if !ok {
-            self.context
-                .judge(endpoint, Instant::now(), Verdict::Failed);
+            let context = &self.own.context;
+            context.judge(endpoint, Instant::now(), Verdict::Failed);
         }
     }
-}
-
-/// Makes the request of one attempt: the caller's, sent to this endpoint, with the time that is left.
-fn repeat<B: RequestBody>(
-    head: &Parts,
-    replay: &Replay<B>,
-    endpoint: &Endpoint,
-    now: Instant,
-    limits: Limits,
-) -> Request<Body> {
-    let mut request = Request::new(replay.attempt());
-    *request.method_mut() = head.method.clone();
-    *request.version_mut() = http::Version::HTTP_2;
-    *request.uri_mut() = attempt::target(endpoint.origin(), &head.uri);
-    *request.headers_mut() = head.headers.clone();
-    if let Some(until) = limits.until {
-        let left = until.saturating_duration_since(now);
-        // What limits the head alone is no deadline of the call: the provider is told for its figures.
-        let (name, value) = if limits.whole {
-            (timeout::HEADER, timeout::write(left))
-        } else {
-            (header::TIMEOUT, timeout::write_attempt(left))
-        };
-        request.headers_mut().insert(name, value);
-    }
-    request
 }

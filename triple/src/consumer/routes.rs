@@ -1,6 +1,7 @@
 //! Where the calls of a consumer may go: its endpoints, and the rules of operators for them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,17 +78,17 @@ impl Routes {
     }
 
     /// Returns the endpoints that a call may go to.
-    pub(crate) fn of(&self, head: &Parts) -> Arc<[Arc<Endpoint>]> {
+    pub(crate) fn of(&self, head: &Parts) -> Chosen<'_> {
         if !self
             .router
             .looks_at(|name| head.headers.keys().any(|found| found == name))
         {
-            return Arc::clone(&self.usual);
+            return Chosen::Usual(&self.usual);
         }
-        self.choose(&Call {
+        Chosen::ByRules(self.choose(&Call {
             method: method(head),
             attachments: &|name| head.headers.get(name)?.to_str().ok(),
-        })
+        }))
     }
 
     fn choose(&self, call: &Call<'_>) -> Arc<[Arc<Endpoint>]> {
@@ -108,6 +109,24 @@ impl Routes {
         };
         let method = limits.methods.get(method(head));
         (method.copied().unwrap_or_default(), limits.service)
+    }
+}
+
+/// The endpoints that one call may go to: as a rule those of all calls, which then count on nothing that calls share.
+#[derive(Debug)]
+pub(crate) enum Chosen<'r> {
+    Usual(&'r [Arc<Endpoint>]),
+    ByRules(Arc<[Arc<Endpoint>]>),
+}
+
+impl Deref for Chosen<'_> {
+    type Target = [Arc<Endpoint>];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Usual(endpoints) => endpoints,
+            Self::ByRules(endpoints) => endpoints,
+        }
     }
 }
 

@@ -32,21 +32,19 @@ impl Selection {
     }
 
     /// Chooses the provider for the next attempt of a call; none when no provider is open.
-    pub(crate) fn pick(
+    pub(crate) fn pick<'e>(
         &self,
-        endpoints: &[Arc<Endpoint>],
+        endpoints: &'e [Arc<Endpoint>],
         tried: &[Arc<Endpoint>],
         now: Moment,
-    ) -> Option<Arc<Endpoint>> {
+    ) -> Option<&'e Arc<Endpoint>> {
         // A trial takes a call that can still go elsewhere.
         let trial = if tried.is_empty() {
             self.ejector.trial(endpoints, now)
         } else {
             None
         };
-        trial
-            .cloned()
-            .or_else(|| self.balancer.pick(endpoints, tried, now))
+        trial.or_else(|| self.balancer.pick(endpoints, tried, now))
     }
 
     /// Notes an attempt that a provider answered after so long. True when this changes which providers are called.

@@ -26,11 +26,16 @@ const BEGUN: u64 = 1 << 32;
 /// One refusal, in the upper half of the word whose lower half counts failures.
 const REFUSAL: u32 = 1 << 16;
 
+/// What every call writes to, apart from what calls only read.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded<T>(T);
+
 /// One provider's standing.
 #[derive(Debug)]
 pub(crate) struct Standing {
     /// Calls begun (upper half, wrapping) and in flight (lower half), so that both cost one write.
-    calls: AtomicU64,
+    calls: Padded<AtomicU64>,
     /// Attempts that failed, wrapping.
     failures: AtomicU32,
     /// Attempts since the last one that was answered: those that failed (lower half), those that were refused (upper half).
@@ -69,7 +74,7 @@ impl Share {
 impl Standing {
     pub(crate) fn new(weight: u32) -> Self {
         Self {
-            calls: AtomicU64::new(0),
+            calls: Padded::default(),
             failures: AtomicU32::new(0),
             in_a_row: AtomicU32::new(0),
             recent: AtomicU64::new(0),
@@ -84,21 +89,21 @@ impl Standing {
 
     /// Counts a call as begun and in flight, until [`leave`](Self::leave).
     pub(crate) fn enter(&self) {
-        self.calls.fetch_add(BEGUN + 1, Relaxed);
+        self.calls.0.fetch_add(BEGUN + 1, Relaxed);
     }
 
     pub(crate) fn leave(&self) {
-        self.calls.fetch_sub(1, Relaxed);
+        self.calls.0.fetch_sub(1, Relaxed);
     }
 
     /// Returns the calls that are on their way.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.calls.load(Relaxed) & (BEGUN - 1)
+        self.calls.0.load(Relaxed) & (BEGUN - 1)
     }
 
     /// Returns how many calls have begun, wrapping.
     pub(crate) fn begun(&self) -> u32 {
-        (self.calls.load(Relaxed) >> 32) as u32
+        (self.calls.0.load(Relaxed) >> 32) as u32
     }
 
     /// Returns the calls in flight and, as such, what failed lately: a provider that fails at once has nothing in flight.

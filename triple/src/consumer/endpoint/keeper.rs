@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dubbo_registry::supervise;
 use metrics_core::RegistryMetrics;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Status, Streaming};
@@ -14,8 +15,8 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::Endpoint;
 use super::slots::{Layout, Slots};
+use super::{Endpoint, OpenConnection};
 use crate::consumer::clock::Clock;
 use crate::consumer::connection::{
     CONNECT_LIMIT, ConnectError, Connection, Keepalive, Sender, connect,
@@ -75,6 +76,8 @@ impl Drop for Asleep<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointContext {
     pub(crate) workers: Workers,
+    /// Where the timers of connections run.
+    pub(crate) timers: Handle,
     /// How connections are dealt to the workers.
     pub(crate) layout: Layout,
     /// How long a provider has no call before its connections end; zero for never.
@@ -102,6 +105,7 @@ impl EndpointContext {
     pub(crate) fn for_test() -> Self {
         Self {
             workers: Workers::here(),
+            timers: Handle::current(),
             layout: Layout::new(1, 1),
             idle_timeout: Duration::ZERO,
             asleep: Arc::default(),
@@ -242,7 +246,7 @@ impl Endpoint {
             _ = &mut driver => return Err(sender.silence()),
         };
         drop(health);
-        self.open(slot, sender.clone());
+        self.open(slot, sender.clone(), &context.timers);
         context.changed.notify_waiters();
         let follow = async {
             if let Some(watch) = watch {
@@ -331,8 +335,9 @@ impl Endpoint {
         }
     }
 
-    fn open(&self, slot: usize, sender: Sender) {
-        *self.connections[slot].write() = Some(sender);
+    fn open(self: &Arc<Self>, slot: usize, sender: Sender, timers: &Handle) {
+        let connection = OpenConnection::new(Arc::clone(self), sender, timers);
+        *self.connections[slot].0.write() = Some(connection);
         if slot == WATCHING {
             self.closing.store(false, Ordering::Relaxed);
         }
@@ -341,8 +346,9 @@ impl Endpoint {
         self.open.fetch_add(1, Ordering::Release);
     }
 
-    fn close(&self, slot: usize) {
-        if self.connections[slot].write().take().is_some() {
+    pub(super) fn close(&self, slot: usize) {
+        let connection = self.connections[slot].0.write().take();
+        if connection.is_some() {
             self.open.fetch_sub(1, Ordering::Release);
         }
     }
@@ -366,10 +372,11 @@ impl Endpoint {
     }
 
     async fn answers(&self) -> bool {
-        let Some(sender) = self.sender() else {
+        let Some(connection) = self.open_connection() else {
             return false;
         };
-        let mut health = HealthClient::with_origin(sender, self.origin.clone());
+        let mut health =
+            HealthClient::with_origin(connection.sender().clone(), self.origin.clone());
         let check = health.check(HealthCheckRequest::default());
         matches!(timeout(PROBE_INTERVAL, check).await, Ok(answer) if is_answer(&answer))
     }

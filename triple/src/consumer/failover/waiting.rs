@@ -67,7 +67,8 @@ async fn for_one_of(
     until: Instant,
 ) {
     let settled = context.directory.find(|| {
-        let endpoints = context.directory.routes().of(head);
+        let routes = context.directory.routes();
+        let endpoints = routes.of(head);
         let mut others = endpoints.iter().filter(&these);
         let is_waiting = others.clone().any(|e| e.is_connecting() && !e.is_asleep());
         (!is_waiting || others.any(|e| e.is_open())).then_some(())
@@ -87,7 +88,7 @@ pub(super) async fn for_provider(
         let routes = context.directory.routes();
         let endpoints = routes.of(head);
         if let Some(endpoint) = context.pick(&endpoints, tried, Instant::now()) {
-            return Some(Ok(endpoint));
+            return Some(Ok(Arc::clone(endpoint)));
         }
         let is_lost = context.directory.is_known() && !endpoints.iter().any(|e| e.is_connecting());
         is_lost.then(|| Err(unreachable(&context.service, &routes, &endpoints)))

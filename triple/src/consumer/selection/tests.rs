@@ -89,7 +89,7 @@ fn run(policy: LoadBalance, conducts: &[Conduct], callers: usize, calls: usize) 
         let picked = picked.expect("all providers are open");
         let index = endpoints
             .iter()
-            .position(|e| Arc::ptr_eq(e, &picked))
+            .position(|e| Arc::ptr_eq(e, picked))
             .unwrap();
         report.attempts[index] += 1;
         picked.standing().enter();
