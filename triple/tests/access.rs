@@ -3,11 +3,16 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use dubbo_registry::{MetadataRequest, MetadataSource as _};
-use greet::GreetRequest;
 use greet::greet_service_client::GreetServiceClient;
+use greet::greet_service_server::{GreetService, GreetServiceServer};
+use greet::{GreetRequest, GreetResponse};
 use http::{Request, Version};
 use metrics_core::{Config, Metrics};
 use support::{Behaviour, channel, exchange, greet, http, post, provider, reference};
@@ -17,8 +22,8 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use triple::{
-    Access, AccessRule, CallLimit, Consumer, ConsumerOptions, Provider, RpcMetadata, Serving,
-    Workers,
+    Access, AccessRule, CallLimit, Consumer, ConsumerOptions, Provider, RpcMetadata, Runtime,
+    Serving, Shape, Workers,
 };
 
 async fn serve(provider: Provider) -> Serving {
@@ -254,6 +259,55 @@ async fn calls_beyond_the_limit_are_refused_at_once_and_counted_as_limit() {
     // Callers that give up make room.
     running.shutdown().await;
     eventually(LONG, "room", async || limit.running() == 0).await;
+}
+
+/// A greeting that holds its thread until it may end.
+#[derive(Clone, Debug, Default)]
+struct Computing(Arc<AtomicBool>);
+
+#[tonic::async_trait]
+impl GreetService for Computing {
+    async fn greet(
+        &self,
+        _: tonic::Request<GreetRequest>,
+    ) -> Result<tonic::Response<GreetResponse>, tonic::Status> {
+        while !self.0.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(tonic::Response::new(GreetResponse::default()))
+    }
+}
+
+#[test]
+fn calls_that_wait_for_a_thread_count_as_running() {
+    let runtime = Runtime::with_workers(Shape::Adaptive, NonZeroUsize::new(2).unwrap()).unwrap();
+    let (computing, limit) = (Computing::default(), CallLimit::new(10));
+    runtime.block_on(async {
+        let service = GreetServiceServer::new(computing.clone());
+        let provider = Provider::new("greeter").layer(limit.clone());
+        let provider = provider
+            .service(service, greet::FILE_DESCRIPTOR_SET)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let serving = provider.serve(listener, runtime.workers()).await.unwrap();
+        let channel = channel(&serving).await;
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..30 {
+            let mut client = GreetServiceClient::new(channel.clone());
+            calls.spawn(async move { client.greet(GreetRequest::default()).await });
+        }
+        let full = async || limit.running() == 10;
+        eventually(LONG, "as many calls as may run, on two threads", full).await;
+        computing.0.store(true, Ordering::Relaxed);
+        let called = calls.join_all().await;
+        let answered = called.iter().filter(|called| called.is_ok()).count();
+        assert!(answered >= 10, "{answered}");
+        for status in called.iter().filter_map(|called| called.as_ref().err()) {
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        }
+        assert_eq!(limit.running(), 0);
+    });
+    runtime.shutdown();
 }
 
 #[tokio::test]

@@ -113,9 +113,15 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let service = self.0.clone();
+        // Calls that wait for a thread are there for a layer that counts them: it is called where the head is read.
+        let mut service = self.0.clone();
+        let call = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Either::Left(service.call(request)),
+            // Not the one that has been asked: it may stand in line, and nothing wakes it.
+            Poll::Ready(Err(_)) | Poll::Pending => Either::Right(self.0.clone().oneshot(request)),
+        };
         Box::pin(async move {
-            Ok(match service.oneshot(request).await {
+            Ok(match call.await {
                 Ok(response) => response.map(Body::new),
                 Err(error) => Status::from_error(error.into()).into_http(),
             })

@@ -53,6 +53,46 @@ fn every_link_leads_to_a_file_a_heading_or_has_the_form_of_an_address() {
 }
 
 #[test]
+fn every_test_that_a_link_names_is_in_its_file() {
+    let mut named = 0;
+    for document in Document::all() {
+        for link in document.links() {
+            let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if !link.target.ends_with(".rs")
+                || !link.words.contains('_')
+                || !link.words.chars().all(is_name)
+            {
+                continue;
+            }
+            named += 1;
+            let source = std::fs::read_to_string(document.relative(&link.target)).unwrap();
+            assert!(
+                source.contains(&format!("fn {}(", link.words)),
+                "{}: {} has no {}",
+                document.path,
+                link.target,
+                link.words
+            );
+        }
+    }
+    assert!(named > 60, "{named} tests");
+}
+
+#[test]
+fn every_answer_to_a_threat_has_a_test() {
+    let page = Document::read("docs/security.md").text;
+    let (_, table) = page.split_once("\n## Threats").unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<_> = rows.skip(1).collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in rows {
+        let test = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(test.contains("]("), "{row}");
+    }
+}
+
+#[test]
 fn every_document_in_docs_can_be_reached_from_the_readme() {
     let mut reached = BTreeSet::new();
     let mut next = vec!["README.md".to_owned()];
