@@ -62,7 +62,7 @@ async fn connected(client: &Client, providers: &[&Behaviour]) {
 #[tokio::test]
 async fn a_black_hole_fails_no_call_under_any_policy() {
     for balance in POLICIES {
-        for (providers, holes) in [(2, 1), (3, 1), (5, 1), (10, 1)] {
+        for (providers, holes) in [(2, 1), (3, 1), (5, 1), (10, 1), (5, 2)] {
             let registry = MemoryRegistry::new();
             let good = Behaviour::taking(Duration::from_millis(2));
             let bad = Behaviour::failing(|| Status::unavailable("not me"));
@@ -74,7 +74,7 @@ async fn a_black_hole_fails_no_call_under_any_policy() {
             };
             let client = client(&registry, options);
             let failed = load(&client, 800).await;
-            let context = format!("{balance:?} with {providers}");
+            let context = format!("{balance:?}, {holes} of {providers}");
             assert_eq!(failed, 0, "{context}");
             assert_eq!(good.calls(), 800, "{context}");
             assert!(bad.calls() <= 60, "{context}: {} attempts", bad.calls());

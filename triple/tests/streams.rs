@@ -111,6 +111,125 @@ async fn the_callers_deadline_ends_a_stream() {
     }
 }
 
+/// Makes calls to a peer with these options, and without a generated client.
+fn raw(peer: &Peer, methods: MethodTable) -> tonic::client::Grpc<Consumer> {
+    let workers = Workers::here();
+    let consumer = Consumer::direct(&peer.address, &reference(), &workers, options(methods));
+    tonic::client::Grpc::new(consumer.unwrap())
+}
+
+#[tokio::test]
+async fn a_callers_stream_may_take_longer_than_the_timeout() {
+    let streaming = MethodOptions {
+        streaming: Some(true),
+        ..MethodOptions::default()
+    };
+    for methods in [
+        MethodTable::default().with("Greet", streaming),
+        MethodTable::default(),
+    ] {
+        // Answers when the caller's stream has ended.
+        let peer = Peer::start(|path| match path {
+            GREET => peer::ok(),
+            _ => peer::unimplemented(),
+        })
+        .await;
+        let (sender, requests) = tokio::sync::mpsc::channel(1);
+        let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
+        let mut client = raw(&peer, methods);
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<GreetRequest, GreetResponse>::default();
+        let path = PathAndQuery::from_static(GREET);
+        let call = client.client_streaming(Request::new(requests), path, codec);
+        let sending = async {
+            for _ in 0..3 {
+                sender.send(GreetRequest::default()).await.unwrap();
+                tokio::time::sleep(SHORT * 2).await;
+            }
+            drop(sender);
+        };
+        let (answer, ()) = tokio::join!(call, sending);
+        assert_eq!(answer.unwrap().into_inner().greeting, "hello world");
+        assert_eq!(peer.greetings(), 1, "it was opened once");
+    }
+}
+
+#[tokio::test]
+async fn a_callers_stream_that_has_ended_is_answered_within_the_timeout() {
+    // Takes the call and answers nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            kept.push(tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut calls = Vec::new();
+                while let Some(Ok((request, mut answer))) = connection.accept().await {
+                    if request.uri().path() == GREET {
+                        calls.push((request, answer));
+                    } else {
+                        let mut head = http::Response::new(());
+                        let code = http::HeaderValue::from_static("12");
+                        head.headers_mut().insert("grpc-status", code);
+                        answer.send_response(head, true).unwrap();
+                    }
+                }
+            }));
+        }
+    });
+    let consumer = Consumer::direct(
+        &address,
+        &reference(),
+        &Workers::here(),
+        ConsumerOptions {
+            retries: 0,
+            ..options(MethodTable::default())
+        },
+    );
+    let mut client = tonic::client::Grpc::new(consumer.unwrap());
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<GreetRequest, GreetResponse>::default();
+    let requests = tokio_stream::iter([GreetRequest::default()]);
+    let path = PathAndQuery::from_static(GREET);
+    let call = client.client_streaming(Request::new(requests), path, codec);
+    let error = timeout(test_servers::LONG, call)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
+}
+
+/// Greets with this `grpc-timeout`.
+async fn greet_within(client: &support::Client, header: &'static str) -> Result<(), Status> {
+    let mut request = Request::new(GreetRequest::default());
+    let header = tonic::metadata::MetadataValue::from_static(header);
+    request.metadata_mut().insert("grpc-timeout", header);
+    client.clone().greet(request).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_callers_deadline_that_is_over_calls_no_provider_and_an_enormous_one_is_kept() {
+    let methods = MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap();
+    for methods in [methods, MethodTable::default()] {
+        let behaviour = Behaviour::default();
+        let serving = support::serve(&behaviour).await;
+        let address = serving.address().to_string();
+        let consumer =
+            Consumer::direct(&address, &reference(), &Workers::here(), options(methods)).unwrap();
+        let client = GreetServiceClient::new(consumer);
+        for header in ["0n", "0S", "00000000H"] {
+            let error = greet_within(&client, header).await.unwrap_err();
+            assert_eq!(error.code(), Code::DeadlineExceeded, "{header}: {error}");
+        }
+        assert_eq!(behaviour.calls(), 0);
+        for header in ["99999999H", "99999999M", "00000009S"] {
+            greet_within(&client, header).await.expect(header);
+        }
+        assert_eq!(behaviour.calls(), 3);
+    }
+}
+
 #[tokio::test]
 async fn the_callers_deadline_lengthens_the_timeout_of_a_unary_call() {
     let methods = MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap();

@@ -70,6 +70,9 @@ pub(crate) struct Limits {
 /// streams: the trailers of such a call come with the head or right after it.
 const FIRST_FRAME: Duration = Duration::from_millis(10);
 
+/// How often it is looked at most whether a caller is still sending.
+const SHORTEST_HEAD: Duration = Duration::from_millis(10);
+
 /// Sends the request to an endpoint, and waits until the outcome is clear or the time is over. The attempt begins at `now`.
 pub(crate) async fn send<B: RequestBody>(
     endpoint: &Endpoint,
@@ -82,12 +85,22 @@ pub(crate) async fn send<B: RequestBody>(
         return Attempt::NotSent(gone(endpoint));
     };
     let request = request(head, replay, connection.origin(), limits, now);
-    let sending = connection.sender().send(request);
+    let mut sending = std::pin::pin!(connection.sender().send(request));
     let mut in_flight = connection.enter(limits.until);
-    let sent = tokio::select! {
-        biased;
-        sent = sending => sent,
-        () = poll_fn(|cx| in_flight.poll_over(cx)) => return Failed::untold(overdue(endpoint)),
+    let sent = loop {
+        tokio::select! {
+            biased;
+            sent = &mut sending => break sent,
+            () = poll_fn(|cx| in_flight.poll_over(cx)) => {}
+        }
+        // A stream's provider may answer when the caller has ended it: until then the time of the head does not run.
+        let until = limits
+            .until
+            .filter(|_| !limits.whole && replay.awaits_caller());
+        let Some(until) = until else {
+            return Failed::untold(overdue(endpoint));
+        };
+        in_flight.extend(Instant::now() + (until - now).max(SHORTEST_HEAD));
     };
     let response = match sent {
         Ok(response) => response,

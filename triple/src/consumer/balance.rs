@@ -63,7 +63,8 @@ impl Balancer {
     }
 
     /// Chooses a provider that this call has not tried and that nothing speaks against; failing that, one that is ejected or unfit
-    /// but open; failing that, any that is open. A call that failed once goes to one whose last attempt did not, if there is any.
+    /// but open; failing that, any that is open. A call that failed once goes to one that has answered and not failed since; failing
+    /// that, to one whose last attempt did not fail.
     pub(crate) fn pick<'e>(
         &self,
         endpoints: &'e [Arc<Endpoint>],
@@ -80,9 +81,13 @@ impl Balancer {
         let again = if tried.is_empty() {
             None
         } else {
-            self.choose(endpoints, now, turn, |e| {
-                good(e) && !e.standing().is_failing()
-            })
+            let is_proven = |e: &Endpoint| {
+                let standing = e.standing();
+                good(e) && standing.has_weight() && standing.is_proven()
+            };
+            let fails = |e: &Endpoint| e.standing().is_failing();
+            self.choose(endpoints, now, turn, is_proven)
+                .or_else(|| self.choose(endpoints, now, turn, |e| good(e) && !fails(e)))
         };
         again
             .or_else(|| self.choose(endpoints, now, turn, good))

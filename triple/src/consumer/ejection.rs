@@ -155,26 +155,27 @@ impl Ejector {
             return None;
         }
         let _looking = self.next_look.try_lock()?;
+        let is_calling = |e: &Arc<Endpoint>| {
+            e.standing().has_weight() && e.is_fit() && !e.standing().ejection().is_ejected()
+        };
+        // A provider of weight 0 is called while no other can be: only then is a trial of use.
+        let weight_calls = endpoints.iter().any(is_calling);
         let mut tried = None;
         let mut next = u64::MAX;
         for endpoint in endpoints {
             let ejection = endpoint.standing().ejection();
+            let is_wanted =
+                endpoint.is_fit() && (endpoint.standing().has_weight() || !weight_calls);
             let due = ejection.due.load(Relaxed);
             if due == 0 {
                 continue;
             }
             let mut again = due;
             if due <= now.micros() && tried.is_none() {
-                // One that cannot be called is looked at again later.
-                again = (now
-                    + if endpoint.is_fit() {
-                        TRIAL
-                    } else {
-                        FIRST_EJECTION
-                    })
-                .micros();
+                // One that cannot or need not be called is looked at again later.
+                again = (now + if is_wanted { TRIAL } else { FIRST_EJECTION }).micros();
                 let claimed = ejection.due.compare_exchange(due, again, Relaxed, Relaxed);
-                if claimed.is_ok() && endpoint.is_fit() {
+                if claimed.is_ok() && is_wanted {
                     ejection.since.store(now.micros(), Relaxed);
                     ejection.on_trial.store(true, Relaxed);
                     tried = Some(endpoint);

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use metrics_core::{Attempts, Methods};
 use tokio::time::{Instant, sleep};
-use tonic::Code;
+use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::ConsumerOptions;
@@ -167,6 +167,12 @@ async fn call<B: RequestBody>(
     let replay = Replay::new(body);
     let mut begun = Instant::now();
     let plan = Plan::new(&context.options, &own.routes, &head, begun);
+    if plan.overall.is_some_and(|at| at <= begun) {
+        // No provider can be blamed for that, and none is called.
+        let over =
+            Status::deadline_exceeded("the caller's deadline was over before the call began");
+        return Ok(over.into_http());
+    }
     let mut limits = plan.limits(begun);
     // The newest list and rules, where the call has lasted longer than one attempt.
     let mut newest: Option<Arc<Routes>> = None;
@@ -248,6 +254,9 @@ async fn call<B: RequestBody>(
             return Ok(response.unwrap_or_else(|| status.into_http()));
         }
         waiting::for_first_connections(context, &head, &tried, plan.overall).await;
+        if attempts == plan.retries {
+            waiting::for_first_answer(context, &head, &tried, plan.overall).await;
+        }
         let routes = context.directory.routes();
         let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
         if let Some(pause) = retry::pause(&failed.status, attempts)

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,10 +11,44 @@ use parking_lot::Mutex;
 use tonic::Status;
 use tonic::body::Body;
 
-/// The largest body that is recorded; a larger one is sent once.
-///
-/// More memory for each call in flight buys nothing for the usual small request.
-const MOST_RECORDED_BYTES: usize = 64 * 1024;
+/// The largest body that is recorded, a message of gRPC's usual limit; a larger one is sent once.
+const MOST_RECORDED_BYTES: usize = 4 * 1024 * 1024 + HEADER_BYTES;
+
+/// What stands before each message.
+const HEADER_BYTES: usize = 5;
+
+/// The largest body that is recorded whatever other calls have recorded: the usual small request.
+const SMALL_BYTES: usize = 64 * 1024;
+
+/// What larger bodies may hold in the process, all together; further ones are sent once.
+const MOST_LARGE_BYTES: usize = 64 * 1024 * 1024;
+
+/// What larger bodies hold now.
+static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// The part of [`MOST_LARGE_BYTES`] that one body has taken.
+#[derive(Debug, Default)]
+struct LargeBody(usize);
+
+impl LargeBody {
+    /// Takes so many more bytes; false when they are not there.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let grow = |held: usize| Some(held + bytes).filter(|held| *held <= MOST_LARGE_BYTES);
+        let has_grown = LARGE_BYTES
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow)
+            .is_ok();
+        self.0 += if has_grown { bytes } else { 0 };
+        has_grown
+    }
+}
+
+impl Drop for LargeBody {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            LARGE_BYTES.fetch_sub(self.0, Ordering::Relaxed);
+        }
+    }
+}
 
 /// What a generated client sends: tonic's body, as it is or wrapped by a layer.
 pub(crate) trait RequestBody:
@@ -34,12 +69,15 @@ struct Record<B> {
     body: B,
     chunks: Vec<Bytes>,
     bytes: usize,
+    large: LargeBody,
     /// What was read behind the newest chunk and not sent yet.
     ahead: Option<Result<Frame<Bytes>, Status>>,
     /// Grows with each attempt: only the newest may read on.
     attempt: usize,
     /// The newest attempt has asked for the body.
     polled: bool,
+    /// The caller has still to give what was asked for last.
+    awaits_caller: bool,
     state: State,
 }
 
@@ -64,9 +102,11 @@ impl<B: RequestBody> Replay<B> {
                 body,
                 chunks: Vec::new(),
                 bytes: 0,
+                large: LargeBody::default(),
                 ahead: None,
                 attempt: 0,
                 polled: false,
+                awaits_caller: false,
                 state,
             })),
         }
@@ -101,6 +141,11 @@ impl<B: RequestBody> Replay<B> {
         !record.polled && !is_empty
     }
 
+    /// Returns whether the caller has still to give the next part, as one of a stream may for as long as it likes.
+    pub(crate) fn awaits_caller(&self) -> bool {
+        self.record.lock().awaits_caller
+    }
+
     /// Returns whether what was sent so far can be sent again, and the rest after it: enough after an attempt that no handler has seen.
     pub(crate) fn is_resendable(&self) -> bool {
         self.record.lock().state != State::Unrepeatable
@@ -113,6 +158,18 @@ impl<B: RequestBody> Replay<B> {
 }
 
 impl<B: RequestBody> Record<B> {
+    /// Returns whether so many more bytes may be recorded.
+    fn has_room(&mut self, more: usize) -> bool {
+        let bytes = self.bytes + more;
+        bytes <= SMALL_BYTES || (bytes <= MOST_RECORDED_BYTES && self.large.grow(more))
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.awaits_caller = frame.is_pending();
+        frame
+    }
+
     /// Notes what the body gave, and returns it to be sent.
     fn keep(
         &mut self,
@@ -123,7 +180,7 @@ impl<B: RequestBody> Record<B> {
             None => self.state = State::Complete,
             Some(Ok(frame)) if self.state != State::Unrepeatable => {
                 self.state = match frame.data_ref() {
-                    Some(chunk) if self.bytes + chunk.len() <= MOST_RECORDED_BYTES => {
+                    Some(chunk) if self.has_room(chunk.len()) => {
                         self.bytes += chunk.len();
                         self.chunks.push(chunk.clone());
                         if self.body.is_end_stream() {
@@ -134,6 +191,7 @@ impl<B: RequestBody> Record<B> {
                     }
                     _ => {
                         self.chunks = Vec::new();
+                        self.large = LargeBody::default();
                         State::Unrepeatable
                     }
                 };
@@ -149,7 +207,7 @@ impl<B: RequestBody> Record<B> {
         if self.state != State::Sending {
             return;
         }
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        match self.read(cx) {
             Poll::Ready(None) => self.state = State::Complete,
             Poll::Ready(frame) => self.ahead = frame,
             Poll::Pending => {}
@@ -188,7 +246,7 @@ impl<B: RequestBody> HttpBody for Replayed<B> {
         }
         let frame = match record.ahead.take() {
             Some(frame) => Some(frame),
-            None => std::task::ready!(Pin::new(&mut record.body).poll_frame(cx)),
+            None => std::task::ready!(record.read(cx)),
         };
         let frame = record.keep(frame);
         record.look_ahead(cx);
@@ -253,8 +311,30 @@ mod tests {
             .unwrap();
         let first = replay.attempt().frame().await;
         assert!(first.unwrap().unwrap().is_data());
+        assert!(replay.awaits_caller());
         assert!(!replay.is_sent());
         assert!(!replay.is_repeatable());
+    }
+
+    #[tokio::test]
+    async fn large_bodies_share_a_bound_and_give_their_part_back() {
+        let large = || Replay::new(Body::new(Full::new(vec![7; MOST_RECORDED_BYTES].into())));
+        for _ in 0..2 {
+            let mut recorded = Vec::new();
+            loop {
+                let replay = large();
+                assert_eq!(read(replay.attempt()).await.len(), MOST_RECORDED_BYTES);
+                if !replay.is_repeatable() {
+                    break;
+                }
+                assert_eq!(read(replay.attempt()).await.len(), MOST_RECORDED_BYTES);
+                recorded.push(replay);
+            }
+            assert_eq!(recorded.len(), MOST_LARGE_BYTES / MOST_RECORDED_BYTES);
+            let small = Replay::new(Body::new(Full::new(vec![7; SMALL_BYTES].into())));
+            assert_eq!(read(small.attempt()).await.len(), SMALL_BYTES);
+            assert!(small.is_repeatable(), "whatever the large ones hold");
+        }
     }
 
     /// A body that tells its end only when it is asked once more, as a generated client's.

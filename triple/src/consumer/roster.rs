@@ -69,6 +69,14 @@ impl Roster {
 
     pub(super) fn set_listings(&mut self, listings: Vec<Listing>) {
         self.ring = if self.is_long(listings.len()) {
+            if !self.is_partial() {
+                tracing::info!(
+                    providers = listings.len(),
+                    subset = self.size,
+                    "this consumer calls a part of the providers: where there are few consumers, some providers get no calls unless \
+                     the subset is larger, or 0 for all of them"
+                );
+            }
             Ring::new(listings.iter().map(|listing| listing.address.as_str()))
         } else {
             Ring::default()

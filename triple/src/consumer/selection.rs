@@ -47,6 +47,28 @@ impl Selection {
         trial.or_else(|| self.balancer.pick(endpoints, tried, now))
     }
 
+    /// Returns whether the last attempt of a call does well to wait: no provider has answered yet that it can go to, and one is being
+    /// connected, or may answer another call soon. At the start of a consumer, bad providers must not use up the attempts of a call.
+    pub(crate) fn awaits_answer(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        tried: &[Arc<Endpoint>],
+    ) -> bool {
+        let untried = |e: &&Arc<Endpoint>| {
+            let (standing, fit) = (e.standing(), e.is_fit());
+            let may_answer = fit || (e.is_connecting() && !e.is_asleep());
+            may_answer
+                && standing.has_weight()
+                && !standing.is_failing()
+                && !tried.iter().any(|t| Arc::ptr_eq(t, e))
+        };
+        let open = || endpoints.iter().filter(untried);
+        let is_promising = |e: &Arc<Endpoint>| !e.is_fit() || e.standing().in_flight() > 0;
+        open().nth(1).is_some()
+            && !open().any(|e| e.is_fit() && e.standing().is_proven())
+            && open().any(is_promising)
+    }
+
     /// Notes an attempt that a provider answered after so long. True when this changes which providers are called.
     pub(crate) fn answered(&self, endpoint: &Endpoint, now: Moment, took: Duration) -> bool {
         endpoint.standing().succeeded(now, took);

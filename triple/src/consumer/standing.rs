@@ -23,9 +23,6 @@ const LATENCY_HALF_LIFE: Duration = Duration::from_secs(5);
 /// One call begun, in the upper half of the word whose lower half counts the calls in flight.
 const BEGUN: u64 = 1 << 32;
 
-/// One refusal, in the upper half of the word whose lower half counts failures.
-const REFUSAL: u32 = 1 << 16;
-
 /// What every call writes to, apart from what calls only read.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -38,8 +35,10 @@ pub(crate) struct Standing {
     calls: Padded<AtomicU64>,
     /// Attempts that failed, wrapping.
     failures: AtomicU32,
-    /// Attempts since the last one that was answered: those that failed (lower half), those that were refused (upper half).
-    in_a_row: AtomicU32,
+    /// Attempts that failed since the last one that was answered.
+    failed_in_a_row: AtomicU32,
+    /// Attempts that were refused since the last one that was answered.
+    refused_in_a_row: AtomicU32,
     /// When the newest failure came (upper part, milliseconds) and what the recent ones weigh (lower 16 bits).
     recent: AtomicU64,
     /// When the estimate of the response time was made (upper half, milliseconds) and what it is (lower half, microseconds).
@@ -76,7 +75,8 @@ impl Standing {
         Self {
             calls: Padded::default(),
             failures: AtomicU32::new(0),
-            in_a_row: AtomicU32::new(0),
+            failed_in_a_row: AtomicU32::new(0),
+            refused_in_a_row: AtomicU32::new(0),
             recent: AtomicU64::new(0),
             latency: AtomicU64::new(0),
             weight: AtomicU32::new(weight),
@@ -113,8 +113,10 @@ impl Standing {
 
     /// Notes an attempt that was answered.
     pub(crate) fn succeeded(&self, now: Moment, took: Duration) {
-        if self.in_a_row.load(Relaxed) != 0 {
-            self.in_a_row.store(0, Relaxed);
+        for in_a_row in [&self.failed_in_a_row, &self.refused_in_a_row] {
+            if in_a_row.load(Relaxed) != 0 {
+                in_a_row.store(0, Relaxed);
+            }
         }
         let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
         let before = self.latency(now);
@@ -136,14 +138,14 @@ impl Standing {
     pub(crate) fn failed(&self, now: Moment) -> u32 {
         self.failures.fetch_add(1, Relaxed);
         self.weigh_failure(now);
-        (self.in_a_row.fetch_add(1, Relaxed) + 1) % REFUSAL
+        one_more(&self.failed_in_a_row)
     }
 
     /// Notes an attempt that the provider refused because of a limit of its own, which is load and no failure. Returns how many it did so
     /// since it last answered.
     pub(crate) fn refused(&self, now: Moment) -> u32 {
         self.weigh_failure(now);
-        self.in_a_row.fetch_add(REFUSAL, Relaxed) / REFUSAL + 1
+        one_more(&self.refused_in_a_row)
     }
 
     fn weigh_failure(&self, now: Moment) {
@@ -152,9 +154,14 @@ impl Standing {
             .store(u64::from(millis(now)) << 16 | recent, Relaxed);
     }
 
-    /// Returns whether the last attempt here failed.
+    /// Returns whether the last attempt here failed or was refused.
     pub(crate) fn is_failing(&self) -> bool {
-        self.in_a_row.load(Relaxed) != 0
+        self.failed_in_a_row.load(Relaxed) != 0 || self.refused_in_a_row.load(Relaxed) != 0
+    }
+
+    /// Returns whether an attempt was answered here, and none has failed since.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.latency.load(Relaxed) != 0 && !self.is_failing()
     }
 
     fn recent_failures(&self, now: Moment) -> u64 {
@@ -228,6 +235,13 @@ impl Standing {
     }
 }
 
+/// Counts one more, up to the largest number. Returns the new count.
+fn one_more(count: &AtomicU32) -> u32 {
+    let more = |count: u32| count.saturating_add(1);
+    let before = count.fetch_update(Relaxed, Relaxed, |count| Some(more(count)));
+    before.map_or(u32::MAX, more)
+}
+
 /// Returns the moment in milliseconds, which wrap after 49 days: ages are what counts.
 fn millis(moment: Moment) -> u32 {
     (moment.micros() / 1000) as u32
@@ -264,6 +278,33 @@ mod tests {
         standing.succeeded(at(1), MS);
         assert!(!standing.is_failing());
         assert_eq!(standing.failed(at(1)), 1);
+    }
+
+    #[test]
+    fn failures_and_refusals_are_counted_apart_however_many_there_are() {
+        let standing = Standing::new(100);
+        for number in 1..=70_000 {
+            assert_eq!(standing.failed(at(1)), number);
+        }
+        assert_eq!(standing.refused(at(1)), 1);
+        for number in 2..=70_000 {
+            assert_eq!(standing.refused(at(1)), number);
+        }
+        assert_eq!(standing.failed(at(1)), 70_001);
+        standing.succeeded(at(1), MS);
+        assert_eq!((standing.failed(at(1)), standing.refused(at(1))), (1, 1));
+    }
+
+    #[test]
+    fn a_provider_is_proven_by_an_answer_until_it_fails() {
+        let standing = Standing::new(100);
+        assert!(!standing.is_proven(), "nothing is known");
+        standing.succeeded(at(1), MS);
+        assert!(standing.is_proven());
+        standing.refused(at(1));
+        assert!(!standing.is_proven());
+        standing.succeeded(at(2), MS);
+        assert!(standing.is_proven());
     }
 
     #[test]

@@ -51,6 +51,31 @@ fn every_policy_spreads_calls_over_idle_equals() {
 }
 
 #[test]
+fn a_call_that_failed_goes_to_a_provider_that_has_answered() {
+    for policy in POLICIES {
+        let balancer = Balancer::new(policy);
+        let five = endpoints(5);
+        for _ in 0..100 {
+            assert!(
+                balancer.pick(&five, &five[..1], NOW).is_some(),
+                "{policy:?}"
+            );
+        }
+        five[0].standing().succeeded(NOW, Duration::from_millis(1));
+        five[3].standing().succeeded(NOW, Duration::from_millis(1));
+        for _ in 0..100 {
+            let picked = balancer.pick(&five, &five[..1], NOW).unwrap();
+            assert!(Arc::ptr_eq(picked, &five[3]), "{policy:?}");
+        }
+        five[3].standing().failed(NOW);
+        for _ in 0..100 {
+            let picked = balancer.pick(&five, &five[..1], NOW).unwrap();
+            assert!(!Arc::ptr_eq(picked, &five[3]), "{policy:?}");
+        }
+    }
+}
+
+#[test]
 fn another_provider_is_tried_first_and_the_same_one_only_when_it_is_alone() {
     for policy in POLICIES {
         let balancer = Balancer::new(policy);

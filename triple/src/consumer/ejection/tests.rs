@@ -188,3 +188,34 @@ fn more_than_half_of_many_calls_eject_even_one_of_two() {
     }
     assert_eq!(ejected(&all), [true, false]);
 }
+
+#[test]
+fn an_ejected_provider_of_weight_0_is_tried_only_while_no_other_can_be_called() {
+    let (ejector, mut all) = (Ejector::default(), endpoints(3));
+    all.push(Arc::new(Endpoint::open_for_test("10.0.0.9:20000", 0)));
+    for _ in 0..CONSECUTIVE {
+        fail(&ejector, &all, 3, at(1));
+    }
+    assert_eq!(ejected(&all), [false, false, false, true]);
+    for seconds in 1..100 {
+        assert!(ejector.trial(&all, at(seconds * 1000)).is_none());
+    }
+    let rest = [Arc::clone(&all[3])];
+    let tried = ejector.trial(&rest, at(101_000)).expect("a trial is due");
+    assert!(Arc::ptr_eq(tried, &all[3]));
+}
+
+#[test]
+fn a_provider_of_weight_0_keeps_no_other_one_from_its_trial() {
+    let ejector = Ejector::default();
+    let mut all = vec![Arc::new(Endpoint::open_for_test("10.0.0.9:20000", 0))];
+    all.extend(endpoints(3));
+    for index in [0, 1] {
+        for _ in 0..CONSECUTIVE {
+            fail(&ejector, &all, index, at(1));
+        }
+    }
+    assert_eq!(ejected(&all), [true, true, false, false]);
+    let tried = ejector.trial(&all, at(2000)).expect("a trial is due");
+    assert!(Arc::ptr_eq(tried, &all[1]));
+}

@@ -136,6 +136,12 @@ impl InFlight {
         Poll::Pending
     }
 
+    /// Has the call's time be over at another moment.
+    pub(crate) fn extend(&mut self, until: Instant) {
+        self.forget_deadline();
+        self.until = Some(until);
+    }
+
     /// Takes the limit of time away.
     pub(crate) fn forget_deadline(&mut self) {
         self.until = None;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Status;
 
 use super::ConsumerContext;
@@ -14,7 +14,7 @@ use crate::consumer::routes::Routes;
 /// The longest pause of a request that could not be sent.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long an attempt waits for the first connection of another provider.
+/// How long an attempt waits for the first connection or answer of another provider.
 const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(1);
 
 /// Waits after a request could not be sent so many times before: not at all at first, then until an endpoint becomes fit or unfit, for
@@ -46,17 +46,46 @@ pub(super) async fn for_first_connections(
     for_one_of(context, head, untried, until).await;
 }
 
+/// The longest pause between two looks whether a provider has answered.
+const LONGEST_LOOK_MILLIS: u64 = 10;
+
+/// Waits before the last attempt of a call while no provider has answered yet that it can go to, and the first answer of one may be on its
+/// way. Calls look at random moments, so that one of those that wait goes first, and the others wait for its answer.
+pub(super) async fn for_first_answer(
+    context: &ConsumerContext,
+    head: &Parts,
+    tried: &[Arc<Endpoint>],
+    overall: Option<Instant>,
+) {
+    let until = soon(overall);
+    let awaits = || {
+        let routes = context.directory.routes();
+        let endpoints = routes.of(head);
+        context.selection.awaits_answer(&endpoints, tried)
+    };
+    while Instant::now() < until && awaits() {
+        sleep(Duration::from_millis(fastrand::u64(
+            1..=LONGEST_LOOK_MILLIS,
+        )))
+        .await;
+    }
+}
+
+/// Returns when a pause ends that takes [`FIRST_CONNECTION_LIMIT`] and half of the time that the call has, at most.
+fn soon(overall: Option<Instant>) -> Instant {
+    let now = Instant::now();
+    let half = overall.map(|at| at.saturating_duration_since(now) / 2);
+    now + half.map_or(FIRST_CONNECTION_LIMIT, |half| {
+        half.min(FIRST_CONNECTION_LIMIT)
+    })
+}
+
 /// Waits before a call goes to a provider of weight 0 while the first connection of one that has a weight is being made: Dubbo's
 /// consumers connect to all providers before the first call, and one of weight 0 is for when no other can be called. It takes at most half
 /// of the time that the call has.
 pub(super) async fn for_weight(context: &ConsumerContext, head: &Parts, overall: Option<Instant>) {
-    let now = Instant::now();
-    let left = overall.map(|at| at.saturating_duration_since(now) / 2);
-    let limit = left.map_or(FIRST_CONNECTION_LIMIT, |left| {
-        left.min(FIRST_CONNECTION_LIMIT)
-    });
     let has_weight = |e: &&Arc<Endpoint>| e.standing().has_weight();
-    for_one_of(context, head, has_weight, now + limit).await;
+    for_one_of(context, head, has_weight, soon(overall)).await;
 }
 
 /// Waits until one of these providers is connected, or none of them is being connected to.

@@ -175,7 +175,7 @@ fn one_bad_provider_fails_no_call_and_is_found_out_within_tens_of_calls() {
 #[test]
 fn a_third_of_bad_providers_fails_next_to_no_call() {
     for policy in POLICIES {
-        for providers in [3, 6, 9, 10] {
+        for providers in [3, 5, 6, 9, 10] {
             let mut failed = 0;
             for seed in 0..10 {
                 fastrand::seed(seed);
@@ -306,4 +306,32 @@ fn an_overloaded_provider_keeps_its_calls_and_one_that_refuses_all_loses_them() 
         selection.refused(&endpoints, &endpoints[0], now, took);
     }
     assert!(refusals > 30, "{refusals}");
+}
+
+#[test]
+fn a_last_attempt_waits_for_a_first_answer_that_may_come() {
+    let endpoints: Vec<_> = (0..4)
+        .map(|i| Arc::new(Endpoint::open_for_test(&format!("10.0.0.{i}:20000"), 100)))
+        .collect();
+    let selection = Selection::new(LoadBalance::P2c, Ejector::new(None));
+    let (tried, now) = (&endpoints[..2], Moment::from_micros(1));
+    let awaits = || selection.awaits_answer(&endpoints, tried);
+    assert!(!awaits(), "no answer is on its way");
+    endpoints[0].standing().enter();
+    assert!(!awaits(), "the call cannot go there any more");
+    endpoints[2].standing().enter();
+    assert!(awaits());
+    endpoints[2].standing().failed(now);
+    assert!(!awaits(), "one is left that may answer");
+    selection.answered(&endpoints[2], now, Duration::from_millis(1));
+    assert!(!awaits(), "it has answered");
+
+    let mut starting = endpoints[..2].to_vec();
+    starting.push(Arc::new(Endpoint::open_for_test("10.0.0.8:20000", 100)));
+    assert!(!selection.awaits_answer(&starting, tried));
+    starting.push(Arc::new(Endpoint::closed_for_test("10.0.0.9:20000")));
+    assert!(
+        selection.awaits_answer(&starting, tried),
+        "one is being connected"
+    );
 }
