@@ -63,8 +63,8 @@
                   and
                   %(business)s * %(seconds)d > %(failures)s
                 ||| % {
-                  business: promql.sum(promql.methodLabels, 'dubbo:requests_business_failed:rate5m{side="provider"}'),
-                  all: promql.sum(promql.methodLabels, 'dubbo:requests:rate5m{side="provider"}'),
+                  business: promql.sum(promql.methodLabels, 'dubbo:method_requests_business_failed:rate5m{side="provider"}'),
+                  all: promql.sum(promql.methodLabels, 'dubbo:method_requests:rate5m{side="provider"}'),
                   limit: promql.number(config.businessErrorRatio),
                   seconds: promql.seconds(config.rateWindow),
                   failures: promql.number(config.minimumFailures - 0.5),
@@ -90,8 +90,8 @@
                   and
                   %(all)s * %(seconds)d > %(calls)s
                 ||| % {
-                  attempts: promql.sum(promql.serviceLabels, 'dubbo:attempts:rate5m'),
-                  all: promql.sum(promql.serviceLabels, 'dubbo:requests:rate5m{side="consumer"}'),
+                  attempts: promql.sum(promql.serviceLabels, 'dubbo:method_attempts:rate5m'),
+                  all: promql.sum(promql.serviceLabels, 'dubbo:method_requests:rate5m{side="consumer"}'),
                   limit: promql.number(config.attemptsRatio),
                   seconds: promql.seconds(config.rateWindow),
                   calls: promql.number(config.minimumCalls - 0.5),

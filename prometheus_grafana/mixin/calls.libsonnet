@@ -7,15 +7,18 @@
   local others = std.member(config.languages, 'go') || std.member(config.languages, 'java'),
   local java = std.member(config.languages, 'java'),
 
-  local rules(side) =
+  // Groups that stand on nothing of each other's are evaluated at the same time; a part of them has some of the methods.
+  local groups(side, part) =
+    local promql = (import 'promql.libsonnet')(config { part: part.matcher });
     local record(name, expr, extra={}) = { record: 'dubbo:' + name, labels: { side: side } + extra, expr: promql.text(expr) };
-    local recorded(name, matcher='') = 'dubbo:%s{%s}' % [name, std.join(',', ['side="%s"' % side] + if matcher == '' then [] else [matcher])];
+    local recorded(name, matcher='') = promql.recorded(side, name, matcher);
     local rate(family, matcher='') = promql.rate(promql.calls(side, family, matcher));
     local sum(vector) = promql.sum(labels, vector);
     // What a process exports only after its first occurrence counts as 0 wherever it counts calls.
     local none = recorded('requests:rate5m') + ' * 0';
     local or(vectors) = promql.or(labels, vectors);
     local histogram = rate('request_duration_seconds');
+    local group(name, interval, rules) = { name: 'dubbo-%s-%s%s' % [name, side, part.name], interval: interval, rules: rules };
 
     // Peers without errors_total count failures by kind.
     local kinds = {
@@ -30,7 +33,7 @@
     } else {};
     local byKind(type) =
       'label_replace(label_replace(label_replace(%(sum)s unless on (%(labels)s) %(codes)s, "error_type", "%(type)s", "", ""), "error_name", "%(name)s", "", ""), "fault", "%(fault)s", "", "")' % {
-        sum: sum(rate(kinds[type][0])),
+        sum: sum(rate(kinds[type][0]) + ' > 0'),
         labels: std.join(', ', labels),
         codes: promql.calls(side, 'errors_total'),
         type: type,
@@ -41,88 +44,144 @@
       (if rust then [promql.sum(
         labels + ['error_type', 'error_code', 'error_name', 'fault'],
         promql.rateOfOccurrences(labels, promql.calls(side, 'errors_total'), promql.calls(side, 'requests_total')),
-      )] else []) +
+      ) + ' > 0'] else []) +
       (if others then [byKind(type) for type in std.objectFields(kinds)] else []);
 
+    // Over the sliding window of the processes themselves; a lean process leaves it out, and Java names it otherwise. Rates go on for a while
+    // after the end of a process, whose calls in flight do not.
+    local windowed(family, derived) = or([
+      sum(promql.live(family)),
+      '%s and on (%s) %s' % [derived, std.join(', ', labels), recorded('requests_in_flight')],
+    ]);
+    local succeeded = promql.calls(side, 'requests_succeed_total_aggregate');
+
     [
-      record('errors:rate5m', std.join('\nor\n', ['%s > 0' % one for one in errors])),
-      record('requests:rate5m', sum(rate('requests_total'))),
-      record('requests_failed:rate5m', or([sum(rate('requests_failed_total')), none])),
-      record('requests_business_failed:rate5m', or([
-        sum(rate('requests_business_failed_total')),
-        sum(recorded('errors:rate5m', 'error_type="business"')),
-        none,
-      ])),
-      // Mistakes of the caller: by the label that says so, or by the code of a peer that does not have it (all but 2, 4, 8, 13, 14, 15).
-      record('requests_mistaken:rate5m', or([
-        sum('%s or %s' % [
-          recorded('errors:rate5m', 'fault="caller",error_type!="business"'),
-          recorded('errors:rate5m', 'fault="",error_type!="business",error_code=~"1|3|5|6|7|9|10|11|12|16"'),
+      group('calls', config.callsInterval, [
+        record('errors:rate5m', std.join('\nor\n', errors)),
+        record('requests:rate5m', sum(rate('requests_total'))),
+        record('requests_failed:rate5m', or([sum(rate('requests_failed_total')), none])),
+        record('requests_business_failed:rate5m', or([
+          sum(rate('requests_business_failed_total')),
+          sum(recorded('errors:rate5m', 'error_type="business"')),
+          none,
+        ])),
+        // Mistakes of the caller: by the label that says so, or by the code of a peer that does not have it (all but 2, 4, 8, 13, 14, 15).
+        record('requests_mistaken:rate5m', or([
+          sum('%s or %s' % [
+            recorded('errors:rate5m', 'fault="caller",error_type!="business"'),
+            recorded('errors:rate5m', 'fault="",error_type!="business",error_code=~"1|3|5|6|7|9|10|11|12|16"'),
+          ]),
+          none,
+        ])),
+        // What the provider answers for: failures, but for business errors and mistakes of the caller.
+        record('requests_faulty:rate5m', 'clamp_min(%s - %s - %s, 0)' % [
+          recorded('requests_failed:rate5m'),
+          recorded('requests_business_failed:rate5m'),
+          recorded('requests_mistaken:rate5m'),
         ]),
-        none,
-      ])),
-      // What the provider answers for: failures, but for business errors and mistakes of the caller.
-      record('requests_faulty:rate5m', 'clamp_min(%s - %s - %s, 0)' % [
-        recorded('requests_failed:rate5m'),
-        recorded('requests_business_failed:rate5m'),
-        recorded('requests_mistaken:rate5m'),
+      ]),
+      group('windows', config.callsInterval, [
+        record('requests_in_flight', sum(promql.live(promql.callsGauge(side, 'requests_processing')))),
+        record('requests_per_second', windowed(promql.calls(side, 'qps_total'), recorded('requests:rate5m'))),
+        record('window_requests_succeeded', windowed(succeeded, '(%s - %s) * 120' % [recorded('requests:rate5m'), recorded('requests_failed:rate5m')])),
+        record('window_requests', windowed(
+          '(%s and on (%s) %s)' % [promql.calls(side, 'requests_total_aggregate'), std.join(', ', labels), succeeded],
+          '%s * 120' % recorded('requests:rate5m')
+        )),
       ]),
       // Times: from the classic histogram, from the native one, from dubbo-go's and Java's sums.
-      record('request_duration_seconds_count:rate5m', or([
-        sum(rate('request_duration_seconds_count')),
-        'histogram_count(%s)' % sum(histogram),
-      ] + if java then [sum(rate('rt_milliseconds_histogram_seconds_count'))] else [])),
-      record('request_duration_seconds_sum:rate5m', or([
-        sum(rate('request_duration_seconds_sum')),
-        'histogram_sum(%s)' % sum(histogram),
-        '%s / 1000' % sum(rate('rt_milliseconds_sum')),
-      ])),
-      record('requests_slow:rate5m', or([
-        'clamp_min(%s - %s, 0)' % [sum(rate('request_duration_seconds_count')), sum(rate('request_duration_seconds_bucket', promql.bound(config.latencySeconds)))],
-        'histogram_count(%(h)s) * (1 - histogram_fraction(0, %(limit)s, %(h)s))' % { h: sum(histogram), limit: config.latencySeconds },
-      ] + if java then ['clamp_min(%s - %s, 0)' % [
-        sum(rate('rt_milliseconds_histogram_seconds_count')),
-        sum(rate('rt_milliseconds_histogram_seconds_bucket', promql.bound(config.javaLatencySeconds))),
-      ]] else [])),
-      record('requests_in_flight', sum(promql.live(promql.callsGauge(side, 'requests_processing')))),
-      record('messages_received:rate5m', sum(rate('messages_received_total'))),
-      record('messages_sent:rate5m', sum(rate('messages_sent_total'))),
-    ] + if side == 'consumer' then [
-      record('attempts:rate5m', promql.sum(labels + ['outcome'], promql.rate(promql.calls(side, 'attempts_total')))),
-    ] else [],
+      group('times', config.callsInterval, [
+        record('request_duration_seconds_count:rate5m', or([
+          sum(rate('request_duration_seconds_count')),
+          'histogram_count(%s)' % sum(histogram),
+        ] + if java then [sum(rate('rt_milliseconds_histogram_seconds_count'))] else [])),
+        record('request_duration_seconds_sum:rate5m', or([
+          sum(rate('request_duration_seconds_sum')),
+          'histogram_sum(%s)' % sum(histogram),
+          '%s / 1000' % sum(rate('rt_milliseconds_sum')),
+        ])),
+        record('requests_slow:rate5m', or([
+          'clamp_min(%s - %s, 0)' % [sum(rate('request_duration_seconds_count')), sum(rate('request_duration_seconds_bucket', promql.bound(config.latencySeconds)))],
+          'histogram_count(%(h)s) * (1 - histogram_fraction(0, %(limit)s, %(h)s))' % { h: sum(histogram), limit: config.latencySeconds },
+        ] + if java then ['clamp_min(%s - %s, 0)' % [
+          sum(rate('rt_milliseconds_histogram_seconds_count')),
+          sum(rate('rt_milliseconds_histogram_seconds_bucket', promql.bound(config.javaLatencySeconds))),
+        ]] else [])),
+      ]),
+      group('messages', config.callsInterval, [
+        record('messages_received:rate5m', sum(rate('messages_received_total'))),
+        record('messages_sent:rate5m', sum(rate('messages_sent_total'))),
+      ] + if side == 'consumer' then [
+        record('attempts:rate5m', promql.sum(labels + ['outcome'], promql.rate(promql.calls(side, 'attempts_total')))),
+      ] else []),
+      group('methods', config.callsInterval, sums(promql, side, 'method', promql.methodLabels, [
+        'requests:rate5m',
+        'requests_failed:rate5m',
+        'requests_business_failed:rate5m',
+        'requests_faulty:rate5m',
+        'requests_slow:rate5m',
+        'messages_received:rate5m',
+        'messages_sent:rate5m',
+      ] + if side == 'consumer' then ['attempts:rate5m'] else []) + [
+        // Calls of which is known whether they are slow: without a bucket at the bound there is no objective, rather than one that is met.
+        record('method_requests_timed:rate5m', promql.sum(promql.methodLabels, '%s and %s' % [recorded('request_duration_seconds_count:rate5m'), recorded('requests_slow:rate5m')])),
+      ]),
+      group('quantiles', config.objectivesInterval, quantiles(side, part)),
+    ],
 
-  // Quantiles need the buckets of all instances; they are most of what is read, and so in a group of their own.
-  local quantiles(side) =
+  // Quantiles need the buckets of all instances; they are most of what is read.
+  local quantiles(side, part) =
+    local promql = (import 'promql.libsonnet')(config { part: part.matcher });
     local labels = promql.methodLabels;
     local record(name, expr) = { record: 'dubbo:' + name, labels: { side: side }, expr: promql.text(expr) };
-    local bucket = 'dubbo:request_duration_seconds_bucket:rate5m';
-    local histogram = promql.sum(labels, promql.rate(promql.calls(side, 'request_duration_seconds')));
+    local recorded(name, matcher='') = promql.recorded(side, name, matcher);
     [
       record('request_duration_seconds_bucket:rate5m', promql.or(labels + ['le'], [
         promql.sum(labels + ['le'], promql.rate(promql.calls(side, 'request_duration_seconds_bucket'))),
       ] + if java then [promql.sum(labels + ['le'], promql.rate(promql.calls(side, 'rt_milliseconds_histogram_seconds_bucket')))] else [])),
+      // Native ones.
+      record('request_duration_seconds:rate5m', promql.sum(labels, promql.rate(promql.calls(side, 'request_duration_seconds')))),
     ] + [
       record('request_duration_seconds:p' + percent, promql.or(labels, [
-        'histogram_quantile(0.%s, %s{side="%s"}) >= 0' % [percent, bucket, side],
-        'histogram_quantile(0.%s, %s) >= 0' % [percent, histogram],
+        'histogram_quantile(0.%s, %s) >= 0' % [percent, recorded('request_duration_seconds_bucket:rate5m')],
+        'histogram_quantile(0.%s, %s) >= 0' % [percent, recorded('request_duration_seconds:rate5m')],
       ] + if others then [
         // Quantiles of several instances can not be combined: this is the worst of them, and it stands still without calls.
         '%s / 1000 and on (%s) (%s > 0)' % [
           promql.by('max', labels, promql.calls(side, 'rt_milliseconds_p' + percent)),
           std.join(', ', labels),
-          promql.sum(labels, 'dubbo:requests:rate5m{side="%s"}' % side),
+          recorded('method_requests:rate5m'),
         ],
       ] else []))
-      for percent in ['50', '90', '99']
+      for percent in ['50', '90', '95', '99']
     ],
+
+  // What objectives stand on, and what the dashboard shows as long as no method, or no instance, is chosen: it would have to read methods times instances again and again.
+  local sums(promql, side, level, labels, names) = [
+    { record: 'dubbo:%s_%s' % [level, name], labels: { side: side }, expr: promql.sum(labels, promql.recorded(side, name)) }
+    for name in names
+  ],
 
   prometheusRules+:: {
     groups+: [
-      { name: 'dubbo-calls-' + side, interval: config.callsInterval, rules: rules(side) }
+      group
       for side in ['provider', 'consumer']
+      for part in promql.parts
+      for group in groups(side, part)
     ] + [
-      { name: 'dubbo-quantiles-' + side, interval: config.objectivesInterval, rules: quantiles(side) }
+      group
       for side in ['provider', 'consumer']
+      for group in [
+        {
+          name: 'dubbo-%s-%s' % [one[0], side],
+          interval: config.callsInterval,
+          rules: sums(promql, side, 'instance', promql.instanceLabels + ['application_name', 'interface'], one[1]),
+        }
+        for one in [
+          ['instances', ['requests:rate5m', 'requests_failed:rate5m', 'request_duration_seconds_sum:rate5m']],
+          ['instance-windows', ['requests_in_flight', 'requests_per_second', 'window_requests', 'window_requests_succeeded']],
+        ]
+      ]
     ],
   },
 }

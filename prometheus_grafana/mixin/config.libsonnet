@@ -77,6 +77,9 @@
     // Between evaluations of the calls, and of the objectives' windows.
     callsInterval: '15s',
     objectivesInterval: '1m',
+    // Rules of calls are evaluated in so many parts at the same time, each with some of the methods. More than one for thousands of methods
+    // times instances: mixin/README.md says what they cost.
+    parts: 1,
 
     // === Links ===
 

@@ -20,10 +20,6 @@ local panel = import 'panel.libsonnet';
   local among(vector, known) = '%s and on (%s) %s{%s}' % [vector, std.join(', ', promql.instanceLabels), known, application],
   local running(vector) = among(vector, 'dubbo:process_up'),
 
-  // Groups that no process pushes to any more keep their last values, which say nothing about now.
-  local live(selector) = promql.live(selector),
-  local rate(side, family, by='') =
-    'sum%s (rate(dubbo_%s_%s{%s}[$__rate_interval]))' % [if by == '' then '' else ' by (%s)' % by, side, family, calls],
   // What a counter counted within the chosen time. A series that began within it counts from its start.
   local within(selector) =
     '(increase(%(s)s[$__range]) and %(s)s offset $__range) or (last_over_time(%(s)s[$__range]) unless %(s)s offset $__range)' % { s: selector },
@@ -31,36 +27,50 @@ local panel = import 'panel.libsonnet';
   local ratio(part, all, idle) = '%s / (%s > 0) or %s * 0 + %d' % [part, all, all, idle],
   // A lean process leaves out what can be derived: what is derived stands in for a family, process by process.
   local orDerived(vector, derived) = '(%s) or on (%s) (%s)' % [vector, std.join(', ', promql.callLabels), derived],
-  local windowed(side, family, derived) =
-    // Of a process that is still there: rates go on for a while after its end.
-    local there = 'dubbo_%s_requests_processing_total{%s}' % [side, calls];
-    'sum(%s)' % orDerived(
-      live('dubbo_%s_%s{%s}' % [side, family, calls]),
-      '%s and on (%s) %s' % [live(derived), std.join(', ', promql.callLabels), there]
-    ),
-  local each(side, family) = 'rate(dubbo_%s_%s{%s}[$__rate_interval])' % [side, family, calls],
-  // From classic buckets, or from native ones where Prometheus takes those.
+
+  // === What is chosen ===
+
+  // Of everything, sums are recorded: a sum over methods has no label of them, and answers as long as all are chosen. Only then the second
+  // selector matches nothing: no series has the label `none`.
+  local all(variables) = std.join('', ['$' + variable for variable in variables]),
+  local either(labels, level, name, which, variables) =
+    '(%s or %s)' % [
+      promql.sum(labels, 'dubbo:%s_%s{%s}' % [level, name, which]),
+      promql.sum(labels, 'dubbo:%s{%s,none!~"%s"}' % [name, which, all(variables)]),
+    ],
+  local total(labels, name, which) = either(labels, 'instance', name, which, ['group', 'version', 'method']),
+  local totalOfMethods(labels, name, which) = either(labels, 'method', name, which, ['job', 'instance']),
+  local share(labels, name) = '%s / (%s > 0)' % [total(labels, name, chosen), total(labels, 'requests:rate5m', chosen)],
+  local on(side, selector=calls) = 'side="%s",%s' % [side, selector],
+
+  // Buckets are recorded of all instances together; those of chosen ones are read where they are.
+  local java = std.member(config.languages, 'java'),
+  local buckets(side) =
+    std.join(' or ', [promql.sum(['le'], 'dubbo:request_duration_seconds_bucket:rate5m{%s}' % on(side))] + [
+      promql.sum(['le'], 'rate(dubbo_%s_%s_bucket{%s,none!~"%s"}[$__rate_interval])' % [side, family, calls, all(['job', 'instance'])])
+      for family in ['request_duration_seconds'] + if java then ['rt_milliseconds_histogram_seconds'] else []
+    ]),
+  local native(side) =
+    'sum by () (dubbo:request_duration_seconds:rate5m{%s} or rate(dubbo_%s_request_duration_seconds{%s,none!~"%s"}[$__rate_interval]))' % [on(side), side, calls, all(['job', 'instance'])],
+  // From classic buckets, from native ones where Prometheus takes those, or the worst of the methods' own where a language has no buckets.
   local quantile(side, percent) =
-    'histogram_quantile(0.%(percent)s, %(classic)s) >= 0 or histogram_quantile(0.%(percent)s, %(native)s) >= 0' % {
+    'histogram_quantile(0.%(percent)s, %(classic)s) >= 0 or histogram_quantile(0.%(percent)s, %(native)s) >= 0 or max(dubbo:request_duration_seconds:p%(percent)s{%(which)s})' % {
       percent: percent,
-      classic: rate(side, 'request_duration_seconds_bucket', 'le'),
-      native: 'sum by () (%s)' % each(side, 'request_duration_seconds'),
+      classic: buckets(side),
+      native: native(side),
+      which: on(side),
     },
 
   // === The rows ===
 
-  local window = 'Over the sliding window of the processes themselves, 120 s if --metrics-window says nothing else; of lean processes over that of the graph.',
+  local window = 'Over the sliding window of the processes themselves, 120 s if --metrics-window says nothing else; of lean processes over five minutes.',
 
   local glance(side, title) = [
-    panel.stat(title + ' QPS', 'Calls per second, of all instances. ' + window + ' A process that is younger shows its rate from the first second on.', 'reqps', windowed(side, 'qps_total', 'dubbo:requests:rate5m{side="%s",%s}' % [side, calls]), empty='no ' + side),
+    panel.stat(title + ' QPS', 'Calls per second, of all instances. ' + window + ' A process that is younger shows its rate from the first second on.', 'reqps', total([], 'requests_per_second', on(side)), empty='no ' + side),
     panel.stat(title + ' success rate',
                'Share of the calls that succeeded; 100 % before the first call. ' + window,
                'percentunit',
-               ratio(
-                 windowed(side, 'requests_succeed_total_aggregate', each(side, 'requests_succeed_total') + ' * 120'),
-                 windowed(side, 'requests_total_aggregate', each(side, 'requests_total') + ' * 120'),
-                 1
-               ),
+               ratio(total([], 'window_requests_succeeded', on(side)), total([], 'window_requests', on(side)), 1),
                thresholds=[[null, 'red'], [config.availabilityObjective - 0.01, 'orange'], [config.availabilityObjective, 'green']],
                empty='no ' + side),
     panel.stat(title + ' P99', '99 of 100 calls took at most this long, from the histogram of all instances. Without calls there is no figure.', 's', quantile(side, '99'), empty='no calls'),
@@ -86,15 +96,15 @@ local panel = import 'panel.libsonnet';
     budget('availability', 'consumer', 'Consumer availability budget', 'stay without an answer'),
     budget('latency', 'consumer', 'Consumer latency budget', 'take longer than %s s' % config.latencySeconds),
     panel.stat('Processes', 'Processes whose figures are alive.', 'short', 'count(count by (%s) (dubbo:process_up{%s}))' % [std.join(', ', promql.instanceLabels), application], empty='no process'),
-    panel.stat('Providers', 'Processes that provide the chosen interfaces.', 'short', 'count(%s)' % running('count by (%s) (dubbo:requests:rate5m{side="provider",%s})' % [std.join(', ', promql.instanceLabels), calls]), thresholds=[[null, 'red'], [1, 'green']], empty='no provider'),
+    panel.stat('Providers', 'Processes that provide the chosen interfaces.', 'short', 'count(%s)' % running(total(promql.instanceLabels, 'requests:rate5m', on('provider'))), thresholds=[[null, 'red'], [1, 'green']], empty='no provider'),
     panel.table('Firing alerts', 'Alerts of this mixin that fire now, on the chosen applications or on what they share; empty when there is none.', [
       ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s,application_name=~"$application|"})' % [std.join(', ', promql.applicationLabels), cluster], 'Firing', 'short'],
     ], 12),
     panel.graph('Calls by application', 'Calls per second of each side, by application and interface: the ten with most.', 'reqps', [
-      ['topk by (side) (10, sum by (side, application_name, interface) (dubbo:requests:rate5m{%s}))' % chosen, '{{side}} {{application_name}} {{interface}}'],
+      ['topk by (side) (10, %s)' % total(['side', 'application_name', 'interface'], 'requests:rate5m', chosen), '{{side}} {{application_name}} {{interface}}'],
     ]),
     panel.graph('Errors by application', 'Share of the calls that failed, business errors included: the ten with most.', 'percentunit', [
-      ['topk by (side) (10, sum by (side, application_name, interface) (dubbo:requests_failed:rate5m{%(calls)s}) / (sum by (side, application_name, interface) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{interface}}'],
+      ['topk by (side) (10, %s)' % share(['side', 'application_name', 'interface'], 'requests_failed:rate5m'), '{{side}} {{application_name}} {{interface}}'],
     ]),
     panel.graph('P99 by method', 'Response time that 99 of 100 calls did not exceed, of all instances: the ten slowest methods.', 's', [
       ['topk by (side) (10, dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"})' % service, '{{side}} {{application_name}} {{interface}}/{{method}}'],
@@ -112,42 +122,56 @@ local panel = import 'panel.libsonnet';
       ['topk by (side) (10, sum by (side, interface, method, instance, error_name) (dubbo:errors:rate5m{%s}))' % chosen, '{{side}} {{interface}}/{{method}} {{error_name}} {{instance}}'],
     ], 12),
     panel.graph('Errors by instance', 'Share of the calls of an instance that failed, the ten with most.', 'percentunit', [
-      ['topk by (side) (10, sum by (side, application_name, instance) (dubbo:requests_failed:rate5m{%(calls)s}) / (sum by (side, application_name, instance) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % share(['side', 'application_name', 'instance'], 'requests_failed:rate5m'), '{{side}} {{application_name}} {{instance}}'],
     ], 12),
     panel.graph('Mean response time by instance', 'Time of all calls over their number, the ten slowest instances.', 's', [
-      ['topk by (side) (10, sum by (side, application_name, instance) (dubbo:request_duration_seconds_sum:rate5m{%(calls)s}) / (sum by (side, application_name, instance) (dubbo:requests:rate5m{%(calls)s}) > 0))' % { calls: chosen }, '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % share(['side', 'application_name', 'instance'], 'request_duration_seconds_sum:rate5m'), '{{side}} {{application_name}} {{instance}}'],
     ], 12),
     panel.graph('In flight by instance', 'Calls that have started and not ended, the ten instances with most.', 'short', [
-      ['topk by (side) (10, sum by (side, application_name, instance) (dubbo:requests_in_flight{%s}))' % chosen, '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % total(['side', 'application_name', 'instance'], 'requests_in_flight', chosen), '{{side}} {{application_name}} {{instance}}'],
     ], 12),
   ],
 
+  local ofMethods(side, name) = totalOfMethods(['interface', 'method'], name, on(side)),
+  // Exemplars are those of the buckets that processes export. Nothing is read of them but exemplars: there is no sample at the time 0.
+  local exemplars(side) = 'dubbo_%s_request_duration_seconds_bucket{%s} @ 0' % [side, calls],
   local red(side, title) = [
     panel.graph(title + ' requests',
-                'Calls per second that ended, by method.',
+                'Calls per second that ended, by method: the ten with most.',
                 'reqps',
-                [[rate(side, 'requests_total', 'interface, method'), '{{interface}}/{{method}}']]),
+                [['topk(10, %s)' % ofMethods(side, 'requests:rate5m'), '{{interface}}/{{method}}']]),
     panel.graph(title + ' error rate',
-                'Share of the calls that failed, by method; 0 without calls.',
+                'Share of the calls that failed, by method: the ten with most. 0 without calls.',
                 'percentunit',
-                [[ratio(rate(side, 'requests_failed_total', 'interface, method'), rate(side, 'requests_total', 'interface, method'), 0), '{{interface}}/{{method}}']]),
+                [['topk(10, %s)' % ratio(ofMethods(side, 'requests_failed:rate5m'), ofMethods(side, 'requests:rate5m'), 0), '{{interface}}/{{method}}']]),
     panel.graph(title + ' errors by type',
                 'Failed calls per second. A business error is an answer of the handler; the others are faults on the way.',
                 'reqps',
-                [[rate(side, 'errors_total', 'error_type'), '{{error_type}}']],
+                [[promql.by('sum', ['error_type'], 'dubbo:errors:rate5m{%s}' % on(side)), '{{error_type}}']],
                 stack=true,
                 overrides=panel.errorTypes),
     panel.graph(title + ' response time',
-                'From the histogram of all instances. A gap means that there were no calls.',
+                'From the histogram of the chosen instances; where a language has none, the worst method. A gap means that there were no calls.',
                 's',
-                [[quantile(side, percent), 'p' + percent] for percent in ['50', '90', '95', '99']],
+                [[quantile(side, percent), 'p' + percent] for percent in ['50', '90', '95', '99']] + [[exemplars(side), 'single calls']],
                 exemplar=true,
                 steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
-    panel.heatmap(title + ' response times', 'How many calls per second took how long. A gap means that there were no calls.', '%s or on () %s' % [rate(side, 'request_duration_seconds_bucket', 'le'), 'sum by () (%s)' % each(side, 'request_duration_seconds')]),
+    panel.heatmap(title + ' response times', 'How many calls per second took how long. A gap means that there were no calls.', [
+      '%s or on () %s' % [buckets(side), native(side)],
+      exemplars(side),
+    ]),
     panel.graph(title + ' in flight',
-                'Calls that have started and not ended, by instance.',
+                'Calls that have started and not ended, by instance: the ten with most.',
                 'short',
-                [['sum by (instance) (%s)' % live('dubbo_%s_requests_processing_total{%s}' % [side, calls]), '{{instance}}']]),
+                [['topk(10, %s)' % total(['instance'], 'requests_in_flight', on(side)), '{{instance}}']]),
+    panel.graph(title + ' messages', 'Messages per second, which are more than calls where methods stream: the ten methods with most.', 'ops', [
+      ['topk(10, %s)' % totalOfMethods(['method'], 'messages_received:rate5m', on(side)), 'received, {{method}}'],
+      ['topk(10, %s)' % totalOfMethods(['method'], 'messages_sent:rate5m', on(side)), 'sent, {{method}}'],
+    ], 24),
+  ],
+
+  // Counts are differences of counters, and rates over five minutes would not tell them to the last call.
+  local statistics(side, title) =
     panel.table(title + ' statistics', 'Calls within the chosen time; methods without calls are left out.', [
       ['sum by (application_name, interface, method) (%s) > 0' % within('dubbo_%s_requests_%s{%s}' % [side, column[0], calls]), column[1], 'short']
       for column in [['total', 'Calls'], ['succeed_total', 'Succeeded'], ['failed_total', 'Failed']]
@@ -158,32 +182,30 @@ local panel = import 'panel.libsonnet';
       ), column[2], 'short']
       for column in [['business_failed_total', 'business', 'Business'], ['timeout_total', 'timeout', 'Timeout'], ['failed_service_unavailable_total', 'unavailable', 'Unavailable'], ['limit_total', 'limit', 'Limit']]
     ], 24, sort='Calls', links={ application_name: 'application', interface: 'interface', method: 'method' }),
-    panel.graph(title + ' messages', 'Messages per second, which are more than calls where methods stream.', 'ops', [
-      ['sum by (method) (dubbo:messages_received:rate5m{side="%s",%s})' % [side, calls], 'received, {{method}}'],
-      ['sum by (method) (dubbo:messages_sent:rate5m{side="%s",%s})' % [side, calls], 'sent, {{method}}'],
-    ], 24),
-  ],
 
   local methods = [
     panel.table('Slowest methods', 'The ten methods with the highest p99 of all instances in the chosen time; methods without calls are left out.', [
       ['sort_desc(topk(10, max_over_time(dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"}[$__range])))' % service, 'p99', 's'],
-    ], 12, sort='p99', links={ application_name: 'application', interface: 'interface', method: 'method' }, hidden=['__name__']),
+    ], 24, sort='p99', links={ application_name: 'application', interface: 'interface', method: 'method' }, hidden=['__name__']),
+  ],
+
+  local codes = [
     panel.table('Errors by code', 'Failed calls within the chosen time, by the code on the wire.', [
       ['sort_desc(%s)' % std.join(' or ', [
         'label_replace(sum by (application_name, interface, method, instance, error_name, error_code) (%s) > 0, "side", "%s", "", "")' % [within('dubbo_%s_errors_total{%s}' % [side, calls]), side]
         for side in ['provider', 'consumer']
       ]), 'Failed', 'short'],
-    ], 12, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
+    ], 24, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
   ],
 
   local consumer = red('consumer', 'Consumer') + [
     panel.graph('Attempts per call',
                 '1 means that every call was made once; more are retries. 1 without calls.',
                 'short',
-                [[ratio(rate('consumer', 'attempts_total', 'application_name'), rate('consumer', 'requests_total', 'application_name'), 1), '{{application_name}}']]),
+                [[ratio(totalOfMethods(['application_name'], 'attempts:rate5m', calls), totalOfMethods(['application_name'], 'requests:rate5m', on('consumer')), 1), '{{application_name}}']]),
     panel.graph('Ejections', 'Providers that calls avoid because theirs fail while those of others do not, and how often that was decided, per second.', 'short', [
-      ['sum by (application_name, instance) (%s)' % live('dubbo_consumer_ejected_providers{%s}' % application), 'avoided by {{instance}}'],
-      ['sum by (application_name, instance) (rate(dubbo_consumer_ejections_total{%s}[$__rate_interval]))' % application, 'decisions of {{instance}}'],
+      ['sum by (application_name, instance) (dubbo:ejected_providers{%s})' % application, 'avoided by {{instance}}'],
+      ['sum by (application_name, instance) (dubbo:ejections:rate5m{%s})' % application, 'decisions of {{instance}}'],
     ]),
   ],
 
@@ -192,23 +214,23 @@ local panel = import 'panel.libsonnet';
       ['min by (application_name, instance) (dubbo:registry_connected{%s})' % application, '{{application_name}} {{instance}}'],
     ], [[null, 'red'], [1, 'green']], { '0': 'no session', '1': 'session' }),
     panel.timeline('Directory', 'How many providers a consumer can call, of those that it knows.', [
-      ['min by (application_name, interface, instance) (dubbo:directory_valid_providers{%s})' % application, '{{instance}} {{interface}}'],
+      ['min by (application_name, interface, instance) (dubbo:directory_valid_providers{%s,interface=~"$interface"})' % application, '{{instance}} {{interface}}'],
     ], [[null, 'red'], [1, 'green']], { '0': 'none' }),
     panel.graph('Known providers', 'Providers that each consumer knows, whether it can call them or not.', 'short', [
-      ['min by (application_name, interface, instance) (dubbo:directory_providers{%s})' % application, '{{instance}} {{interface}}'],
+      ['min by (application_name, interface, instance) (dubbo:directory_providers{%s,interface=~"$interface"})' % application, '{{instance}} {{interface}}'],
     ], 8),
     panel.graph('Registrations', 'Successful and failed registrations of services since the start of each process.', 'short', [
-      ['sum by (instance) (dubbo_registry_register_service_succeed_total{%s})' % application, 'succeeded, {{instance}}'],
-      ['sum by (instance) (dubbo_registry_register_service_failed_total{%s})' % application, 'failed, {{instance}}'],
+      ['sum by (instance) (dubbo:registrations_succeeded{%s})' % application, 'succeeded, {{instance}}'],
+      ['sum by (instance) (dubbo:registrations_failed{%s})' % application, 'failed, {{instance}}'],
     ], 8),
     panel.graph('Sessions and malformed nodes', 'Sessions that ZooKeeper granted since the start of each process, more than one after an expiry, and nodes that could not be read and were skipped.', 'short', [
-      ['sum by (instance) (dubbo_registry_sessions_total{%s})' % application, 'sessions, {{instance}}'],
-      ['sum by (instance) (dubbo_registry_malformed_nodes_total{%s})' % application, 'malformed, {{instance}}'],
+      ['sum by (instance) (dubbo:registry_sessions{%s})' % application, 'sessions, {{instance}}'],
+      ['sum by (instance) (dubbo:registry_malformed_nodes{%s})' % application, 'malformed, {{instance}}'],
     ]),
     panel.graph('Notifications',
                 'Changes of the list of providers that consumers were told of, per second.',
                 'ops',
-                [['sum by (instance) (rate(dubbo_registry_notify_requests_total{%s}[$__rate_interval]))' % application, '{{instance}}']]),
+                [['sum by (instance) (dubbo:notifications:rate5m{%s})' % application, '{{instance}}']]),
   ],
 
   local collection = [
@@ -216,20 +238,20 @@ local panel = import 'panel.libsonnet';
       [among('dubbo:figures_age_seconds{%s}' % process, 'dubbo:process_info'), '{{job}} {{instance}}'],
     ]),
     panel.graph('Pushes', 'Pushes per second by result. Without data there is no process in push mode.', 'ops', [
-      ['sum by (result) (rate(dubbo_push_requests_total{%s}[$__rate_interval]))' % application, '{{result}}'],
+      ['sum by (result) (dubbo:pushes:rate5m{%s})' % application, '{{result}}'],
     ]),
     panel.stat('Stale groups', 'Groups in the Pushgateway that no process pushes to any more: those of killed processes, until the cleaner removes them.', 'short', 'count(%s)' % among('dubbo:push_stale{%s}' % process, 'dubbo:process_info'), thresholds=[[null, 'green'], [1, 'orange']], empty='none'),
-    panel.stat('Last pass of the cleaner', 'Since the cleaner last looked at every group without an error. It is scraped when it runs as a daemon.', 's', 'time() - max(pgw_cleaner_last_success_timestamp_seconds{%s})' % cluster, thresholds=[[null, 'green'], [promql.seconds(config.cleanedWithin), 'red']], empty='not scraped'),
+    panel.stat('Last pass of the cleaner', 'Since the cleaner last looked at every group without an error. It is scraped when it runs as a daemon.', 's', 'time() - max(dubbo:cleaner_last_success_timestamp_seconds{%s})' % cluster, thresholds=[[null, 'green'], [promql.seconds(config.cleanedWithin), 'red']], empty='not scraped'),
     panel.graph('Cleaner', 'Groups that the cleaner deleted and spared, and passes that failed, per second.', 'ops', [
-      ['sum (rate(pgw_cleaner_%s_total{%s}[$__rate_interval]))' % [what, cluster], what]
+      ['sum (dubbo:cleaner_%s:rate5m{%s})' % [what, cluster], what]
       for what in ['deleted', 'spared', 'failures']
     ], 16),
   ],
 
   local runtime = [
     panel.graph('Worker threads', 'Threads of the runtime that are there, and that are not idle.', 'short', [
-      ['sum by (instance) (%s)' % live('dubbo_thread_pool_thread_count{%s}' % application), 'all, {{instance}}'],
-      ['sum by (instance) (%s)' % live('dubbo_thread_pool_active_size{%s}' % application), 'busy, {{instance}}'],
+      ['sum by (instance) (%s)' % running('dubbo:workers{%s}' % process), 'all, {{instance}}'],
+      ['sum by (instance) (%s)' % running('dubbo:workers_busy{%s}' % process), 'busy, {{instance}}'],
     ]),
     panel.graph('Worker saturation', 'Busy worker threads as a share of all: above %d %% calls wait for a thread.' % (100 * config.saturationRatio), 'percentunit', [
       [running('dubbo:workers_busy{%(process)s} / dubbo:workers{%(process)s}' % { process: process }), '{{job}} {{instance}}'],
@@ -237,7 +259,7 @@ local panel = import 'panel.libsonnet';
     panel.graph('Queued tasks',
                 'Tasks that wait for a worker thread.',
                 'short',
-                [['sum by (instance) (%s)' % live('dubbo_thread_pool_queue_size{%s}' % application), '{{instance}}']]),
+                [['sum by (instance) (%s)' % running('dubbo:tasks_queued{%s}' % process), '{{instance}}']]),
     panel.graph('CPU',
                 'Processor seconds per second: 1 is one core.',
                 'short',
@@ -256,7 +278,7 @@ local panel = import 'panel.libsonnet';
     panel.graph('Calls on shared series',
                 'Calls per second that were counted under "other" or "unknown", because their own series would have been too many.',
                 'reqps',
-                [['sum by (instance) (rate(dubbo_metrics_series_folded_total{%s}[$__rate_interval]))' % application, '{{instance}}']],
+                [['sum by (instance) (%s)' % running('dubbo:requests_folded:rate5m{%s}' % process), '{{instance}}']],
                 6),
   ],
 
@@ -329,7 +351,7 @@ local panel = import 'panel.libsonnet';
           enable: true,
           hide: false,
           iconColor: 'orange',
-          expr: 'max by (application_name, instance) (dubbo:process_up{%(application)s} offset 1m) unless on (application_name, instance) dubbo:process_up{%(application)s}' % { application: application },
+          expr: 'dubbo:process_up{%(application)s} offset 1m unless on (%(labels)s) dubbo:process_up{%(application)s}' % { application: application, labels: std.join(', ', promql.instanceLabels + ['application_name']) },
           titleFormat: 'End of {{instance}} of {{application_name}}',
         }, {
           name: 'Deployments',
@@ -338,7 +360,7 @@ local panel = import 'panel.libsonnet';
           hide: false,
           iconColor: 'purple',
           // A version that was not there a minute before.
-          expr: 'count by (application_name, application_version) (dubbo:process_info{%(application)s}) unless on (application_name, application_version) dubbo:process_info{%(application)s} offset 1m' % { application: application },
+          expr: 'count by (%(labels)s) (dubbo:process_info{%(application)s}) unless on (%(labels)s) dubbo:process_info{%(application)s} offset 1m' % { application: application, labels: std.join(', ', promql.applicationLabels + ['application_version']) },
           titleFormat: '{{application_name}} {{application_version}}',
         }],
       },
@@ -390,7 +412,8 @@ local panel = import 'panel.libsonnet';
         ['At a glance', glance('provider', 'Provider') + glance('consumer', 'Consumer')],
         ['Provider', red('provider', 'Provider'), true],
         ['Consumer', consumer, true],
-        ['Methods', methods, true],
+        ['Slowest methods', methods, true],
+        ['Statistics', [statistics('provider', 'Provider'), statistics('consumer', 'Consumer')] + codes, true],
         ['Registry and directory', registry, true],
         ['Collection', collection, true],
         ['Runtime and process', runtime, true],

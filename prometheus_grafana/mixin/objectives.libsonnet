@@ -45,11 +45,10 @@
       name: 'dubbo-objectives',
       interval: config.objectivesInterval,
       rules: [
-        record('service_requests:rate5m', service('dubbo:requests:rate5m')),
-        record('service_requests_faulty:rate5m', service('dubbo:requests_faulty:rate5m')),
-        // Calls of which is known whether they are slow: without a bucket at the bound there is no objective, rather than one that is met.
-        record('service_requests_timed:rate5m', service(promql.short('dubbo:request_duration_seconds_count:rate5m') + '\nand\ndubbo:requests_slow:rate5m')),
-        record('service_requests_slow:rate5m', service(promql.short('dubbo:requests_slow:rate5m'))),
+        record('service_requests:rate5m', service('dubbo:method_requests:rate5m')),
+        record('service_requests_faulty:rate5m', service('dubbo:method_requests_faulty:rate5m')),
+        record('service_requests_timed:rate5m', service(promql.short('dubbo:method_requests_timed:rate5m'))),
+        record('service_requests_slow:rate5m', service(promql.short('dubbo:method_requests_slow:rate5m'))),
       ] + [
         record(name + '_budget', budget(name))
         for name in std.objectFields(objectives)

@@ -88,8 +88,8 @@
       },
     },
 
-  heatmap(title, description, expr, w=12)::
-    base('heatmap', title, description, 's', [target(expr, '{{le}}', { format: 'heatmap', range: true, exemplar: true })], w, 8) + {
+  heatmap(title, description, exprs, w=12)::
+    base('heatmap', title, description, 's', [target(expr, '{{le}}', { format: 'heatmap', range: true, exemplar: true }) for expr in exprs], w, 8) + {
       options: {
         calculate: false,
         cellGap: 1,

@@ -8,6 +8,10 @@
   local each(name, families) =
     local vector = std.join(' or ', families);
     record(name, promql.by('max', instance, promql.ours(promql.live(if std.length(families) == 1 then vector else '(%s)' % vector)))),
+  // Gauges and counters that say nothing else than their labels, under one name; counters go on to be those of a process.
+  local gauge(name, family, labels) = record(name, promql.by('max', instance + labels, promql.live(promql.family(family)))),
+  local counter(name, family, labels, matcher='') = record(name, promql.sum(instance + labels, promql.family(family, matcher))),
+  local perSecond(name, family, labels) = record(name + ':rate5m', promql.sum(instance + labels, promql.rate(promql.family(family)))),
   local java = std.member(config.languages, 'java'),
   // The client of newer Dubbo Java takes _info and _total from the name of this gauge.
   local infos = [promql.family(name) for name in ['dubbo_application_info_total'] + if java then ['dubbo_application_info', 'dubbo_application'] else []],
@@ -43,6 +47,9 @@
           for one in infos
         ]))),
 
+        // Of a process that ended by itself.
+        record('push_final', promql.by('max', instance, promql.family('dubbo_push_final'))),
+
         record('process_up', promql.by('max', instance + ['application_name'], promql.live('dubbo:process_info'))),
         record('application_processes', promql.by('count', promql.applicationLabels, 'dubbo:process_up')),
         // Applications of which nothing is known but old figures, in a gateway that takes no pushes.
@@ -54,7 +61,7 @@
         // The last figures of a process that ended by itself: a batch job is finished, not missed.
         record('application_finished', promql.by('count', promql.applicationLabels, |||
           dubbo:process_info
-          and on (%s) dubbo_push_final == 1
+          and on (%s) dubbo:push_final == 1
         ||| % std.join(', ', instance))),
       ] + [
         record('interface_processes', promql.by('count', promql.serviceLabels, promql.by('max', instance + ['application_name', 'interface'], promql.live(promql.calls(side, 'requests_total'))))) + { labels: { side: side } }
@@ -69,6 +76,21 @@
         record('workers_busy', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_active_size')))),
         record('tasks_queued', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_queue_size')))),
         record('requests_folded:rate5m', promql.sum(instance, promql.rate(promql.family('dubbo_metrics_series_folded_total')))),
+        // Of the registry, of pushes, and of the cleaner.
+        gauge('ejected_providers', 'dubbo_consumer_ejected_providers', ['application_name']),
+        perSecond('ejections', 'dubbo_consumer_ejections_total', ['application_name']),
+        counter('registrations_succeeded', 'dubbo_registry_register_service_succeed_total', ['application_name']),
+        counter('registrations_failed', 'dubbo_registry_register_service_failed_total', ['application_name']),
+        counter('registry_sessions', 'dubbo_registry_sessions_total', ['application_name']),
+        counter('registry_malformed_nodes', 'dubbo_registry_malformed_nodes_total', ['application_name']),
+        perSecond('notifications', 'dubbo_registry_notify_requests_total', ['application_name']),
+        perSecond('pushes', 'dubbo_push_requests_total', ['application_name', 'result']),
+        counter('pushes_failed', 'dubbo_push_requests_total', ['application_name'], 'result="failure"'),
+        record('cleaner_last_success_timestamp_seconds', promql.by('max', config.clusterLabels, 'pgw_cleaner_last_success_timestamp_seconds')),
+      ] + [
+        record('cleaner_%s:rate5m' % what, promql.sum(config.clusterLabels, promql.rate('pgw_cleaner_%s_total' % what)))
+        for what in ['deleted', 'spared', 'failures']
+      ] + [
         record('registry_connected', promql.by('min', instance + ['application_name'], promql.live(promql.family('dubbo_registry_connected')))),
         record('directory_providers', promql.by('min', instance + ['application_name', 'interface'], promql.live(promql.family('dubbo_registry_directory_num_all')))),
         record('directory_valid_providers', promql.by('min', instance + ['application_name', 'interface'], promql.live(promql.gauge('dubbo_registry_directory_num_valid')))),

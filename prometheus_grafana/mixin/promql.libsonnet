@@ -1,6 +1,8 @@
 // Pieces of PromQL that rules, alerts and the dashboard share.
 function(config) {
   local this = self,
+  // Which methods are read, where a group of rules has only some.
+  local part = std.get(config, 'part', ''),
   local join(labels) = std.join(', ', labels),
 
   // === Labels ===
@@ -27,7 +29,10 @@ function(config) {
   // A family of the process, and one of its calls.
   family(name, matcher='', suffix=''):: name + matchers([matcher]) + suffix,
   calls(side, name, matcher='')::
-    'dubbo_%s_%s%s' % [side, name, matchers(['interface!~"%s"' % config.ignoredInterfaces, matcher])],
+    'dubbo_%s_%s%s' % [side, name, matchers(['interface!~"%s"' % config.ignoredInterfaces, part, matcher])],
+  // What a rule of this part recorded of calls.
+  recorded(side, name, matcher='')::
+    'dubbo:%s{%s}' % [name, std.join(',', [one for one in ['side="%s"' % side, part, matcher] if one != ''])],
   // A gauge whose name ends in _total; the Prometheus client of newer Dubbo Java takes that from gauges.
   local java = std.member(config.languages, 'java'),
   gauge(name, matcher=''):: if java then '(%s or %s)' % [self.family(name + '_total', matcher), self.family(name, matcher)] else self.family(name + '_total', matcher),
@@ -45,6 +50,18 @@ function(config) {
       known: this.by('max', labels, 'count_over_time(%s[%s])' % [always, config.rateWindow]),
     };
     '%s or label_replace(%s, "first", "1", "", "")' % [self.rate(vector), first],
+
+  // How the methods are divided into parts: by the last character of their names, so that parts are of some the same size.
+  local characters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz',
+  local ends(number) = std.join('', [characters[i] for i in std.range(0, std.length(characters) - 1) if i % config.parts == number]),
+  parts:: if config.parts == 1 then [{ name: '', matcher: '' }] else [
+    {
+      name: '-%d' % (number + 1),
+      // The last part has what no other one has, names in other alphabets too.
+      matcher: if number < config.parts - 1 then 'method=~".*[%s]"' % ends(number) else 'method!~".*[%s]"' % std.join('', [ends(other) for other in std.range(0, number - 1)]),
+    }
+    for number in std.range(0, config.parts - 1)
+  ],
 
   // Leaves out the calls that last for long on purpose.
   short(name, selector=''):: std.foldl(

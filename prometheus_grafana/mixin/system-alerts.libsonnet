@@ -33,7 +33,7 @@
                   unless on (%s)
                   (dubbo:directory_valid_providers > 0 and on (%s) dubbo:gateway_silent)
                 ||| % [
-                  promql.sum(promql.serviceLabels, 'dubbo:requests:rate5m{side="consumer",interface!="other"}'),
+                  promql.sum(promql.serviceLabels, 'dubbo:method_requests:rate5m{side="consumer",interface!="other"}'),
                   join(promql.serviceLabels),
                   join(config.clusterLabels),
                 ],
@@ -54,7 +54,7 @@
           alert('DubboRegistrationFailing',
                 'warning',
                 '1m',
-                promql.by('max', promql.instanceLabels + ['application_name'], growing(promql.family('dubbo_registry_register_service_failed_total'), 2)),
+                growing('dubbo:registrations_failed', 2),
                 'A provider can not register.',
                 process + ' fails to register again and again.'),
           alert('DubboZooKeeperDown',
@@ -146,14 +146,14 @@
                   and on (%(instance)s)
                   dubbo:push_stale
                   unless on (%(instance)s)
-                  dubbo_push_final == 1
+                  dubbo:push_final == 1
                 ||| % { instance: instance },
                 'A group in the Pushgateway is no longer pushed to.',
                 'Job {{ $labels.job }}, instance {{ $labels.instance }}, has not pushed for {{ $value | humanizeDuration }}: its process was killed, or can not reach the gateway.'),
           alert('DubboPushFailing',
                 'warning',
                 '1m',
-                promql.by('max', promql.instanceLabels, '\n' + growing(promql.family('dubbo_push_requests_total', 'result="failure"'), 3) + |||
+                promql.by('max', promql.instanceLabels, '\n' + growing('dubbo:pushes_failed', 3) + |||
                   or
                   %(ours)s
                   and
@@ -182,7 +182,7 @@
                 |||
                   count by (%(cluster)s) (dubbo:push_stale and dubbo:push_stale offset %(within)s)
                   or
-                  count by (%(cluster)s) (time() - pgw_cleaner_last_success_timestamp_seconds > %(seconds)d)
+                  count by (%(cluster)s) (time() - dubbo:cleaner_last_success_timestamp_seconds > %(seconds)d)
                   or
                   count by (%(cluster)s) (up{%(cleaner)s} == 0)
                 ||| % { cluster: join(config.clusterLabels), within: config.cleanedWithin, seconds: promql.seconds(config.cleanedWithin), cleaner: config.cleaner },

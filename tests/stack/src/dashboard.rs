@@ -72,6 +72,8 @@ impl Dashboard {
                     query
                         .replace(&format!("${name}\""), &format!("{value}\""))
                         .replace(&format!("${name}|\""), &format!("{value}|\""))
+                        // Variables side by side.
+                        .replace(&format!("${name}$"), &format!("({value})$"))
                 });
                 let query = chosen
                     .replace("$__rate_interval", rate_interval)

@@ -11,5 +11,5 @@ pub use dashboard::{Dashboard, all_panels, expressions};
 pub use files::{all_yaml, json, path, text, tool, yaml};
 pub use manifests::{manifests, objects, template};
 pub use native::{Native, short_rules};
-pub use rules::{own_selectors, rule_selectors};
+pub use rules::{families, own_selectors, rule_selectors};
 pub use value::{list, string};

@@ -46,6 +46,61 @@ pub fn rule_selectors() -> BTreeSet<String> {
         .collect()
 }
 
+/// Returns the families in an expression that are read as they are exported: names with a selector, a range or an offset, and no colon.
+pub fn families(expression: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut found = BTreeSet::new();
+    let mut quoted = false;
+    let mut word = String::new();
+    let mut before = ' ';
+    // Inside of parentheses after these words, and of braces, there are labels.
+    let mut labels = 0;
+    let mut listing = false;
+    for c in expression.chars().chain([' ']) {
+        if c == '"' {
+            quoted = !quoted;
+        }
+        if quoted || c == '"' {
+            continue;
+        }
+        if is_name(c) || (c == '.' && !word.is_empty()) {
+            word.push(c);
+            continue;
+        }
+        if !word.is_empty() {
+            let number = word.starts_with(|c: char| c.is_ascii_digit());
+            let known = KEYWORDS.contains(&word.as_str());
+            if ["by", "on", "without", "group_left", "group_right"].contains(&word.as_str()) {
+                listing = true;
+            } else if labels == 0 && !number && !known && c != '(' && before != '$' {
+                if !word.contains(':') {
+                    found.insert(word.clone());
+                }
+                listing = false;
+            }
+            word.clear();
+        }
+        match c {
+            '{' => labels += 1,
+            '(' if listing || labels > 0 => labels += 1,
+            '}' | ')' if labels > 0 => labels -= 1,
+            '[' => labels += 1,
+            ']' => labels -= 1,
+            _ => {}
+        }
+        if c != ' ' && c != '\n' {
+            listing = false;
+        }
+        before = c;
+    }
+    found
+}
+
+/// Words of PromQL that stand where a family could.
+const KEYWORDS: [&str; 12] = [
+    "and", "or", "unless", "offset", "bool", "inf", "sum", "min", "max", "count", "topk", "avg",
+];
+
 fn selectors(expression: &str) -> Vec<String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     let mut found = Vec::new();
@@ -74,6 +129,17 @@ fn selectors(expression: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn families_are_told_from_functions_labels_and_recorded_series() {
+        let expression = "topk by (side) (10, sum by (le) (rate(dubbo_a{x=~\"$y_z\"}[5m])) / dubbo:b:rate5m offset 1m > 0.5)
+            unless on (cluster) group_left () up == 1 and sum (c offset 2m) or dubbo:d{e=\"f\"} or vector(1) or h";
+        let found = families(expression);
+        assert_eq!(
+            found.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["c", "dubbo_a", "h", "up"]
+        );
+    }
 
     #[test]
     fn selectors_are_found_with_their_matchers_and_recorded_series_are_not() {

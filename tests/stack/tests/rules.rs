@@ -159,6 +159,30 @@ fn every_alert_has_texts_a_severity_and_a_section_in_the_runbook() {
     }
 }
 
+/// What alerts read as it is exported: of servers that are none of the three languages' processes. All else is recorded series.
+const OF_SERVERS: [(&str, &str); 5] = [
+    ("up", "Prometheus: whether a target answers"),
+    ("prometheus_rule_evaluation_failures_total", "Prometheus"),
+    (
+        "prometheus_rule_group_iterations_missed_total",
+        "Prometheus",
+    ),
+    ("push_time_seconds", "the Pushgateway"),
+    ("push_failure_time_seconds", "the Pushgateway"),
+];
+
+#[test]
+fn alerts_stand_on_recorded_series() {
+    for alert in alerts() {
+        let raw = stack::families(string(&alert["expr"]));
+        let others: Vec<_> = raw
+            .iter()
+            .filter(|family| !OF_SERVERS.iter().any(|(known, _)| known == family))
+            .collect();
+        assert!(others.is_empty(), "{} reads {others:?}", alert["alert"]);
+    }
+}
+
 #[test]
 fn nothing_is_joined_or_summed_without_the_labels_of_the_cluster() {
     for file in ["recording", "alerts"] {

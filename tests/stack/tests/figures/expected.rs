@@ -1,8 +1,56 @@
 //! What each query has to answer: `expected.yml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use stack::yaml;
+use stack::{Dashboard, yaml};
+
+/// What is chosen in the dashboard's variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Choice {
+    /// Something of each of them.
+    Some,
+    /// All jobs and instances.
+    AllInstances,
+    /// All groups, versions and methods.
+    AllMethods,
+}
+
+/// Variables and their values.
+const CHOSEN: [(&str, &str); 9] = [
+    ("cluster", "east"),
+    ("namespace", "shop"),
+    ("job", "dubbo|dubbo_server"),
+    ("instance", "a|b|c|w|v|dead|other"),
+    ("application", "orders|web"),
+    ("interface", "shop.Orders|shop.Late"),
+    ("group", "g"),
+    ("version", "1.0.0"),
+    ("method", "Place|Find|Late"),
+];
+
+impl Choice {
+    pub(crate) fn all() -> [Self; 3] {
+        [Self::Some, Self::AllInstances, Self::AllMethods]
+    }
+
+    /// Returns the variables in which something is chosen, and what.
+    pub(crate) fn variables(self) -> Vec<(&'static str, &'static str)> {
+        let all: &[&str] = match self {
+            Self::Some => &[],
+            Self::AllInstances => &["job", "instance"],
+            Self::AllMethods => &["group", "version", "method"],
+        };
+        CHOSEN
+            .into_iter()
+            .filter(|(name, _)| !all.contains(name))
+            .collect()
+    }
+
+    /// Returns the queries of the dashboard with these values.
+    pub(crate) fn dashboard(self) -> Dashboard {
+        Dashboard::with(&self.variables(), "1m", "20m")
+    }
+}
 
 /// What a query answers at a time.
 #[derive(Debug)]
@@ -16,15 +64,30 @@ pub(crate) struct Expected {
 /// When queries are asked, unless `expected.yml` says something else.
 const END: &str = "40m";
 
-/// Returns what is expected at each place of the dashboard.
+/// Returns the places of all queries whose answer is shown: exemplars are asked for with a query that answers nothing.
+pub(crate) fn places() -> BTreeSet<String> {
+    let dashboard = Choice::Some.dashboard();
+    dashboard
+        .places()
+        .filter(|place| !dashboard.query(place).ends_with(" @ 0"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Returns what is expected at each place of the dashboard with a choice.
 ///
 /// # Panics
 /// When `expected.yml` is malformed.
-pub(crate) fn all() -> BTreeMap<String, Expected> {
+pub(crate) fn all() -> BTreeMap<(Choice, String), Expected> {
     let file = yaml("tests/stack/tests/figures/expected.yml");
     let sections = file.as_object().expect("the file has sections");
     let mut all = BTreeMap::new();
     for (section, entries) in sections {
+        let (section, choice) = match section.split_once(" of all ") {
+            Some((section, "instances")) => (section, Choice::AllInstances),
+            Some((section, _)) => (section, Choice::AllMethods),
+            None => (section.as_str(), Choice::Some),
+        };
         for (title, targets) in entries.as_object().expect("a section has entries") {
             let mut add = |place: String, samples: &serde_json::Value| {
                 let (place, at) = match place.split_once(" @ ") {
@@ -44,7 +107,7 @@ pub(crate) fn all() -> BTreeMap<String, Expected> {
                         )
                     })
                     .collect();
-                all.insert(place, Expected { at, samples });
+                all.insert((choice, place), Expected { at, samples });
             };
             if section == "panels" {
                 for (target, samples) in targets.as_object().expect("a panel has targets") {

@@ -8,30 +8,12 @@ mod expected;
 mod mutants;
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use expected::Expected;
+use expected::{Choice, Expected};
 use serde_json::{Value, json};
 use stack::{Dashboard, all_panels, json, list, path, string, text};
 use test_servers::PrometheusVersion;
-
-/// What is chosen in the dashboard's variables.
-const CHOSEN: [(&str, &str); 9] = [
-    ("cluster", "east"),
-    ("namespace", "shop"),
-    ("job", "dubbo|dubbo_server"),
-    ("instance", "a|b|c|w|v|dead|other"),
-    ("application", "orders|web"),
-    ("interface", "shop.Orders|shop.Late"),
-    ("group", "g"),
-    ("version", "1.0.0"),
-    ("method", "Place|Find|Late"),
-];
-
-/// Returns the dashboard with these values in its variables.
-fn dashboard(chosen: &[(&str, &str)]) -> Dashboard {
-    Dashboard::with(chosen, "1m", "20m")
-}
 
 /// Returns `promtool`'s failures when these queries should answer as expected of these series, each as it prints it.
 fn failures(
@@ -85,13 +67,21 @@ fn failures(
     failures
 }
 
+fn dashboards() -> BTreeMap<Choice, Dashboard> {
+    let each = Choice::all().into_iter();
+    each.map(|choice| (choice, choice.dashboard())).collect()
+}
+
 /// Asks every query of the dashboard on these series, by each version of Prometheus.
 fn answers_are_as_expected(series: &[Value]) {
-    let dashboard = dashboard(&CHOSEN);
+    let dashboards = dashboards();
     let expected = expected::all();
     let queries: Vec<_> = expected
         .iter()
-        .map(|(place, expected)| (expected::rounded(place, dashboard.query(place)), expected))
+        .map(|((choice, place), expected)| {
+            let query = dashboards[choice].query(place);
+            (expected::rounded(place, query), expected)
+        })
         .collect();
     for version in PrometheusVersion::all() {
         let failures = failures(version, series, &queries);
@@ -114,29 +104,50 @@ fn every_query_answers_the_same_of_lean_processes() {
 #[test]
 fn every_query_has_an_expectation() {
     let expected = expected::all();
-    let stated: BTreeSet<_> = expected.keys().map(String::as_str).collect();
-    let dashboard = dashboard(&CHOSEN);
-    let asked: BTreeSet<_> = dashboard.places().collect();
-    assert_eq!(stated, asked, "expected.yml states what each query answers");
+    let stated = |choice: Choice| -> BTreeSet<String> {
+        let keys = expected.keys().filter(|(of, _)| *of == choice);
+        keys.map(|(_, place)| place.clone()).collect()
+    };
+    assert_eq!(
+        stated(Choice::Some),
+        expected::places(),
+        "expected.yml states what each query answers"
+    );
+    // What is read of everything is other series.
+    let dashboard = Choice::Some.dashboard();
+    for (choice, sum) in [
+        (
+            Choice::AllInstances,
+            ["dubbo:method_", "_bucket:rate5m"].as_slice(),
+        ),
+        (Choice::AllMethods, &["dubbo:instance_"]),
+    ] {
+        let with_sums: BTreeSet<_> = expected::places()
+            .into_iter()
+            .filter(|place| sum.iter().any(|sum| dashboard.query(place).contains(sum)))
+            .collect();
+        assert_eq!(stated(choice), with_sums, "{choice:?}");
+    }
     for (place, expected) in &expected {
         assert!(
             !expected.samples.is_empty(),
-            "{place}: an empty answer would show nothing"
+            "{place:?}: an empty answer would show nothing"
         );
     }
 }
 
 #[test]
 fn every_wrong_query_is_noticed() {
-    let dashboard = dashboard(&CHOSEN);
+    let dashboards = dashboards();
     let expected = expected::all();
     let mut mutants = Vec::new();
-    for (place, expected) in &expected {
-        let right = expected::rounded(place, dashboard.query(place));
-        for (change, query) in mutants::of(dashboard.query(place), &CHOSEN) {
+    for ((choice, place), expected) in &expected {
+        let query = dashboards[choice].query(place);
+        let right = expected::rounded(place, query);
+        for (change, query) in mutants::of(query, &choice.variables()) {
             let query = expected::rounded(place, &query);
-            if query != right && !mutants::is_equivalent(place, &right, &change) {
-                mutants.push((format!("{place}: {change}"), (query, expected)));
+            if query != right && !mutants::is_equivalent(*choice, place, &right, &change) {
+                mutants.push((format!("{choice:?}, {place}: {change}"), (query, expected)));
             }
         }
     }

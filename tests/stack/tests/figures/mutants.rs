@@ -1,5 +1,7 @@
 //! Wrong queries: a right one with one mistake that a change of the dashboard could bring.
 
+use crate::expected::Choice;
+
 /// Pieces of queries, and what stands there by mistake.
 const SWAPPED: [(&str, &str); 33] = [
     ("dubbo_provider_", "dubbo_consumer_"),
@@ -120,13 +122,28 @@ const SINGLE: [&str; 18] = [
 ];
 
 /// Returns whether a mistake does not change what is shown: a query that is right for another reason.
-pub(crate) fn is_equivalent(place: &str, query: &str, change: &str) -> bool {
+pub(crate) fn is_equivalent(choice: Choice, place: &str, query: &str, change: &str) -> bool {
     let is = |wrong: &str, instead: &str| change == format!("{wrong:?} is {instead:?}");
     let of = |panels: &[&str]| {
         panels
             .iter()
             .any(|panel| place.starts_with(&format!("panel {panel}")))
     };
+    // Of what is recorded and what it is made of, the choice reads one; and there is no process of Dubbo Java.
+    let place_of = |change: &str| -> Option<usize> {
+        let (at, _) = change.split_once(" at ")?.1.split_once(' ')?;
+        Some("round((".len() + at.parse::<usize>().ok()?)
+    };
+    if query.contains("none!~")
+        && let Some(start) = place_of(change)
+    {
+        let rest = &query[start + 1..];
+        let sum = &rest[..rest.find("sum by").unwrap_or(rest.len())];
+        let parts = sum.contains("none!~");
+        if parts != (choice == Choice::Some) || sum.contains("_milliseconds_histogram_") {
+            return true;
+        }
+    }
     // Shares and quantiles are the same of rates and of what rates are made of.
     (is("rate(", "increase(") && (query.contains(" / (") || query.contains("quantile")))
         || (is("sum by", "max by") && of(&SINGLE))
@@ -135,6 +152,19 @@ pub(crate) fn is_equivalent(place: &str, query: &str, change: &str) -> bool {
             || is("requests_failed", "requests_business_failed")
             || is("requests_failed", "requests"))
             && of(&["Provider statistics F", "Consumer statistics F"]))
+        // Where there are buckets, the methods' own quantiles are not read.
+        || (is(":p99", ":p50") && query.contains("histogram_quantile"))
+        // Of all instances, a method is one series, and nothing is read of what processes export; of all methods, those of one interface have
+        // all calls that are in flight.
+        || (choice == Choice::AllInstances
+            && ((is("sum by", "max by") && query.contains("dubbo:method_"))
+                || is("rate(", "increase(")))
+        || (choice == Choice::AllMethods
+            && is("sum by", "max by")
+            && query.contains("dubbo:instance_requests_in_flight"))
+        // What is recorded of the cleaner is one series for each cluster, and providers are only counted.
+        || (is("sum (", "max (") && of(&["Cleaner"]))
+        || ((is("sum by", "max by") || is("sum by", "count by")) && of(&["Providers"]))
         // An alert that fires is 1.
         || (is("sum by", "count by") && of(&["Firing alerts"]))
         // Quantiles stand still here.

@@ -386,6 +386,7 @@ pub(crate) fn series() -> Vec<Value> {
     );
     world.directory(&w, "shop.Orders", 2.0, 1.0);
     world.directory(&w, "shop.Late", 5.0, 4.0);
+    world.directory(&w, "shop.Other", 9.0, 8.0);
     world.ejections(&w, 2.0, 0.1);
     world.gauge("dubbo_consumer_ejected_providers", &dead, 100.0);
     world.pushes(&b, "0+15x158 2370 2370", [0.1, 0.02]);
@@ -477,6 +478,9 @@ fn chosen_calls(world: &mut World, [a, b, w, v, dead]: [&Labels; 5]) {
     }
     // A provider that could call as well, and a consumer that provides what is not chosen.
     world.gauge("dubbo_consumer_requests_total", &of(a, "Find"), 1000.0);
+    world.gauge("dubbo_consumer_requests_total", &of(b, "Find"), 1000.0);
+    let other = with(&of(w, "Find"), &[("interface", "shop.Other")]);
+    world.gauge("dubbo_provider_requests_total", &other, 1000.0);
     for strange in &STRANGE[5..] {
         let provided = with(&of(v, "Find"), &[*strange]);
         world.gauge("dubbo_provider_requests_total", &provided, 1000.0);
