@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use test_servers::{PrometheusVersion, free_port};
+use tokio::time::Instant;
 
 /// What a query took.
 #[derive(Clone, Copy, Debug)]
