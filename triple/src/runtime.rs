@@ -29,7 +29,8 @@ pub enum Shape {
     /// One single-threaded runtime for each core, on which connections stay, and a pool that steals work beside them. A handler runs with
     /// its connection as long as its polls are short, and on the pool when they are not.
     ///
-    /// `tokio::task::block_in_place` panics on a single-threaded runtime: handlers that block use `spawn_blocking`, or another shape.
+    /// `tokio::task::block_in_place` panics on a single-threaded runtime. A method that uses it is kept on the pool, where it works, as soon
+    /// as that has failed one of its calls: handlers that block use `spawn_blocking`, or another shape.
     #[default]
     Adaptive,
     /// One tokio runtime whose threads steal tasks from each other: even under uneven load.

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
-use tracing::debug;
+use tracing::{debug, warn};
 
 mod meter;
 mod method;
@@ -39,6 +39,14 @@ const NOT_WORTH_MOVING: u64 = 5_000;
 thread_local! {
     /// The nanoseconds that the calls which wait on this thread will take.
     static WAITING: Cell<u64> = const { Cell::new(0) };
+    /// Set while a poll has found out that its method cannot run on this thread.
+    static NEEDS_POOL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes, while a call is polled, that its method can run on the pool only.
+#[cold]
+pub(super) fn needs_pool() {
+    NEEDS_POOL.set(true);
 }
 
 /// Where the calls of one provider run.
@@ -120,6 +128,18 @@ impl Dispatch {
         if self.methods[method].polled_inline(nanos, self.since_origin(end)) {
             debug!(method = self.path(method), nanos, "runs on the pool");
         }
+    }
+
+    /// Keeps a method on the pool from now on.
+    #[cold]
+    fn keep_on_pool(&self, method: usize) {
+        NEEDS_POOL.set(false);
+        self.methods[method].keep_on_pool();
+        let method = self.path(method);
+        warn!(
+            method,
+            "blocks by block_in_place: a call failed, and from now on all run on the pool; use spawn_blocking in the handler"
+        );
     }
 
     fn path(&self, method: usize) -> &str {
@@ -227,6 +247,9 @@ impl Placed {
         let polled = poll();
         let end = dispatch.meter.now();
         thread.end();
+        if NEEDS_POOL.get() {
+            dispatch.keep_on_pool(self.method);
+        }
         let nanos = dispatch.meter.nanos(start.count, end);
         if nanos > method::MEDIUM
             && let Some(kept) = dispatch.meter.weigh(start, nanos)

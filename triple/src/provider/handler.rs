@@ -3,6 +3,7 @@
 //! tonic's own server drops a handler that overruns as well, but answers CANCELLED; callers and metrics need DEADLINE_EXCEEDED. A panic
 //! would end the task of the call; its stream is reset, which says nothing, and the caller may try it again elsewhere.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower_service::Service;
 
+use super::dispatch;
 use crate::timeout;
 
 mod body;
@@ -104,7 +106,24 @@ where
 /// Runs a part of a call; none when it panicked, which the panic's own hook has written down.
 fn caught<T>(part: impl FnOnce() -> T) -> Option<T> {
     // Nothing that the part may have left half done is used again: the call ends here.
-    catch_unwind(AssertUnwindSafe(part)).ok()
+    match catch_unwind(AssertUnwindSafe(part)) {
+        Ok(whole) => Some(whole),
+        Err(panic) => {
+            if is_of_block_in_place(&*panic) {
+                dispatch::needs_pool();
+            }
+            None
+        }
+    }
+}
+
+/// Tells whether tokio refused to block a thread that has no others beside it, as those of connections are.
+fn is_of_block_in_place(panic: &(dyn Any + Send)) -> bool {
+    let text = match panic.downcast_ref::<String>() {
+        Some(text) => text.as_str(),
+        None => panic.downcast_ref::<&str>().copied().unwrap_or_default(),
+    };
+    text == "can call blocking only when running on the multi-threaded runtime"
 }
 
 fn panicked() -> Status {

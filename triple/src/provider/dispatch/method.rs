@@ -47,6 +47,8 @@ struct Record {
     /// The medium polls since the first of them.
     medium: u32,
     first: u64,
+    /// The method cannot run inline.
+    stays: bool,
 }
 
 impl Default for Method {
@@ -62,6 +64,7 @@ impl Default for Method {
                 since: 0,
                 medium: 0,
                 first: 0,
+                stays: false,
             }),
         }
     }
@@ -84,6 +87,9 @@ impl Method {
         let Some(mut record) = self.record.try_lock() else {
             return false;
         };
+        if record.stays {
+            return false;
+        }
         record.polls += 1;
         match nanos {
             0..=SHORT => record.taken += nanos,
@@ -131,6 +137,13 @@ impl Method {
         self.inline.store(false, Ordering::Relaxed);
         true
     }
+
+    /// Keeps the method's calls on the pool from now on.
+    pub(super) fn keep_on_pool(&self) {
+        let mut record = self.record.lock();
+        record.stays = true;
+        self.inline.store(false, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +180,17 @@ mod tests {
         }
         method.polled_on_pool(LONG, 0);
         assert_eq!(earn(&method, 3_000, 0), FIRST_TRIAL);
+    }
+
+    #[test]
+    fn a_method_that_cannot_run_inline_never_earns_the_place_again() {
+        let method = Method::default();
+        earn(&method, 2_000, 0);
+        method.keep_on_pool();
+        for _ in 0..2 * LONGEST_TRIAL {
+            assert!(!method.polled_on_pool(2_000, 0));
+        }
+        assert_eq!(method.inline_cost(), None);
     }
 
     #[test]

@@ -369,6 +369,31 @@ async fn a_handler_that_panics_with_its_connection_fails_its_call_alone() {
     }
 }
 
+/// A handler that blocks rarely earns its place before it does so for the first time.
+#[tokio::test]
+async fn a_method_that_uses_block_in_place_with_its_connection_is_kept_on_the_pool() {
+    let setup = Setup::new(|_| {
+        Arc::new(|number| {
+            if number == 1 {
+                tokio::task::block_in_place(|| {});
+            }
+        })
+    })
+    .await;
+    let channel = channel(&setup.serving).await;
+    assert_eq!(call(&channel, "Quick", 1).await.unwrap(), POOL);
+    settle(&channel, "Quick").await;
+    settle(&channel, "Slow").await;
+    let status = call(&channel, "Quick", 1).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal, "{status}");
+    for number in 0..200 {
+        let name = call(&channel, "Quick", number % 2).await.unwrap();
+        assert_eq!(name, POOL, "{number}");
+    }
+    let name = call(&channel, "Slow", 0).await.unwrap();
+    assert!(name.starts_with(CORE), "the other method: {name}");
+}
+
 #[tokio::test]
 async fn a_pool_may_be_the_callers_own() {
     let pool = tokio::runtime::Builder::new_multi_thread()
