@@ -113,6 +113,8 @@ fn nobody_is_picked_when_nobody_is_open() {
 
 #[test]
 fn p2c_and_least_active_avoid_the_busy() {
+    // By chance, a busy one is looked at alone once in thousands of calls.
+    fastrand::seed(1);
     for policy in [LoadBalance::P2c, LoadBalance::LeastActive] {
         let two = endpoints(2);
         (0..10).for_each(|_| two[0].standing().enter());
