@@ -20,6 +20,9 @@ const CALLS: usize = 1_000;
 /// What a bad provider may get: five to be found out, those that were on their way, and trials.
 const MOST_ATTEMPTS: usize = 40;
 
+/// The client's own default.
+const DEFAULT_RETRIES: usize = 2;
+
 /// Answers after 10 ms, or refuses at once, and counts.
 #[derive(Clone, Debug, Default)]
 struct Greeter {
@@ -57,8 +60,8 @@ async fn announced(greeter: &Greeter, registry: &ZooKeeperRegistry) -> Serving {
     serving
 }
 
-/// Registers so many providers, the first of which are bad, and has a client call them under each policy.
-async fn black_hole(providers: usize, bad: usize) {
+/// Registers so many providers, the first of which are bad, and has a client call them under each policy, with so many retries.
+async fn black_hole(providers: usize, bad: usize, retries: usize) {
     let zookeeper = ZooKeeper::start().await;
     let registry = ZooKeeperRegistry::connect(
         ZooKeeperConfig::new(zookeeper.address()),
@@ -83,6 +86,7 @@ async fn black_hole(providers: usize, bad: usize) {
                 .args(["--push=false", "--quiet", "--interval=0s"])
                 .arg("--concurrency=16")
                 .arg(format!("--count={CALLS}"))
+                .arg(format!("--retries={retries}"))
                 .arg(format!("--loadbalance={policy}")),
         );
         assert_eq!(client.wait(LONG).await, 0, "{}", client.stderr());
@@ -103,6 +107,14 @@ fn attempts(greeter: &Greeter) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_black_hole_fails_no_call_of_a_client_under_any_policy() {
     for providers in [2, 3, 5, 10] {
-        black_hole(providers, 1).await;
+        black_hole(providers, 1, DEFAULT_RETRIES).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_of_bad_providers_fails_no_call_of_a_client_under_any_policy() {
+    black_hole(3, 1, DEFAULT_RETRIES).await;
+    black_hole(5, 2, DEFAULT_RETRIES).await;
+    // As long as no provider has answered yet, a call may meet all bad ones: it takes as many retries.
+    black_hole(10, 3, 3).await;
 }
