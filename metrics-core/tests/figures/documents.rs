@@ -65,7 +65,7 @@ const TAIL: &str = "\
 ## Families of Prometheus's client library
 
 `process_cpu_seconds_total`, `process_max_fds`, `process_open_fds`, `process_resident_memory_bytes`, `process_start_time_seconds`, `process_threads`,
-`process_virtual_memory_bytes`, as every client library has them (Linux), and whatever the program adds to `Metrics::collectors`.
+`process_virtual_memory_bytes`, as every client library has them (Linux), and whatever the program adds to `Metrics::prometheus_registry`.
 
 ## Families of dubbo-go that are not exported
 
