@@ -1,7 +1,7 @@
 //! Registers and discovers Dubbo services in Dubbo's own formats on ZooKeeper.
 //!
 //! A provider hands a [`Registration`] to a [`Registry`] and holds an [`Announcement`]; a consumer hands it a
-//! [`Reference`] and holds a [`Subscription`], the live list of [`Provider`]s. What the registry does is reported to an
+//! [`Reference`] and holds a [`Subscription`], the live list of [`ProviderEntry`] values. What the registry does is reported to an
 //! [`Observer`]; what only an instance itself can tell is asked through a [`MetadataSource`]. [`MemoryRegistry`] does the
 //! same within one process.
 //!
