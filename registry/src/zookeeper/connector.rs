@@ -70,9 +70,10 @@ impl Connector {
             return None;
         }
         let hosts = self.hosts().await.ok()?;
-        let connector = self.client().with_fail_eagerly().with_detached();
-        let first = connector
-            .with_session(zk.client.session().clone())
+        let first = self
+            .resuming(&zk.client, zk.old)
+            .with_fail_eagerly()
+            .with_detached()
             .connect(&hosts.each)
             .await
             .ok()?;
@@ -90,15 +91,10 @@ impl Connector {
     /// Ends the session of a client, which leaves it alone when it is dropped, and returns when that is confirmed.
     pub(super) async fn end(&self, zk: ZkClient) -> Result<(), Error> {
         let hosts = self.hosts().await?;
-        let mut connector = self
-            .client()
-            .with_session(zk.client.session().clone())
-            .with_fail_eagerly();
-        if zk.old {
-            connector = connector.with_server_version(3, 4, 0);
-        }
+        let connector = self.resuming(&zk.client, zk.old);
         gone(zk.client).await;
         let client = connector
+            .with_fail_eagerly()
             .connect(&hosts.each)
             .await
             .map_err(|cause| self.refused(cause))?;
@@ -142,6 +138,19 @@ impl Connector {
         }
     }
 
+    /// Returns a connector for the session of a client, which lives as long as before: its time is agreed on with each connection.
+    fn resuming(&self, client: &Client, old: bool) -> zookeeper_client::Connector {
+        let connector = self
+            .client()
+            .with_session_timeout(client.session_timeout())
+            .with_session(client.session().clone());
+        if old {
+            connector.with_server_version(3, 4, 0)
+        } else {
+            connector
+        }
+    }
+
     /// Asks for the nodes of a session that has none, which servers since 3.6 answer. Older ones don't know the question, and close
     /// the connection after saying so.
     async fn is_old(&self, client: &Client) -> bool {
@@ -158,13 +167,8 @@ impl Connector {
 
     /// Hands a session over to a client that looks for its server often enough.
     async fn persistent(&self, client: Client, hosts: &str, old: bool) -> Result<Client, ZkError> {
-        let mut connector = self
-            .client()
-            .with_detached()
-            .with_session_timeout(client.session_timeout())
-            .with_session(client.session().clone());
+        let connector = self.resuming(&client, old).with_detached();
         if old {
-            connector = connector.with_server_version(3, 4, 0);
             // The client before is connecting again, and would take the session away from the one to come.
             let _ = timeout(END_DEADLINE, gone(client)).await;
         } else {
@@ -188,21 +192,11 @@ impl Connector {
                 .await
                 .map_err(|error| failed("create", chroot, error))?;
         }
-        let ZkClient {
-            client,
-            authenticated,
-            access,
-            old,
-        } = zk;
-        let client = client
+        let client = zk
+            .client
             .chroot(chroot)
             .map_err(|_| failed("read", chroot, ZkError::BadArguments(&"bad chroot")))?;
-        Ok(ZkClient {
-            client,
-            authenticated,
-            access,
-            old,
-        })
+        Ok(ZkClient { client, ..zk })
     }
 
     fn refused(&self, cause: ZkError) -> Error {
@@ -265,6 +259,7 @@ mod tests {
         let other = connector(&zookeeper.address());
         let taken = other.take_over(&zk).await.expect("the server knows it");
         assert_eq!(taken.client.session_id(), session);
+        assert_eq!(taken.client.session_timeout(), zk.client.session_timeout());
         // The former client is dropped while it has no connection, and leaves the session alone when it gets one.
         drop(zk);
         proxy.restore();

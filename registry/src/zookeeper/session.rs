@@ -2,7 +2,8 @@
 //!
 //! The client reconnects by itself, but its pauses double without a limit, it never begins a new session, and a server that
 //! has lost its data refuses it for as long as the old session could live. So after a while without a connection this looks
-//! for a server on its own, and when one gives it a new session, the old one is left to be closed.
+//! for a server on its own: one that still knows the session gives it to another client, and any other a new session, while the old one
+//! is left to its timeout.
 
 use std::{sync::Arc, time::Duration};
 
@@ -134,7 +135,7 @@ impl Supervisor {
     pub(super) fn new(connector: Connector, observer: Arc<dyn Observer>) -> (Self, SessionHandle) {
         let (sender, receiver) = watch::channel(Link::default());
         let (breaks, broken) = watch::channel(0);
-        let connection = SessionHandle {
+        let handle = SessionHandle {
             link: receiver,
             session: 0,
             client: 0,
@@ -149,7 +150,7 @@ impl Supervisor {
             link: sender,
             broken,
         };
-        (supervisor, connection)
+        (supervisor, handle)
     }
 
     /// Keeps a session until the registry is closed, then lets the tasks end and closes it.
@@ -237,7 +238,11 @@ impl Supervisor {
             info!(%session, hosts = %self.connector.address.hosts, "session with ZooKeeper established");
             self.observer.session(SessionEvent::Established);
         }
-        self.link.send_modify(|link| link.clients += 1);
+        // Told with what follows.
+        self.link.send_if_modified(|link| {
+            link.clients += 1;
+            false
+        });
         self.publish(Some(zk.clone()), session.0);
         let mut connected = true;
         let (mut since, mut short, mut pauses) = (Instant::now(), 0, Backoff::new());
