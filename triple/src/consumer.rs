@@ -275,6 +275,8 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Self {
         let service: Arc<str> = reference.to_string().into();
+        let measured = options.metrics.as_ref();
+        let discovery = measured.map(|measured| measured.metrics.discovery().clone());
         let context = EndpointContext {
             workers: workers.clone(),
             timers: timers.clone(),
@@ -287,27 +289,19 @@ impl Consumer {
             service: Arc::clone(&service),
             changed: Arc::new(Notify::new()),
             clock: Clock::start(),
-            metrics: options
-                .metrics
-                .as_ref()
-                .map(|measured| measured.metrics.discovery().clone()),
+            metrics: discovery.clone(),
         };
         let clock = context.clock;
         let directory = Arc::new(Directory::new(options.subset, context));
-        let layer = options.metrics.as_ref().map(|measured| {
-            let registry = measured.metrics.discovery().clone();
-            directory::report(&directory, registry, reference.interface());
+        let layer = measured.map(|measured| {
+            let discovery = measured.metrics.discovery().clone();
+            directory::report(&directory, discovery, reference.interface());
             ConsumerLayer::new(&measured.metrics, &[measured.service(reference)])
         });
         let application = OwnHeader::new(options.application.as_deref().unwrap_or_default());
-        let registry = options
-            .metrics
-            .as_ref()
-            .map(|m| m.metrics.discovery().clone());
-        let ejector = Ejector::new(registry);
         let failover = Failover::new(ConsumerContext {
             service,
-            selection: Selection::new(options.balance, ejector),
+            selection: Selection::new(options.balance, Ejector::new(discovery)),
             clock,
             options,
             directory: Arc::clone(&directory),

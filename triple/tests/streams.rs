@@ -59,34 +59,42 @@ async fn a_silent_stream_goes_on_beyond_the_timeout_of_unary_calls() {
     }
 }
 
-#[tokio::test]
-async fn a_head_is_not_held_back_and_silence_after_it_opens_no_stream_again() {
+/// Tables by which a greeting is a stream, or may be one.
+fn of_streams() -> [MethodTable; 2] {
     let streaming = MethodOptions {
         streaming: Some(true),
         ..MethodOptions::default()
     };
-    for methods in [
+    [
         MethodTable::default().with("Greet", streaming),
         MethodTable::default(),
-    ] {
+    ]
+}
+
+type GreetCodec = tonic_prost::ProstCodec<GreetRequest, GreetResponse>;
+
+/// Makes a client that calls any kind of method, where a generated one knows of one kind.
+async fn raw(address: &str, options: ConsumerOptions) -> tonic::client::Grpc<Consumer> {
+    let consumer = Consumer::direct(address, &reference(), &Workers::here(), options);
+    let mut client = tonic::client::Grpc::new(consumer.unwrap());
+    client.ready().await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn a_head_is_not_held_back_and_silence_after_it_opens_no_stream_again() {
+    for methods in of_streams() {
         let peer = Peer::start(|path| match path {
             GREET => peer::silent(),
             _ => peer::unimplemented(),
         })
         .await;
-        let consumer = Consumer::direct(
-            &peer.address,
-            &reference(),
-            &Workers::here(),
-            options(methods),
-        );
-        let mut client = tonic::client::Grpc::new(consumer.unwrap());
-        client.ready().await.unwrap();
-        let codec = tonic_prost::ProstCodec::<GreetRequest, GreetResponse>::default();
+        let mut client = raw(&peer.address, options(methods)).await;
         let path = PathAndQuery::from_static(GREET);
         let request = Request::new(GreetRequest::default());
-        let answer = client.server_streaming(request, path, codec).await;
+        let answer = client.server_streaming(request, path, GreetCodec::default());
         let mut stream = answer
+            .await
             .expect("the head comes before any message")
             .into_inner();
         let more = timeout(SHORT * 5, stream.message()).await;
@@ -111,23 +119,9 @@ async fn the_callers_deadline_ends_a_stream() {
     }
 }
 
-/// Makes calls to a peer with these options, and without a generated client.
-fn raw(peer: &Peer, methods: MethodTable) -> tonic::client::Grpc<Consumer> {
-    let workers = Workers::here();
-    let consumer = Consumer::direct(&peer.address, &reference(), &workers, options(methods));
-    tonic::client::Grpc::new(consumer.unwrap())
-}
-
 #[tokio::test]
 async fn a_callers_stream_may_take_longer_than_the_timeout() {
-    let streaming = MethodOptions {
-        streaming: Some(true),
-        ..MethodOptions::default()
-    };
-    for methods in [
-        MethodTable::default().with("Greet", streaming),
-        MethodTable::default(),
-    ] {
+    for methods in of_streams() {
         // Answers when the caller's stream has ended.
         let peer = Peer::start(|path| match path {
             GREET => peer::ok(),
@@ -136,11 +130,9 @@ async fn a_callers_stream_may_take_longer_than_the_timeout() {
         .await;
         let (sender, requests) = tokio::sync::mpsc::channel(1);
         let requests = tokio_stream::wrappers::ReceiverStream::new(requests);
-        let mut client = raw(&peer, methods);
-        client.ready().await.unwrap();
-        let codec = tonic_prost::ProstCodec::<GreetRequest, GreetResponse>::default();
+        let mut client = raw(&peer.address, options(methods)).await;
         let path = PathAndQuery::from_static(GREET);
-        let call = client.client_streaming(Request::new(requests), path, codec);
+        let call = client.client_streaming(Request::new(requests), path, GreetCodec::default());
         let sending = async {
             for _ in 0..3 {
                 sender.send(GreetRequest::default()).await.unwrap();
@@ -178,21 +170,14 @@ async fn a_callers_stream_that_has_ended_is_answered_within_the_timeout() {
             }));
         }
     });
-    let consumer = Consumer::direct(
-        &address,
-        &reference(),
-        &Workers::here(),
-        ConsumerOptions {
-            retries: 0,
-            ..options(MethodTable::default())
-        },
-    );
-    let mut client = tonic::client::Grpc::new(consumer.unwrap());
-    client.ready().await.unwrap();
-    let codec = tonic_prost::ProstCodec::<GreetRequest, GreetResponse>::default();
+    let options = ConsumerOptions {
+        retries: 0,
+        ..options(MethodTable::default())
+    };
+    let mut client = raw(&address, options).await;
     let requests = tokio_stream::iter([GreetRequest::default()]);
     let path = PathAndQuery::from_static(GREET);
-    let call = client.client_streaming(Request::new(requests), path, codec);
+    let call = client.client_streaming(Request::new(requests), path, GreetCodec::default());
     let error = timeout(test_servers::LONG, call)
         .await
         .unwrap()

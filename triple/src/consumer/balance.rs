@@ -76,7 +76,7 @@ impl Balancer {
             LoadBalance::RoundRobin => self.turn.fetch_add(1, Relaxed),
             _ => 0,
         };
-        let untried = |e: &Endpoint| !tried.iter().any(|t| std::ptr::eq(&**t, e));
+        let untried = |e: &Endpoint| !e.is_among(tried);
         let good = |e: &Endpoint| e.is_fit() && !e.standing().ejection().is_ejected() && untried(e);
         let again = if tried.is_empty() {
             None

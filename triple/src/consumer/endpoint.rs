@@ -156,6 +156,13 @@ impl Endpoint {
         self.wake.notify_waiters();
     }
 
+    /// Returns whether it is one of these, such as those that a call has tried.
+    pub(crate) fn is_among(&self, endpoints: &[Arc<Self>]) -> bool {
+        endpoints
+            .iter()
+            .any(|endpoint| std::ptr::eq(&**endpoint, self))
+    }
+
     /// Returns whether calls can be sent here now or, as far as is known, soon.
     pub(crate) fn is_usable(&self) -> bool {
         !self.is_lost()

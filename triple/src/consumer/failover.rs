@@ -258,9 +258,8 @@ async fn call<B: RequestBody>(
             waiting::for_first_answer(context, &head, &tried, plan.overall).await;
         }
         let routes = context.directory.routes();
-        let untried = |endpoint: &Arc<Endpoint>| !tried.iter().any(|t| Arc::ptr_eq(t, endpoint));
         if let Some(pause) = retry::pause(&failed.status, attempts)
-            && !routes.of(&head).iter().any(untried)
+            && routes.of(&head).iter().all(|e| e.is_among(&tried))
         {
             let left = plan
                 .overall

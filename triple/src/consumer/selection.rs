@@ -57,10 +57,7 @@ impl Selection {
         let untried = |e: &&Arc<Endpoint>| {
             let (standing, fit) = (e.standing(), e.is_fit());
             let may_answer = fit || (e.is_connecting() && !e.is_asleep());
-            may_answer
-                && standing.has_weight()
-                && !standing.is_failing()
-                && !tried.iter().any(|t| Arc::ptr_eq(t, e))
+            may_answer && standing.has_weight() && !standing.is_failing() && !e.is_among(tried)
         };
         let open = || endpoints.iter().filter(untried);
         let is_promising = |e: &Arc<Endpoint>| !e.is_fit() || e.standing().in_flight() > 0;

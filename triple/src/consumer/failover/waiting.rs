@@ -42,7 +42,7 @@ pub(super) async fn for_first_connections(
 ) {
     let limit = Instant::now() + FIRST_CONNECTION_LIMIT;
     let until = overall.map_or(limit, |overall| overall.min(limit));
-    let untried = |e: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, e));
+    let untried = |e: &&Arc<Endpoint>| !e.is_among(tried);
     for_one_of(context, head, untried, until).await;
 }
 
