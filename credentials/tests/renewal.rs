@@ -93,7 +93,7 @@ async fn files_that_do_not_fit_change_nothing_until_they_do() {
     let second = tls.config().await;
     assert!(!Arc::ptr_eq(&first, &second), "a pair that fits counts");
 
-    // An authority that is no more would let everyone in, or nobody.
+    // Without its authority, a port would let every client in, or none.
     for wrong in [&b""[..], b"-----BEGIN CERTIFICATE-----\n"] {
         fs::write(used.join("ca.crt"), wrong).unwrap();
         assert!(Arc::ptr_eq(&second, &tls.config().await));

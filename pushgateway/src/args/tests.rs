@@ -60,8 +60,8 @@ async fn line_ends_behind_user_and_password_are_dropped() {
         basic(&access(&options, Some("first\r\n")).unwrap()).await,
         pair
     );
-    let nobody = access(&["--pushgateway-user", "\n"], None).unwrap();
-    assert_eq!(basic(&nobody).await, None);
+    let none = access(&["--pushgateway-user", "\n"], None).unwrap();
+    assert_eq!(basic(&none).await, None);
 }
 
 #[tokio::test]
