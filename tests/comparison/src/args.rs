@@ -45,6 +45,14 @@ pub struct Args {
     )]
     pub(crate) peer: Option<PathBuf>,
 
+    /// Where the server and the client of a kept build are, which stand for ours per-core.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) before: Option<PathBuf>,
+
+    /// The commit of that build.
+    #[arg(long, value_name = "COMMIT", hide = true, requires = "before")]
+    pub(crate) before_commit: Option<String>,
+
     /// Where figures are kept between runs of single parts.
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) results: Option<PathBuf>,

@@ -25,7 +25,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         progress.say("NOT MEASURED: dubbo-go, by --without-dubbo-go; no target that compares with it can be judged");
     }
     let bench = Bench {
-        programs: Programs::find(peer)?,
+        programs: Programs::find(peer, args.before.clone())?,
         h2load: H2load::new()?,
         extent: args.extent(),
         progress,
@@ -58,6 +58,7 @@ pub async fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
             seconds: 0.0,
             machine: machine.clone(),
             busy,
+            before: args.before_commit.clone(),
             rounds: bench.extent.rounds,
             ..part.measure(&bench).await?
         };

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Extent {
     /// Turns of each subject.
     pub(crate) rounds: usize,
+    /// Turns of each subject where its growth is compared with that of another one.
+    pub(crate) growth_rounds: usize,
     /// How long a turn is measured.
     pub(crate) turn: Duration,
     /// How long a consumer's turn goes on before that.
@@ -34,6 +36,7 @@ impl Extent {
     pub(crate) fn full() -> Self {
         Self {
             rounds: 5,
+            growth_rounds: 3,
             turn: Duration::from_secs(2),
             warm_up: Duration::from_millis(700),
             first_calls: 20_000,
@@ -41,8 +44,8 @@ impl Extent {
             calls: 1_500_000,
             timed_calls: 6_000,
             pushing: Duration::from_secs(10),
-            connections: vec![1, 10, 100, 300, 600, 1000],
-            providers: vec![1, 50, 100, 200, 350, 500],
+            connections: vec![1, 10, 100, 300, 1000],
+            providers: vec![1, 20, 100, 250, 500],
             methods: vec![1, 10, 100, 300, 600, 1000],
         }
     }
@@ -51,6 +54,7 @@ impl Extent {
     pub(crate) fn quick() -> Self {
         Self {
             rounds: 2,
+            growth_rounds: 1,
             turn: Duration::from_secs(1),
             fixed_rate: Duration::from_secs(1),
             calls: 100_000,
@@ -67,6 +71,7 @@ impl Extent {
     pub(crate) fn smoke() -> Self {
         Self {
             rounds: 1,
+            growth_rounds: 1,
             turn: Duration::from_millis(400),
             warm_up: Duration::from_millis(100),
             first_calls: 500,

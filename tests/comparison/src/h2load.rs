@@ -37,6 +37,8 @@ pub(crate) struct Load {
     pub(crate) rate: Option<u32>,
     /// How many methods are called, in turn.
     pub(crate) methods: usize,
+    /// The method that is called if it is one.
+    pub(crate) method: &'static str,
 }
 
 /// When a load ends.
@@ -67,6 +69,7 @@ impl Load {
             until,
             rate: None,
             methods: 1,
+            method: "Greet",
         }
     }
 }
@@ -144,6 +147,7 @@ impl H2load {
             until,
             rate,
             methods,
+            method,
         } = load;
         let mut command = Command::new("h2load");
         command
@@ -167,7 +171,7 @@ impl H2load {
             command.arg(format!("--rps={rate}"));
         }
         if methods == 1 {
-            command.arg(address(port, "Greet"));
+            command.arg(address(port, method));
         } else {
             command.arg("-i").arg(self.addresses(port, methods)?);
         }

@@ -1,7 +1,7 @@
 //! Our release binaries beside real dubbo-go and plain tonic, measured in turns on one machine: what `./bench.sh` runs.
 //!
-//! `docs/benchmarks.md` has the results. Two programs of this crate take part: `plain-tonic`, tonic with nothing around it, and `crowd`,
-//! our provider with as many methods or as often as wanted.
+//! `docs/benchmarks.md` has the results. Three programs of this crate take part: `plain-tonic`, tonic with nothing around it, `load`,
+//! our provider with as many methods or as often as wanted, and `embedded`, our consumer in a program with a runtime of its own.
 //!
 //! Servers and programs are started through `test-servers`: what cannot be started is a panic that says what to install.
 

@@ -144,10 +144,7 @@ fn draw_growth(area: &Area<'_>, results: &Results, added: Added) -> Drawn {
         .y_label_formatter(&|times| format!("{times:.1} ×"))
         .draw()?;
     for (subject, points) in &curves {
-        let color = match subject {
-            Subject::WorkStealing => OURS.mix(0.5),
-            subject => color(*subject).to_rgba(),
-        };
+        let color = color(*subject);
         chart
             .draw_series(
                 LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3),
@@ -175,23 +172,18 @@ mod tests {
     #[test]
     fn the_plot_names_everybody_who_was_measured() {
         let mut provider = Measured::default();
-        provider.add(Quantity::ProviderCalls, Subject::PerCore, 150_000.0);
+        provider.add(Quantity::ProviderCalls, Subject::Ours, 150_000.0);
         provider.add(Quantity::ProviderCalls, Subject::DubboGo, 13_000.0);
         let mut growth = Measured::default();
         for units in [1.0, 10.0, 100.0] {
-            growth.point(Added::Methods, Watched::Cpu, Subject::PerCore, (units, 8.0));
+            growth.point(Added::Methods, Watched::Cpu, Subject::Ours, (units, 8.0));
         }
         let parts = [(Part::Provider, provider), (Part::Growth, growth)].into();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plot.svg");
         draw(&Results { parts }, &path).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
-        for text in [
-            "ours, per-core",
-            "dubbo-go",
-            "150,000/s",
-            "methods of a provider",
-        ] {
+        for text in ["ours", "dubbo-go", "150,000/s", "methods of a provider"] {
             assert!(svg.contains(text), "{text} is missing");
         }
     }

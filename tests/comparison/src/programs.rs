@@ -14,6 +14,8 @@ use crate::subject::{Family, Subject};
 #[derive(Debug)]
 pub(crate) struct Programs {
     folder: PathBuf,
+    /// The folder of the server and the client that stand for ours per-core, if they are not in the same one.
+    before: Option<PathBuf>,
     peer: Option<PathBuf>,
     /// Made once: a start that is timed only makes a folder in it.
     scratch: Folder,
@@ -30,6 +32,10 @@ pub(crate) struct ProviderOptions {
     pub(crate) delay: Duration,
     /// How long a handler keeps its core busy; ours only.
     pub(crate) work: Duration,
+    /// How long a handler blocks its thread; ours only.
+    pub(crate) block: Duration,
+    /// Greet answers at once, and only the other methods take their time; ours only.
+    pub(crate) quick_greet: bool,
 }
 
 /// How many times the longest delay is the shortest.
@@ -40,32 +46,36 @@ impl Programs {
     ///
     /// # Errors
     /// When one of them is not there.
-    pub(crate) fn find(peer: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn find(peer: Option<PathBuf>, before: Option<PathBuf>) -> anyhow::Result<Self> {
         let own = std::env::current_exe()?;
         let folder = own
             .parent()
             .context("a program lies in a folder")?
             .to_owned();
-        for name in ["server", "client", "crowd", "plain-tonic"] {
-            let program = folder.join(name);
+        let absolute = |file: PathBuf, how: &str| {
+            file.canonicalize()
+                .with_context(|| format!("there is no {}: {how}", file.display()))
+        };
+        // Each program gets a folder of its own to run in.
+        let build = "build tests/interop/peer with Go";
+        let peer = peer.map(|peer| absolute(peer, build)).transpose()?;
+        let build = "build the server and the client of that commit";
+        let before = before.map(|folder| absolute(folder, build)).transpose()?;
+        let own = ["server", "client", "load", "embedded", "plain-tonic"];
+        let needed = own.map(|name| folder.join(name)).into_iter();
+        let kept = before.iter();
+        let kept = kept.flat_map(|folder| ["server", "client"].map(|name| folder.join(name)));
+        for program in needed.chain(kept) {
             ensure!(
                 program.exists(),
                 "{} is missing: build the whole workspace",
                 program.display()
             );
         }
-        // Each program gets a folder of its own to run in.
-        let absolute = |peer: PathBuf| {
-            peer.canonicalize().with_context(|| {
-                format!(
-                    "there is no {}: build tests/interop/peer with Go",
-                    peer.display()
-                )
-            })
-        };
         Ok(Self {
             folder,
-            peer: peer.map(absolute).transpose()?,
+            before,
+            peer,
             scratch: Folder::new("comparison"),
         })
     }
@@ -78,7 +88,10 @@ impl Programs {
     /// Returns the path of the program that is a provider, or a consumer.
     pub(crate) fn path(&self, subject: Subject, ours: &str) -> anyhow::Result<PathBuf> {
         match subject.family() {
-            Family::Ours => Ok(self.folder.join(ours)),
+            Family::Ours => {
+                let before = self.before.as_ref().filter(|_| subject == Subject::PerCore);
+                Ok(before.unwrap_or(&self.folder).join(ours))
+            }
             Family::Tonic => Ok(self.folder.join("plain-tonic")),
             Family::DubboGo => self.peer.clone().context("there is no dubbo-go peer"),
         }
@@ -115,16 +128,19 @@ impl Programs {
             providers,
             delay,
             work,
+            block,
+            quick_greet,
         } = options;
-        let crowd = methods > 0 || providers > 0 || !delay.is_zero() || !work.is_zero();
-        let ours = if crowd { "crowd" } else { "server" };
+        let slow = [delay, work, block].iter().any(|time| !time.is_zero());
+        let load = methods > 0 || providers > 0 || slow;
+        let ours = if load { "load" } else { "server" };
         let mut command = Command::new(self.path(subject, ours)?);
         let (port, metrics_port) = (free_port(), free_port());
         match subject.family() {
             Family::Ours => {
                 ours_with(&mut command, subject, zookeeper, metrics_port);
                 command.arg("--delay=0s");
-                if !crowd {
+                if !load {
                     command.arg("--error-rate=0");
                 }
             }
@@ -133,9 +149,7 @@ impl Programs {
                 theirs_with(&mut command, subject, zookeeper, metrics_port);
             }
             Family::Tonic => {
-                command
-                    .arg("provider")
-                    .arg(format!("--runtime={}", subject.runtime()));
+                command.arg("provider").args(runtime(subject));
             }
         }
         if methods > 0 {
@@ -151,11 +165,18 @@ impl Programs {
         if !work.is_zero() {
             command.arg(format!("--work={}us", work.as_micros()));
         }
+        if !block.is_zero() {
+            command.arg(format!("--block={}ms", block.as_millis()));
+        }
+        if quick_greet {
+            command.arg("--quick-greet");
+        }
         command.arg(format!("--port={port}")).args(further);
         Running::spawn(&mut command, self.scratch.path(), port, metrics_port)
     }
 
-    /// Starts a consumer that calls the provider that `zookeeper` lists, or, for plain tonic, the one on `port`.
+    /// Starts a consumer that calls the providers that `zookeeper` lists, or, for those that use none, the ones at `addresses`: as many
+    /// `host:port` as there are, separated by commas.
     ///
     /// # Errors
     /// When there is no such program.
@@ -163,12 +184,19 @@ impl Programs {
         &self,
         subject: Subject,
         zookeeper: &str,
-        port: u16,
+        addresses: &str,
         options: &[String],
     ) -> anyhow::Result<Running> {
         let metrics_port = free_port();
-        let mut command = Command::new(self.path(subject, "client")?);
+        let ours = match subject {
+            Subject::OursEmbedded => "embedded",
+            _ => "client",
+        };
+        let mut command = Command::new(self.path(subject, ours)?);
         match subject.family() {
+            Family::Ours if subject == Subject::OursEmbedded => {
+                command.arg(format!("--address={addresses}"));
+            }
             Family::Ours => {
                 ours_with(&mut command, subject, zookeeper, metrics_port);
                 // Connected to all providers, as the others are.
@@ -179,10 +207,8 @@ impl Programs {
                 theirs_with(&mut command, subject, zookeeper, metrics_port);
             }
             Family::Tonic => {
-                command
-                    .arg("consumer")
-                    .arg(format!("--runtime={}", subject.runtime()));
-                command.arg(format!("--address=127.0.0.1:{port}"));
+                command.arg("consumer").args(runtime(subject));
+                command.arg(format!("--address={addresses}"));
             }
         }
         command.args(options);
@@ -190,12 +216,18 @@ impl Programs {
     }
 }
 
+/// Returns the option that chooses a runtime; none where the default is measured.
+fn runtime(subject: Subject) -> Option<String> {
+    let runtime = subject.runtime()?;
+    Some(format!("--runtime={runtime}"))
+}
+
 fn ours_with(command: &mut Command, subject: Subject, zookeeper: &str, metrics_port: u16) {
     command
         .arg(format!("--zk-address={zookeeper}"))
         .arg(format!("--metrics-addr=127.0.0.1:{metrics_port}"))
         .arg(format!("--metrics={}", subject.measures()))
-        .arg(format!("--runtime={}", subject.runtime()))
+        .args(runtime(subject))
         .args(["--push=false", "--quiet"]);
 }
 

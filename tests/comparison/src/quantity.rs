@@ -127,6 +127,9 @@ quantities! {
     ProviderP99: Provider, Millis, "p99 at 2,000/s";
     BusyCalls: Handlers, PerSecond, "calls on 8 connections";
     BusyCallsAlone: Handlers, PerSecond, "calls on one connection";
+    LightBesideHeavy: Handlers, Millis, "p99 of light connections beside heavy ones";
+    LightBesideBlocked: Handlers, Millis, "p99 of a light method beside one that blocks";
+    HealthBesideBlocked: Handlers, Millis, "p99 of health checks there";
     ConsumerCalls: Consumer, PerSecond, "calls";
     ConsumerCpu: Consumer, Micros, "CPU per call";
     ConsumerMemory: Consumer, Mebibytes, "memory";

@@ -36,10 +36,10 @@ pub(crate) fn text(results: &Results) -> String {
             let _ = writeln!(text, "\n{}", table::lines(table));
         }
     }
-    let _ = writeln!(
-        text,
-        "\nTargets, and what became of them in either shape of our runtime\n"
-    );
-    let _ = write!(text, "{}", table::lines(table::targets(results)));
+    let _ = writeln!(text, "\nTargets, and what became of them\n");
+    let _ = writeln!(text, "{}", table::lines(table::targets(results)));
+    for reason in table::reasons(results) {
+        let _ = write!(text, "\n{reason}");
+    }
     text
 }

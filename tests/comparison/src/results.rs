@@ -32,6 +32,9 @@ pub(crate) struct Measured {
     pub(crate) machine: Machine,
     /// The share of the machine that others used right before, 0 to 1.
     pub(crate) busy: f64,
+    /// The commit that ours per-core was built from, if it was not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<String>,
     /// How many rounds its figures come from.
     pub(crate) rounds: usize,
     pub(crate) figures: Vec<Figure>,
@@ -173,6 +176,16 @@ impl Results {
         };
         ratio.is_finite().then_some(ratio)
     }
+
+    /// Returns how many times the figure of the fewest units is that of the most.
+    pub(crate) fn growth(&self, added: Added, watched: Watched, subject: Subject) -> Option<f64> {
+        let mut curves = self.parts.values().flat_map(|measured| &measured.curves);
+        let wanted = (added, watched, subject);
+        let curve = curves.find(|curve| (curve.added, curve.watched, curve.subject) == wanted)?;
+        let ((_, first), (_, last)) = curve.points.first().zip(curve.points.last())?;
+        let growth = last / first;
+        growth.is_finite().then_some(growth)
+    }
 }
 
 impl Measured {
@@ -223,10 +236,10 @@ mod tests {
     fn results() -> Results {
         let mut measured = Measured::default();
         for (ours, theirs) in [(110.0, 10.0), (60.0, 5.0), (130.0, 10.0)] {
-            measured.add(Quantity::ProviderCalls, Subject::PerCore, ours);
+            measured.add(Quantity::ProviderCalls, Subject::Ours, ours);
             measured.add(Quantity::ProviderCalls, Subject::DubboGo, theirs);
         }
-        measured.point(Added::Methods, Watched::Cpu, Subject::PerCore, (1.0, 8.0));
+        measured.point(Added::Methods, Watched::Cpu, Subject::Ours, (1.0, 8.0));
         Results {
             parts: BTreeMap::from([(Part::Provider, measured)]),
         }
@@ -234,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_taken_within_each_round() {
-        let ratio = results().ratio(Quantity::ProviderCalls, Subject::PerCore, Subject::DubboGo);
+        let ratio = results().ratio(Quantity::ProviderCalls, Subject::Ours, Subject::DubboGo);
         assert_eq!(ratio, Some(12.0), "the slow round is slow for both");
         let results = results();
         assert_eq!(

@@ -61,6 +61,11 @@ impl Running {
         self.port
     }
 
+    /// Returns the address on which it serves.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Returns the CPU time that it has used.
     ///
     /// # Errors

@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Subject {
-    /// Ours on the runtime that steals work, which is the default; everything on.
-    WorkStealing,
+    /// Ours with its defaults, which the targets are about.
+    Ours,
     /// The same with `--metrics=false`.
-    WorkStealingBare,
-    /// Ours with a runtime for each core; everything on.
+    OursBare,
+    /// Our consumer in a program with a `#[tokio::main]` of its own.
+    OursEmbedded,
+    /// Ours with `--runtime=per-core`, of the build that is named by `--before` if there is one.
     PerCore,
-    /// The same with `--metrics=false`.
-    PerCoreBare,
+    /// Ours with `--runtime=work-stealing`.
+    WorkStealing,
     /// dubbo-go with its metrics.
     DubboGo,
     /// dubbo-go without.
@@ -39,68 +41,63 @@ pub(crate) enum Family {
 
 impl Subject {
     /// All subjects.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Ours,
+        Self::OursBare,
+        Self::OursEmbedded,
         Self::PerCore,
-        Self::PerCoreBare,
         Self::WorkStealing,
-        Self::WorkStealingBare,
         Self::Tonic,
         Self::TonicPerCore,
         Self::DubboGo,
         Self::DubboGoBare,
     ];
-    /// Ours with everything on, which the targets are about.
-    pub(crate) const OURS: [Self; 2] = [Self::PerCore, Self::WorkStealing];
 
     pub(crate) fn family(self) -> Family {
         match self {
-            Self::WorkStealing | Self::WorkStealingBare | Self::PerCore | Self::PerCoreBare => {
-                Family::Ours
-            }
+            Self::Ours
+            | Self::OursBare
+            | Self::OursEmbedded
+            | Self::PerCore
+            | Self::WorkStealing => Family::Ours,
             Self::DubboGo | Self::DubboGoBare => Family::DubboGo,
             Self::Tonic | Self::TonicPerCore => Family::Tonic,
         }
     }
 
-    /// Returns the value of `--runtime`; dubbo-go has no such choice.
-    pub(crate) fn runtime(self) -> &'static str {
+    /// Returns the value of `--runtime`; none where the default is measured.
+    pub(crate) fn runtime(self) -> Option<&'static str> {
         match self {
-            Self::PerCore | Self::PerCoreBare | Self::TonicPerCore => "per-core",
-            _ => "work-stealing",
+            Self::PerCore | Self::TonicPerCore => Some("per-core"),
+            Self::WorkStealing => Some("work-stealing"),
+            _ => None,
         }
     }
 
     /// Returns whether it measures its calls.
     pub(crate) fn measures(self) -> bool {
-        matches!(self, Self::WorkStealing | Self::PerCore | Self::DubboGo)
+        !matches!(
+            self,
+            Self::OursBare | Self::DubboGoBare | Self::Tonic | Self::TonicPerCore
+        )
     }
 
-    /// Returns plain tonic in the same shape.
-    pub(crate) fn ceiling(self) -> Self {
-        match self.runtime() {
-            "per-core" => Self::TonicPerCore,
-            _ => Self::Tonic,
-        }
-    }
-
-    /// Returns the same without metrics.
-    pub(crate) fn bare(self) -> Self {
-        match self {
-            Self::WorkStealing => Self::WorkStealingBare,
-            Self::PerCore => Self::PerCoreBare,
-            Self::DubboGo => Self::DubboGoBare,
-            other => other,
-        }
+    /// Returns the subjects that can be providers.
+    pub(crate) fn providers() -> Vec<Self> {
+        let mut all = Self::ALL.to_vec();
+        all.retain(|subject| *subject != Self::OursEmbedded);
+        all
     }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::WorkStealing => "ours, work-stealing",
-            Self::WorkStealingBare => "ours, work-stealing, no metrics",
+            Self::Ours => "ours",
+            Self::OursBare => "ours, no metrics",
+            Self::OursEmbedded => "ours, in #[tokio::main]",
             Self::PerCore => "ours, per-core",
-            Self::PerCoreBare => "ours, per-core, no metrics",
+            Self::WorkStealing => "ours, work-stealing",
             Self::DubboGo => "dubbo-go",
             Self::DubboGoBare => "dubbo-go, no metrics",
             Self::Tonic => "plain tonic",

@@ -47,7 +47,7 @@ async fn every_part_is_measured_and_written_where_it_belongs() {
             assert!(samples.iter().all(Value::is_number), "{figure}");
         }
         let measured = |subject: &str| figures.iter().any(|figure| figure["subject"] == subject);
-        assert!(measured("work-stealing"), "{part}");
+        assert!(measured("ours"), "{part}");
         assert_eq!(measured("dubbo-go"), with_dubbo_go, "{part}");
     }
     let curves = results["parts"]["growth"]["curves"].as_array().unwrap();
@@ -57,25 +57,34 @@ async fn every_part_is_measured_and_written_where_it_belongs() {
             "{added}"
         );
     }
-    for subject in ["work-stealing", "per-core"] {
-        let lost = results["parts"]["exactness"]["figures"]
+    let figures = |part: &str| {
+        results["parts"][part]["figures"]
             .as_array()
             .unwrap()
-            .iter();
-        let lost =
-            lost.filter(|figure| figure["quantity"] == "lost" && figure["subject"] == subject);
-        assert_eq!(
-            lost.map(|figure| figure["samples"][0].as_f64())
-                .collect::<Vec<_>>(),
-            [Some(0.0)]
-        );
+            .clone()
+    };
+    let mut lost = figures("exactness");
+    lost.retain(|figure| figure["quantity"] == "lost" && figure["subject"] == "ours");
+    let lost = lost.iter().map(|figure| figure["samples"][0].as_f64());
+    assert_eq!(lost.collect::<Vec<_>>(), [Some(0.0)]);
+    for (part, quantity, subject) in [
+        ("handlers", "busy-calls-alone", "ours"),
+        ("handlers", "light-beside-heavy", "ours"),
+        ("handlers", "light-beside-blocked", "work-stealing"),
+        ("handlers", "health-beside-blocked", "ours"),
+        ("consumer", "consumer-calls", "ours-embedded"),
+        ("pair", "pair-calls", "tonic-per-core"),
+    ] {
+        let mut figures = figures(part);
+        figures.retain(|figure| figure["quantity"] == quantity && figure["subject"] == subject);
+        assert_eq!(figures.len(), 1, "{quantity} of {subject}");
     }
 
     let page = std::fs::read_to_string(&page).unwrap();
     for text in [
         "### Targets",
         "### End to end",
-        "ours, per-core",
+        "ours, work-stealing",
         "What measuring costs",
     ] {
         assert!(page.contains(text), "{text} is missing in\n{page}");

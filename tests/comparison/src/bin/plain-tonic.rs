@@ -37,9 +37,9 @@ enum Role {
     },
     /// Calls through tonic's balanced channel until the time is over, and prints a line of JSON.
     Consumer {
-        /// The provider.
-        #[arg(long)]
-        address: SocketAddr,
+        /// The providers, separated by commas.
+        #[arg(long, required = true, value_delimiter = ',')]
+        address: Vec<SocketAddr>,
         /// How many callers there are.
         #[arg(long, default_value = "16")]
         callers: NonZeroUsize,
@@ -92,7 +92,10 @@ fn run(role: Role) -> anyhow::Result<()> {
             runtime,
         } => {
             let load = Load {
-                endpoint: Endpoint::from_shared(format!("http://{address}"))?,
+                endpoints: address
+                    .iter()
+                    .map(|address| Endpoint::from_shared(format!("http://{address}")))
+                    .collect::<Result<_, _>>()?,
                 callers: callers.get(),
                 interval,
                 warm_up,
@@ -166,7 +169,7 @@ async fn deal(address: SocketAddr, runtime: &Runtime) -> anyhow::Result<()> {
 
 #[derive(Clone)]
 struct Load {
-    endpoint: Endpoint,
+    endpoints: Vec<Endpoint>,
     callers: usize,
     interval: Duration,
     warm_up: Duration,
@@ -206,9 +209,8 @@ impl Load {
 
     /// Returns the time of each call that was counted, in milliseconds.
     async fn times(&self, start: Instant) -> anyhow::Result<Vec<f64>> {
-        let client = GreetServiceClient::new(Channel::balance_list(std::iter::once(
-            self.endpoint.clone(),
-        )));
+        let endpoints = self.endpoints.iter().cloned();
+        let client = GreetServiceClient::new(Channel::balance_list(endpoints));
         let times = Arc::new(Mutex::new(Vec::new()));
         let (counted, end) = (start + self.warm_up, start + self.duration);
         let interval = self.interval;

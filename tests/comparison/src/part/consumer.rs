@@ -22,11 +22,10 @@ const FIRST_CALLS: f64 = 100.0;
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let zookeeper = ZooKeeper::start().await;
     let mut measured = Measured::default();
-    // The fastest one, so that it limits no consumer.
     let provider = bench
         .programs
         .provider(
-            Subject::PerCore,
+            Subject::Ours,
             &zookeeper.address(),
             ProviderOptions::default(),
         )
@@ -38,7 +37,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
             let mut consumer = bench.programs.consumer(
                 subject,
                 &zookeeper.address(),
-                provider.port(),
+                &provider.address(),
                 &endless(subject),
             )?;
             let Turn { calls, cpu, memory } = turn(bench, &consumer, &provider)
@@ -100,6 +99,7 @@ pub(super) async fn turn(
 /// Returns the options of a consumer that calls until it is stopped.
 pub(super) fn endless(subject: Subject) -> Vec<String> {
     match subject.family() {
+        Family::Ours if subject == Subject::OursEmbedded => vec![format!("--callers={CALLERS}")],
         Family::Ours => vec![
             format!("--concurrency={CALLERS}"),
             "--interval=0s".to_owned(),
@@ -112,9 +112,9 @@ pub(super) fn endless(subject: Subject) -> Vec<String> {
     }
 }
 
-/// Ends a consumer; plain tonic has nothing that a signal could wait for.
+/// Ends a consumer; some have nothing that a signal could wait for.
 pub(super) async fn end(subject: Subject, consumer: &mut Running) -> anyhow::Result<()> {
-    if subject.family() != Family::Tonic {
+    if subject.family() != Family::Tonic && subject != Subject::OursEmbedded {
         consumer.stop().await.with_context(|| subject.to_string())?;
     } else {
         consumer.kill();

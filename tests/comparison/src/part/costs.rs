@@ -17,10 +17,7 @@ use crate::running::Running;
 use crate::statistics::median;
 use crate::subject::{Family, Subject};
 
-const SUBJECTS: [Subject; 3] = [Subject::PerCore, Subject::WorkStealing, Subject::DubboGo];
-
-/// Of one process: the shape of the runtime has no part in it.
-const ONE_EACH: [Subject; 2] = [Subject::WorkStealing, Subject::DubboGo];
+const SUBJECTS: [Subject; 2] = [Subject::Ours, Subject::DubboGo];
 
 /// Scrapes of one provider in each round, of which the median counts.
 const SCRAPES: usize = 5;
@@ -41,7 +38,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     starts(bench, &any, &clean, &mut measured).await?;
     scrapes(bench, &any, &mut measured).await?;
     pushes(bench, &any, &mut measured).await?;
-    for subject in bench.of(&ONE_EACH) {
+    for subject in bench.of(&SUBJECTS) {
         for (quantity, name) in [
             (Quantity::ProviderBinary, "server"),
             (Quantity::ConsumerBinary, "client"),
@@ -65,7 +62,7 @@ async fn starts(
     let options = ProviderOptions::default();
     let other = bench
         .programs
-        .provider(Subject::WorkStealing, &clean.address(), options)
+        .provider(Subject::Ours, &clean.address(), options)
         .await?;
     registered(clean, 1).await;
     let subjects = bench.of(&SUBJECTS);
@@ -84,7 +81,7 @@ async fn starts(
             let provided = millis(start.elapsed());
             provider.kill();
             measured.add(Quantity::ProviderStart, subject, provided);
-            let consumed = first_call(bench, subject, clean, other.port())
+            let consumed = first_call(bench, subject, clean, &other.address())
                 .await
                 .with_context(|| subject.to_string())?;
             measured.add(Quantity::ConsumerStart, subject, consumed);
@@ -105,7 +102,7 @@ async fn first_call(
     bench: &Bench,
     subject: Subject,
     zookeeper: &ZooKeeper,
-    port: u16,
+    address: &str,
 ) -> anyhow::Result<f64> {
     // Ours says each answer at once when it is not quiet, and of two options the last counts; the peer reports after its last call.
     let (options, answer) = match subject.family() {
@@ -118,7 +115,7 @@ async fn first_call(
     let start = Instant::now();
     let mut consumer = bench
         .programs
-        .consumer(subject, &zookeeper.address(), port, &options)?;
+        .consumer(subject, &zookeeper.address(), address, &options)?;
     consumer
         .wait_output(|output| output.contains(answer))
         .await?;
@@ -134,7 +131,7 @@ async fn scrapes(
 ) -> anyhow::Result<()> {
     let most = *bench.extent.methods.last().context("there are steps")?;
     let mut providers = Vec::new();
-    for subject in bench.of(&ONE_EACH) {
+    for subject in bench.of(&SUBJECTS) {
         for (methods, time, size) in [
             (1, Quantity::ScrapeTime, Quantity::ScrapeSize),
             (
@@ -220,7 +217,7 @@ async fn pushes(
     measured: &mut Measured,
 ) -> anyhow::Result<()> {
     let mut pushing = Vec::new();
-    for subject in bench.of(&ONE_EACH) {
+    for subject in bench.of(&SUBJECTS) {
         for (methods, quantity) in [(1, Quantity::PushCpu), (100, Quantity::PushCpuHundred)] {
             let gateway = Pushgateway::start().await;
             let push = match subject.family() {

@@ -15,7 +15,7 @@ use crate::running::Running;
 use crate::statistics::quantile;
 use crate::subject::Subject;
 
-const SUBJECTS: [Subject; 3] = [Subject::PerCore, Subject::WorkStealing, Subject::DubboGo];
+const SUBJECTS: [Subject; 2] = [Subject::Ours, Subject::DubboGo];
 
 /// The shortest delay: so long that the way from the caller to the provider is less than a thousandth of it.
 const DELAY: Duration = Duration::from_millis(100);

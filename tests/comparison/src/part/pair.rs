@@ -19,10 +19,10 @@ use crate::tally::Tally;
 /// The pause of each caller, for about 2,000 calls a second of all of them.
 const PAUSE: Duration = Duration::from_millis(8);
 
-/// Those that can be measured on both sides, with everything on; plain tonic is the ceiling.
+/// Those that can be measured on both sides, with everything on.
 const SUBJECTS: [Subject; 5] = [
+    Subject::Ours,
     Subject::PerCore,
-    Subject::WorkStealing,
     Subject::Tonic,
     Subject::TonicPerCore,
     Subject::DubboGo,
@@ -163,7 +163,7 @@ impl Pair {
         bench.programs.consumer(
             *subject,
             &address(zookeeper.as_ref()),
-            provider.port(),
+            &provider.address(),
             options,
         )
     }

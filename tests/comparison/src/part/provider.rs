@@ -23,7 +23,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Measured> {
     let zookeeper = ZooKeeper::start().await;
     let mut measured = Measured::default();
     let mut providers = Vec::new();
-    for subject in bench.of(&Subject::ALL) {
+    for subject in bench.of(&Subject::providers()) {
         let provider = bench
             .programs
             .provider(subject, &zookeeper.address(), ProviderOptions::default())

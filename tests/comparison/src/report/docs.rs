@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use comfy_table::Table;
 
 use super::table;
 use crate::machine::BUSY;
@@ -53,21 +54,24 @@ fn between_marks(page: &str, text: &str) -> Option<String> {
 /// Returns everything that was measured as Markdown.
 fn markdown(results: &Results) -> String {
     let mut text = String::new();
-    let mut tables = |heading: &str, note: &str, tables: Vec<comfy_table::Table>| {
-        let _ = write!(text, "### {heading}\n\n{note}\n");
-        for table in tables {
-            let _ = write!(text, "\n{}\n", table::lines(table));
-        }
-        text.push('\n');
-    };
-    tables(
+    section(
+        &mut text,
         "Targets",
-        "In either shape of our runtime (`--runtime`). The ceiling is plain tonic in the same shape, with no metrics, registry or health.",
+        "Of ours with all defaults. *Per-core* and *work-stealing* are ours with that `--runtime`; plain tonic has no metrics, registry or health.",
         vec![table::targets(results)],
     );
+    let reasons = table::reasons(results);
+    if !reasons.is_empty() {
+        let _ = write!(text, "{}\n\n", reasons.join("\n"));
+    }
     for part in Part::ALL {
         if results.parts.contains_key(&part) {
-            tables(part.title(), note(part), table::of(results, part));
+            section(
+                &mut text,
+                part.title(),
+                note(part),
+                table::of(results, part),
+            );
         }
     }
     let _ = write!(text, "### Where and when\n\n");
@@ -82,9 +86,13 @@ fn markdown(results: &Results) -> String {
         } else {
             ""
         };
+        let before = match &measured.before {
+            Some(commit) => format!("; ours per-core is built from {commit}"),
+            None => String::new(),
+        };
         let _ = writeln!(
             text,
-            "* {part}: {}, {} rounds in {:.0} s, {:.0} % of the machine in use by others before{busy}",
+            "* {part}: {}, {} rounds in {:.0} s, {:.0} % of the machine in use by others before{busy}{before}",
             measured.at,
             measured.rounds,
             measured.seconds,
@@ -94,13 +102,23 @@ fn markdown(results: &Results) -> String {
     text
 }
 
+/// Adds a heading, a note, and tables.
+fn section(text: &mut String, heading: &str, note: &str, tables: Vec<Table>) {
+    let _ = write!(text, "### {heading}\n\n{note}\n");
+    for table in tables {
+        let _ = write!(text, "\n{}\n", table::lines(table));
+    }
+    text.push('\n');
+}
+
 /// Returns how a part is measured.
 fn note(part: Part) -> &'static str {
     match part {
         Part::Handlers => {
             "\
-Each greeting computes for 200 µs. With a runtime for each core a connection has one core, whatever it carries; where work is stolen,
-one connection can use them all. `h2load` needs the cores, too."
+Each greeting computes for 200 µs, on 8 connections and on one; `h2load` needs the cores, too. Then there are two methods, one of which
+answers at once: 4 connections call it 100 times a second each while 4 others call the one that computes without a pause; and on one
+connection it is called 250 times a second, and health is checked as often, beside a method that blocks its thread for 50 ms."
         }
         Part::Provider => {
             "\
@@ -111,8 +129,8 @@ round. Memory is what is resident after a turn."
         }
         Part::Consumer => {
             "\
-16 callers without a pause, all on the same provider (ours, per-core), found through ZooKeeper (plain tonic: told), which counts the
-calls."
+16 callers without a pause, all on the same provider of ours, found through ZooKeeper (plain tonic and ours in a program's own
+`#[tokio::main]`: told), which counts the calls."
         }
         Part::Pair => {
             "\
@@ -131,7 +149,7 @@ compressed. Pushes go to a Pushgateway each second, and carry what an idle proce
         }
         Part::Growth => {
             "\
-Connections: 2,000 calls/s over all of them. Providers: a consumer's 16 callers without a pause, on providers in one process.
+Medians of three turns. Connections: 2,000 calls/s over all of them. Providers: a consumer's 16 callers without a pause, on providers in one process.
 Methods: called in turn under `h2load`, 8 × 16. *each* is the slope of the line of least squares; a figure is *flat* when its highest
 point is at most 15 % above its lowest, *linear* when a rising line explains 97 % of its variance."
         }

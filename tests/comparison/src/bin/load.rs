@@ -1,6 +1,6 @@
-//! Our provider with as many methods as wanted, as often as wanted: `crowd --methods 1000`, `crowd --providers 500`.
+//! Our provider with as many methods as wanted, as often as wanted: `load --methods 1000`, `load --providers 500`.
 //!
-//! Everything else is the server's: options, metrics, registry, both runtimes.
+//! Everything else is the server's: options, metrics, registry, all runtimes.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,7 +27,7 @@ use tower_service::Service;
 
 /// Provides many methods, or many times the same, from one process.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "crowd")]
+#[command(name = "load")]
 struct Args {
     /// The port of the first provider; the others take free ones.
     #[arg(long, default_value = "0")]
@@ -47,6 +47,12 @@ struct Args {
     /// How long a greeting keeps its thread busy, without a pause in which others could run there.
     #[arg(long, default_value = "0s", value_parser = value::duration)]
     work: Duration,
+    /// How long a greeting blocks its thread.
+    #[arg(long, default_value = "0s", value_parser = value::duration)]
+    block: Duration,
+    /// Greet answers at once; only the other methods take their time.
+    #[arg(long)]
+    quick_greet: bool,
     #[command(flatten)]
     process: ProcessArgs,
 }
@@ -56,6 +62,7 @@ struct Config {
     methods: usize,
     providers: usize,
     greeter: Greeter,
+    quick_greet: bool,
     process: ProcessConfig,
 }
 
@@ -63,8 +70,8 @@ impl CommandLine for Args {
     type Config = Config;
 
     const DEFAULTS: Defaults = Defaults {
-        application: "crowd",
-        job_name: "crowd",
+        application: "load",
+        job_name: "load",
         metrics_addr: "127.0.0.1:0",
     };
 
@@ -76,6 +83,8 @@ impl CommandLine for Args {
             delay,
             spread,
             work,
+            block,
+            quick_greet,
             process,
         } = self;
         Ok(Config {
@@ -86,7 +95,9 @@ impl CommandLine for Args {
                 delay,
                 spread,
                 work,
+                block,
             },
+            quick_greet,
             process: process.into_config()?,
         })
     }
@@ -103,8 +114,14 @@ fn run(config: Config) -> anyhow::Result<()> {
         methods,
         providers,
         greeter,
+        quick_greet,
         process,
     } = config;
+    let quick = Greeter::default();
+    let service = AnyMethod {
+        greet: GreetServiceServer::new(if quick_greet { quick } else { greeter }),
+        others: GreetServiceServer::new(greeter),
+    };
     let descriptors = descriptors(methods)?;
     app::run(process, Discovery::ZooKeeper, async |process: &Process| {
         let mut servings = Vec::new();
@@ -116,7 +133,7 @@ fn run(config: Config) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot listen on {address}"))?;
             let mut serving = process
                 .provider()
-                .service(AnyMethod(GreetServiceServer::new(greeter)), descriptors)?
+                .service(service.clone(), descriptors)?
                 .serve(listener, process.workers())
                 .await?;
             process.announce(&mut serving, None)?;
@@ -127,11 +144,12 @@ fn run(config: Config) -> anyhow::Result<()> {
     })
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Greeter {
     delay: Duration,
     spread: f64,
     work: Duration,
+    block: Duration,
 }
 
 #[tonic::async_trait]
@@ -142,6 +160,9 @@ impl GreetService for Greeter {
     ) -> Result<Response<GreetResponse>, Status> {
         if !self.delay.is_zero() {
             sleep(self.delay.mul_f64(self.spread.powf(fastrand::f64()))).await;
+        }
+        if !self.block.is_zero() {
+            std::thread::sleep(self.block);
         }
         let start = Instant::now();
         while start.elapsed() < self.work {
@@ -154,7 +175,12 @@ impl GreetService for Greeter {
 
 /// The greeting service, whatever method is called.
 #[derive(Clone, Debug)]
-struct AnyMethod(GreetServiceServer<Greeter>);
+struct AnyMethod {
+    greet: GreetServiceServer<Greeter>,
+    others: GreetServiceServer<Greeter>,
+}
+
+const GREET: &str = "/greet.GreetService/Greet";
 
 impl NamedService for AnyMethod {
     const NAME: &'static str = greet::INTERFACE;
@@ -166,15 +192,18 @@ impl Service<http::Request<Body>> for AnyMethod {
     type Future = <GreetServiceServer<Greeter> as Service<http::Request<Body>>>::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<http::Request<Body>>::poll_ready(&mut self.0, context)
+        Service::<http::Request<Body>>::poll_ready(&mut self.greet, context)
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if request.uri().path() == GREET {
+            return self.greet.call(request);
+        }
         let mut parts = std::mem::take(request.uri_mut()).into_parts();
-        parts.path_and_query = Some(PathAndQuery::from_static("/greet.GreetService/Greet"));
+        parts.path_and_query = Some(PathAndQuery::from_static(GREET));
         *request.uri_mut() =
             http::Uri::from_parts(parts).expect("only the path of a complete address was replaced");
-        self.0.call(request)
+        self.others.call(request)
     }
 }
 
