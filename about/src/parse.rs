@@ -59,6 +59,11 @@ pub fn option(arg: Arg) -> Arg {
     let arg = arg.hide_env_values(true);
     let is_boolean = arg.get_value_parser().type_id() == TypeId::of::<bool>();
     if is_boolean && matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue) {
+        let arg = match arg.get_default_values() {
+            // A flag is false when it is not given, though it names no default of its own.
+            [] if matches!(arg.get_action(), ArgAction::SetTrue) => arg.default_value("false"),
+            _ => arg,
+        };
         arg.action(ArgAction::Set)
             .num_args(0..=1)
             .require_equals(true)
@@ -73,4 +78,34 @@ fn end(written: io::Result<()>) -> ! {
     // A reader that stops here has what it wanted.
     let failed = written.is_err_and(|err| err.kind() != io::ErrorKind::BrokenPipe);
     process::exit(i32::from(failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::option;
+
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[arg(long)]
+        flag: bool,
+        #[arg(long, default_value = "true")]
+        on: bool,
+    }
+
+    /// Returns what the options `flag` and `on` are with these arguments.
+    fn parsed(arguments: &[&str]) -> (bool, bool) {
+        let command = <Args as clap::CommandFactory>::command().mut_args(option);
+        let matches = command.try_get_matches_from([&["program"], arguments].concat());
+        let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches.unwrap()).unwrap();
+        (args.flag, args.on)
+    }
+
+    #[test]
+    fn a_flag_is_false_until_it_is_given() {
+        assert_eq!(parsed(&[]), (false, true));
+        assert_eq!(parsed(&["--flag"]), (true, true));
+        assert_eq!(parsed(&["--flag=false", "--on=false"]), (false, false));
+    }
 }
