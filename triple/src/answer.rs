@@ -17,7 +17,6 @@ use prost::encoding::encode_varint;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::consumer::Received;
 use crate::status::details_code;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -138,24 +137,24 @@ fn details(headers: &HeaderMap, code: i32) -> Bytes {
 
 /// A response's body whose trailers every library can read.
 #[derive(Debug)]
-pub(crate) struct Answer(Received);
+pub(crate) struct Answer<B>(B);
 
-impl Answer {
+impl<B> Answer<B> {
     /// Repairs the head of a response, and its trailers when they come.
-    pub(crate) fn new(mut response: Response<Received>) -> Response<Self> {
+    pub(crate) fn new(mut response: Response<B>) -> Response<Self> {
         repair(response.headers_mut());
         response.map(Self)
     }
 }
 
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = h2::Error;
+impl<B: HttpBody + Unpin> HttpBody for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut polled = Pin::new(&mut self.0).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &mut polled
             && let Some(trailers) = frame.trailers_mut()

@@ -23,12 +23,15 @@ mod attempt;
 mod balance;
 mod clock;
 mod connection;
+mod context;
 mod direct;
 mod directory;
 mod ejection;
+mod ejector;
 mod endpoint;
 mod failover;
 mod future;
+mod listing;
 mod metadata;
 mod method;
 mod replay;
@@ -45,14 +48,13 @@ pub use future::{ConsumerBody, ConsumerFuture};
 pub use metadata::RpcMetadata;
 pub use method::{MethodOptions, MethodTable};
 
-pub(crate) use connection::Received;
-
 use clock::Clock;
+use context::ConsumerContext;
 use direct::Targets;
 use directory::{Directory, Followed};
-use ejection::Ejector;
+use ejector::Ejector;
 use endpoint::{EndpointContext, Layout};
-use failover::{ConsumerContext, Failover};
+use failover::Failover;
 use selection::Selection;
 
 /// How a consumer calls.

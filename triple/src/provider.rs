@@ -29,6 +29,7 @@ mod health;
 mod layers;
 mod listener;
 mod metadata;
+mod offered;
 mod protocol;
 mod received;
 mod routes;

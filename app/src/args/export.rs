@@ -5,10 +5,11 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use guarded_http::ProtectionArgs;
-use pushgateway::GatewayArgs;
+use pushgateway::{GatewayArgs, GroupingKey};
 
 use super::{MeasureArgs, value};
-use crate::config::DeleteOnExit;
+use crate::config::{DeleteOnExit, Export, Measure, Pull, Push};
+use crate::instance;
 
 /// What was typed about metrics.
 #[derive(Args, Clone, Debug)]
@@ -66,4 +67,43 @@ pub(crate) struct ExportArgs {
     /// What is measured, and how much of it is exported.
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
+}
+
+impl ExportArgs {
+    /// Checks what a single option's parser cannot. None where nothing is measured.
+    pub(super) fn into_config(self) -> anyhow::Result<Option<Measure>> {
+        let Self {
+            push,
+            gateway,
+            job_name,
+            instance,
+            push_interval,
+            delete_on_exit,
+            metrics,
+            metrics_addr,
+            no_page,
+            protection,
+            measure,
+        } = self;
+        let measuring = measure.into_measuring()?;
+        if !metrics {
+            return Ok(None);
+        }
+        let export = if push {
+            let instance = instance.unwrap_or_else(instance::name);
+            Export::Push(Box::new(Push {
+                access: gateway.access()?,
+                key: GroupingKey::new(job_name).with("instance", instance),
+                interval: push_interval,
+                delete_on_exit,
+            }))
+        } else {
+            Export::Pull(Pull {
+                address: metrics_addr,
+                page: !no_page,
+                protection: protection.protection()?,
+            })
+        };
+        Ok(Some(Measure { measuring, export }))
+    }
 }

@@ -7,6 +7,8 @@ use clap::builder::BoolishValueParser;
 use triple::Shape;
 
 use super::{ExportArgs, RegistryArgs, value};
+use crate::address::Advertised;
+use crate::config::ProcessConfig;
 
 /// The defaults in which server and client differ.
 #[derive(Clone, Copy, Debug)]
@@ -45,4 +47,32 @@ pub struct ProcessArgs {
     /// Write no line for each call.
     #[arg(long, env, value_name = "BOOL", default_value = "false", value_parser = BoolishValueParser::new(), help_heading = "Process")]
     pub(crate) quiet: bool,
+}
+
+impl ProcessArgs {
+    /// Checks what a single option's parser cannot, and reads the files that options name.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be used; the message names the option.
+    pub fn into_config(self) -> anyhow::Result<ProcessConfig> {
+        let Self {
+            registry,
+            export,
+            application,
+            probe_addr,
+            runtime,
+            quiet,
+        } = self;
+        Ok(ProcessConfig {
+            application,
+            advertised: Advertised::of(registry.advertise_ip),
+            zookeeper: registry.into_config()?,
+            measure: export.into_config()?,
+            tls: None,
+            probe_addr,
+            runtime,
+            quiet,
+        })
+    }
 }

@@ -1,27 +1,24 @@
 //! One attempt on one provider: sent, timed, and judged by its first frame.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use h2::Reason;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use metrics_core::Outcome;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::connection::{Failure, SendError};
-use super::endpoint::{Endpoint, InFlight};
-use super::failover::Ending;
+use super::endpoint::Endpoint;
 use super::replay::{Replay, RequestBody};
-use super::retry;
-use crate::answer::{self, Answer};
-use crate::{header, timeout as grpc_timeout};
+use crate::{answer, header, timeout};
+
+mod body;
+
+pub(super) use body::AttemptBody;
 
 /// How an attempt ended, as far as failover is concerned.
 #[derive(Debug)]
@@ -65,10 +62,6 @@ pub(crate) struct Limits {
     /// Whether the method is one of streams, where that is known.
     pub(crate) streaming: Option<bool>,
 }
-
-/// How long the head of a response is held back in case it belongs to a unary call that failed, where it is not known whether the method
-/// streams: the trailers of such a call come with the head or right after it.
-const FIRST_FRAME: Duration = Duration::from_millis(10);
 
 /// How often it is looked at most whether a caller is still sending.
 const SHORTEST_HEAD: Duration = Duration::from_millis(10);
@@ -122,17 +115,7 @@ pub(crate) async fn send<B: RequestBody>(
         in_flight.forget_deadline();
     }
     let (head, rest) = response.into_parts();
-    let mut body = AttemptBody {
-        first: None,
-        rest: Some(rest),
-        call: Some(Call {
-            unary: limits.streaming == Some(false),
-            in_flight,
-            told: false,
-            ok: true,
-            ending: None,
-        }),
-    };
+    let mut body = AttemptBody::new(rest, limits.streaming == Some(false), in_flight);
     let told = answer::status(&head.headers);
     let said = told.is_some();
     let status = match told.or_else(|| refusal(head.status, &head.headers)) {
@@ -173,9 +156,9 @@ fn request<B: RequestBody>(
         let left = until.saturating_duration_since(now);
         // What limits the head alone is no deadline of the call: the provider is told for its figures.
         let (name, value) = if limits.whole {
-            (grpc_timeout::HEADER, grpc_timeout::write(left))
+            (timeout::HEADER, timeout::write(left))
         } else {
-            (header::TIMEOUT, grpc_timeout::write_attempt(left))
+            (header::TIMEOUT, timeout::write_attempt(left))
         };
         request.headers_mut().insert(name, value);
     }
@@ -232,145 +215,6 @@ fn transport(endpoint: &Endpoint, error: h2::Error, until: Option<Instant>) -> S
 
 /// How far apart the clocks of both sides may ring.
 const CLOCK_MARGIN: Duration = Duration::from_millis(5);
-
-/// The body of the response that a caller gets: it ends at the attempt's deadline, and counts as in flight until then.
-/// The default is the empty body of a response that no provider sent.
-#[derive(Debug, Default)]
-pub(super) struct AttemptBody {
-    first: Option<Frame<Bytes>>,
-    rest: Option<Answer>,
-    call: Option<Call>,
-}
-
-#[derive(Debug)]
-struct Call {
-    unary: bool,
-    /// With the call's deadline where the time of the whole response is limited.
-    in_flight: InFlight,
-    /// The trailers have come.
-    told: bool,
-    ok: bool,
-    ending: Option<Ending>,
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some(ending) = self.ending.take() {
-            ending.conclude(self.in_flight.endpoint(), self.ok);
-        }
-    }
-}
-
-impl Call {
-    /// Notes what came, as far as it tells how the attempt ended.
-    fn note(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
-        match frame {
-            Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
-                    self.told = true;
-                    self.ok = answer::is_ok(trailers)
-                        || answer::status(trailers)
-                            .is_some_and(|status| !retry::is_retryable(&status, None));
-                }
-            }
-            // A stream that ends by its own deadline is no failure of the provider.
-            Some(Err(status)) => self.ok = status.code() == Code::DeadlineExceeded && !self.unary,
-            None => self.ok &= self.told,
-        }
-    }
-}
-
-impl AttemptBody {
-    /// Has the end of the response told: when it comes, or now where it has come.
-    pub(crate) fn tell(&mut self, ending: Ending) {
-        match &mut self.call {
-            Some(call) if !call.told => call.ending = Some(ending),
-            _ => ending.count(true),
-        }
-    }
-
-    fn has_trailers(&self) -> bool {
-        self.first.as_ref().is_some_and(Frame::is_trailers)
-    }
-
-    /// Waits for what tells whether a call failed that has a head: the first frame of a unary call; of one that may be a stream only as long
-    /// as a unary one would take.
-    async fn judge(&mut self, streaming: Option<bool>) -> Result<Option<Status>, Status> {
-        match streaming {
-            Some(true) => Ok(None),
-            Some(false) => self.peek().await,
-            None => timeout(FIRST_FRAME, self.peek()).await.unwrap_or(Ok(None)),
-        }
-    }
-
-    /// Waits for the first frame and keeps it. Returns the status where it is the trailers, which end a failed call.
-    async fn peek(&mut self) -> Result<Option<Status>, Status> {
-        match poll_fn(|cx| self.poll_rest(cx)).await {
-            None => Ok(Some(answer::missing())),
-            Some(Err(status)) => Err(status),
-            Some(Ok(frame)) => {
-                let status = frame
-                    .trailers_ref()
-                    .map(|trailers| answer::status(trailers).unwrap_or_else(answer::missing));
-                self.first = Some(frame);
-                Ok(status)
-            }
-        }
-    }
-
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let (Some(rest), Some(call)) = (&mut self.rest, &mut self.call) else {
-            return Poll::Ready(None);
-        };
-        // A stream that always has something to read ends in time as well.
-        let frame = if !call.unary && call.in_flight.poll_over(cx).is_ready() {
-            Poll::Pending
-        } else {
-            Pin::new(rest).poll_frame(cx)
-        };
-        let frame = match frame {
-            Poll::Ready(Some(Ok(frame))) => Some(Ok(frame)),
-            Poll::Ready(Some(Err(error))) => {
-                let until = call.in_flight.until();
-                Some(Err(transport(call.in_flight.endpoint(), error, until)))
-            }
-            Poll::Ready(None) => None,
-            Poll::Pending => {
-                ready!(call.in_flight.poll_over(cx));
-                Some(Err(overdue(call.in_flight.endpoint())))
-            }
-        };
-        call.note(frame.as_ref());
-        if !matches!(frame, Some(Ok(_))) {
-            self.rest = None;
-            self.call = None;
-        }
-        Poll::Ready(frame)
-    }
-}
-
-impl HttpBody for AttemptBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(first)));
-        }
-        self.poll_rest(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(HttpBody::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
 
 #[cfg(test)]
 mod tests {

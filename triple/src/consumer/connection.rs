@@ -19,7 +19,6 @@ use tokio::time::timeout;
 use tonic::body::Body;
 use tower_service::Service;
 
-use crate::answer::Answer;
 use crate::sys;
 use crate::tls::{self, ConsumerTls};
 
@@ -27,7 +26,7 @@ mod exchange;
 mod keepalive;
 mod signs;
 
-pub(crate) use exchange::Received;
+pub(crate) use exchange::ResponseBody;
 pub(crate) use keepalive::Keepalive;
 
 use exchange::exchange;
@@ -261,14 +260,14 @@ impl Sender {
     pub(crate) fn send(
         &self,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Answer>, SendError>> + Send + 'static {
+    ) -> impl Future<Output = Result<Response<ResponseBody>, SendError>> + Send + 'static {
         exchange(self.requests.clone(), request)
     }
 }
 
 /// A generated client's way to one connection, for calls that belong to it alone: health and metadata.
 impl Service<Request<Body>> for Sender {
-    type Response = Response<Answer>;
+    type Response = Response<ResponseBody>;
     type Error = Box<dyn Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 

@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
-use super::directory::{Directory, Listing};
+use super::directory::Directory;
+use super::listing::Listing;
 
 /// How long a name's addresses are used before they are asked for again, while all is well.
 const REFRESH: Duration = Duration::from_secs(30);

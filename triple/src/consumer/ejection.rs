@@ -1,65 +1,22 @@
-//! Keeps providers out that fail while others do not: outlier ejection, as Envoy and gRPC (proposal A50) word it.
-//!
-//! A provider is ejected after [`CONSECUTIVE`] failures in a row, or when its share of failures stands out. At most half of the
-//! providers are ejected at a time, so that a fault of the consumer's own cannot leave it without any. When its time is over an
-//! ejected provider gets one call as a trial: it comes back with a success, and stays out twice as long after a failure.
-//!
-//! What differs from A50: the first ejection takes one second instead of thirty, since a trial costs one attempt, which failover
-//! makes again, and not five. Shares are compared with the first failure after an interval, so that no timer is needed. Half of the
-//! providers may be ejected instead of a tenth: a third of them may be bad at once, and those that are left share the calls.
+//! Whether one provider is ejected, until when, and what trial calls say of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use metrics_core::RegistryMetrics;
 use parking_lot::Mutex;
 
 use super::clock::Moment;
-use super::endpoint::Endpoint;
-use super::standing::Share;
 
-/// Failures in a row that eject: the number that Envoy and gRPC have. Fewer would eject a provider for a short fault.
-pub(crate) const CONSECUTIVE: u32 = 5;
-
-/// How often the shares of failures are looked at.
-const INTERVAL: Duration = Duration::from_secs(10);
-
-/// The share of failures, in percent, that ejects whatever the others' is, and the calls that it takes to tell.
-const FAILURE_SHARE: u32 = 50;
-const FEWEST_CALLS: u32 = 20;
-
-/// What it takes to compare a provider with the others: this many providers with so many calls each, a success rate so many standard
-/// deviations below the mean, and a share of failures (percent), without which one failure in a thousand would stand out among
-/// providers that have none.
-const FEWEST_PROVIDERS: usize = 5;
-const FEWEST_CALLS_TO_COMPARE: u32 = 100;
-const DEVIATIONS: f64 = 1.9;
-const FAILURE_SHARE_TO_COMPARE: u32 = 10;
-
-/// The share of the providers, in percent, that may be ejected at a time.
-const MOST_EJECTED: usize = 50;
+/// How often the shares of failures are looked at, and the time without an ejection that makes the next one shorter.
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The first ejection. Each further one takes twice as long, up to the longest; each interval without one takes one step back.
-const FIRST_EJECTION: Duration = Duration::from_secs(1);
+pub(super) const FIRST_EJECTION: Duration = Duration::from_secs(1);
 const LONGEST_EJECTION: Duration = Duration::from_secs(60);
 
-/// How long the outcome of a trial is waited for before there is another one.
-const TRIAL: Duration = Duration::from_secs(5);
-
-/// Decides which providers are ejected, for all calls of one consumer.
+/// One provider's ejection.
 #[derive(Debug, Default)]
-pub(crate) struct Ejector {
-    /// The first moment at which an ejected provider may be tried (microseconds); 0 while none is ejected.
-    next_trial: AtomicU64,
-    /// When shares are looked at next. Held while providers are ejected, so that the bound is kept.
-    next_look: Mutex<Option<Moment>>,
-    metrics: Option<RegistryMetrics>,
-}
-
-/// Whether one provider is ejected.
-#[derive(Debug, Default)]
-pub(crate) struct Ejection {
+pub(super) struct Ejection {
     /// When a trial is due (microseconds); 0 for a provider that is not ejected.
     due: AtomicU64,
     /// Attempts that began earlier say nothing about the provider as it is now (microseconds).
@@ -76,162 +33,53 @@ struct History {
 }
 
 impl Ejection {
-    pub(crate) fn is_ejected(&self) -> bool {
+    pub(super) fn is_ejected(&self) -> bool {
         self.due.load(Relaxed) != 0
     }
-}
 
-impl Ejector {
-    pub(crate) fn new(metrics: Option<RegistryMetrics>) -> Self {
-        Self {
-            metrics,
-            ..Self::default()
-        }
+    /// Returns when a trial is due (microseconds); none for a provider that is not ejected.
+    pub(super) fn due(&self) -> Option<u64> {
+        Some(self.due.load(Relaxed)).filter(|due| *due != 0)
     }
 
-    /// Notes an attempt that began at `begun` and was answered. True when this brings the provider back.
-    pub(crate) fn succeeded(&self, endpoint: &Endpoint, begun: Moment, now: Moment) -> bool {
-        let ejection = endpoint.standing().ejection();
-        if !ejection.is_ejected() || begun.micros() < ejection.since.load(Relaxed) {
-            return false;
-        }
-        if ejection.due.swap(0, Relaxed) == 0 {
-            return false;
-        }
-        ejection.on_trial.store(false, Relaxed);
-        ejection.history.lock().returned = now;
-        tracing::info!(provider = endpoint.address(), "an ejected provider is back");
-        true
+    /// Ejects the provider. Returns for how long.
+    pub(super) fn begin(&self, now: Moment) -> Duration {
+        let pause = self.history.lock().lengthen(now);
+        self.since.store(now.micros() + 1, Relaxed);
+        self.due.store((now + pause).micros(), Relaxed);
+        pause
     }
 
-    /// Notes an attempt that began at `begun` and failed, `in_a_row` with those before it. True when this ejects a provider.
-    pub(crate) fn failed(
-        &self,
-        endpoints: &[Arc<Endpoint>],
-        endpoint: &Endpoint,
-        in_a_row: u32,
-        begun: Moment,
-        now: Moment,
-    ) -> bool {
-        // Another failure that is looked at just now is as good as this one.
-        let Some(mut next_look) = self.next_look.try_lock() else {
-            return false;
-        };
-        let ejection = endpoint.standing().ejection();
-        if ejection.is_ejected() {
-            let counts = begun.micros() >= ejection.since.load(Relaxed);
-            if counts && ejection.on_trial.swap(false, Relaxed) {
-                self.eject(endpoint, "the trial failed", now);
-            }
-            return false;
+    /// Takes an attempt that began at `begun` and was answered. True when it ends an ejection.
+    pub(super) fn end(&self, begun: Moment, now: Moment) -> bool {
+        let ends = self.is_ejected() && self.concerns(begun) && self.due.swap(0, Relaxed) != 0;
+        if ends {
+            self.on_trial.store(false, Relaxed);
+            self.history.lock().returned = now;
         }
-        let mut ejected = false;
-        if in_a_row >= CONSECUTIVE && has_room(endpoints) {
-            let reason = format!("{in_a_row} failures in a row");
-            self.eject(endpoint, &reason, now);
-            ejected = true;
-        }
-        if next_look.is_none_or(|at| now >= at) {
-            let first = next_look.replace(now + INTERVAL).is_none();
-            let shares = endpoints
-                .iter()
-                .map(|e| (e, e.standing().look()))
-                .collect::<Vec<_>>();
-            if !first {
-                ejected |= self.compare(endpoints, &shares, now);
-            }
-        }
-        ejected
+        ends
     }
 
-    /// Returns an ejected provider that is to be tried with a call that begins now, and takes the trial.
-    pub(crate) fn trial<'e>(
-        &self,
-        endpoints: &'e [Arc<Endpoint>],
-        now: Moment,
-    ) -> Option<&'e Arc<Endpoint>> {
-        let next = self.next_trial.load(Relaxed);
-        if next == 0 || now.micros() < next {
-            return None;
-        }
-        let _looking = self.next_look.try_lock()?;
-        let is_calling = |e: &Arc<Endpoint>| {
-            e.standing().has_weight() && e.is_fit() && !e.standing().ejection().is_ejected()
-        };
-        // A provider of weight 0 is called while no other can be: only then is a trial of use.
-        let weight_calls = endpoints.iter().any(is_calling);
-        let mut tried = None;
-        let mut next = u64::MAX;
-        for endpoint in endpoints {
-            let ejection = endpoint.standing().ejection();
-            let is_wanted =
-                endpoint.is_fit() && (endpoint.standing().has_weight() || !weight_calls);
-            let due = ejection.due.load(Relaxed);
-            if due == 0 {
-                continue;
-            }
-            let mut again = due;
-            if due <= now.micros() && tried.is_none() {
-                // One that cannot or need not be called is looked at again later.
-                again = (now + if is_wanted { TRIAL } else { FIRST_EJECTION }).micros();
-                let claimed = ejection.due.compare_exchange(due, again, Relaxed, Relaxed);
-                if claimed.is_ok() && is_wanted {
-                    ejection.since.store(now.micros(), Relaxed);
-                    ejection.on_trial.store(true, Relaxed);
-                    tried = Some(endpoint);
-                }
-            }
-            next = next.min(again);
-        }
-        let next = if next == u64::MAX { 0 } else { next };
-        self.next_trial.store(next, Relaxed);
-        tried
+    /// Puts the trial that was due at `due` off until `again`. False when another call has done so.
+    pub(super) fn defer(&self, due: u64, again: u64) -> bool {
+        let deferred = self.due.compare_exchange(due, again, Relaxed, Relaxed);
+        deferred.is_ok()
     }
 
-    /// Ejects those whose share of failures stands out.
-    fn compare(
-        &self,
-        endpoints: &[Arc<Endpoint>],
-        shares: &[(&Arc<Endpoint>, Share)],
-        now: Moment,
-    ) -> bool {
-        let lowest = lowest_success_rate(shares);
-        let mut ejected = false;
-        for (endpoint, share) in shares {
-            let failing = share.percent_failed();
-            let many = share.calls >= FEWEST_CALLS && failing >= FAILURE_SHARE;
-            let unlike = share.calls >= FEWEST_CALLS_TO_COMPARE
-                && failing >= FAILURE_SHARE_TO_COMPARE
-                && lowest.is_some_and(|lowest| share.success_rate() < lowest);
-            let out = endpoint.standing().ejection().is_ejected();
-            if (many || unlike) && !out && has_room(endpoints) {
-                let reason = format!("{failing} % of {} calls failed", share.calls);
-                self.eject(endpoint, &reason, now);
-                ejected = true;
-            }
-        }
-        ejected
+    /// Begins a trial with a call that begins now.
+    pub(super) fn begin_trial(&self, now: Moment) {
+        self.since.store(now.micros(), Relaxed);
+        self.on_trial.store(true, Relaxed);
     }
 
-    fn eject(&self, endpoint: &Endpoint, reason: &str, now: Moment) {
-        let ejection = endpoint.standing().ejection();
-        let pause = ejection.history.lock().lengthen(now);
-        let due = (now + pause).micros();
-        ejection.since.store(now.micros() + 1, Relaxed);
-        ejection.due.store(due, Relaxed);
-        let next = self.next_trial.load(Relaxed);
-        if next == 0 || due < next {
-            self.next_trial.store(due, Relaxed);
-        }
-        if let Some(metrics) = &self.metrics {
-            metrics.ejected();
-        }
-        tracing::warn!(
-            provider = endpoint.address(),
-            reason,
-            ?pause,
-            "a provider is ejected: calls go to others until a trial succeeds"
-        );
+    /// Takes an attempt that began at `begun` and failed. True when it was the trial.
+    pub(super) fn end_trial(&self, begun: Moment) -> bool {
+        self.concerns(begun) && self.on_trial.swap(false, Relaxed)
+    }
+
+    /// Returns whether an attempt that began at `begun` says something about the provider as it is now.
+    fn concerns(&self, begun: Moment) -> bool {
+        begun.micros() >= self.since.load(Relaxed)
     }
 }
 
@@ -250,29 +98,27 @@ impl History {
     }
 }
 
-/// Returns whether one more provider may be ejected.
-fn has_room(endpoints: &[Arc<Endpoint>]) -> bool {
-    let ejected = endpoints
-        .iter()
-        .filter(|e| e.standing().ejection().is_ejected());
-    (ejected.count() + 1) * 100 <= endpoints.len() * MOST_EJECTED
-}
-
-/// Returns the success rate below which a provider is an outlier; none where too few can be compared.
-fn lowest_success_rate(shares: &[(&Arc<Endpoint>, Share)]) -> Option<f64> {
-    let rates: Vec<f64> = shares
-        .iter()
-        .filter(|(_, share)| share.calls >= FEWEST_CALLS_TO_COMPARE)
-        .map(|(_, share)| share.success_rate())
-        .collect();
-    if rates.len() < FEWEST_PROVIDERS {
-        return None;
-    }
-    let count = rates.len() as f64;
-    let mean = rates.iter().sum::<f64>() / count;
-    let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / count;
-    Some(mean - DEVIATIONS * variance.sqrt())
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::after(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_quiet_time_shortens_the_next_ejection_again() {
+        let mut history = History::default();
+        assert_eq!(history.lengthen(at(0)).as_secs(), 1);
+        assert_eq!(history.lengthen(at(1000)).as_secs(), 2);
+        assert_eq!(history.lengthen(at(3000)).as_secs(), 4);
+        history.returned = at(10_000);
+        assert_eq!(
+            history.lengthen(at(30_000)).as_secs(),
+            2,
+            "two intervals, two steps back"
+        );
+        history.returned = at(40_000);
+        assert_eq!(history.lengthen(at(400_000)).as_secs(), 1);
+    }
+}

@@ -9,80 +9,45 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response};
-use metrics_core::{Attempts, Methods};
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
 use tower_service::Service;
 
 use super::ConsumerOptions;
 use super::attempt::{self, Attempt, AttemptBody, Failed, Limits};
-use super::clock::Clock;
-use super::directory::Directory;
+use super::context::{CloneContext, ConsumerContext, Ending, Verdict};
 use super::endpoint::Endpoint;
 use super::method::MethodOptions;
 use super::replay::{Replay, RequestBody};
 use super::retry::{self, Left};
 use super::routes::Routes;
-use super::selection::Selection;
 use crate::timeout;
 
 mod waiting;
 
-/// What the calls of one consumer share.
-#[derive(Debug)]
-pub(super) struct ConsumerContext {
-    pub(super) service: Arc<str>,
-    pub(super) options: ConsumerOptions,
-    pub(super) selection: Selection,
-    pub(super) directory: Arc<Directory>,
-    pub(super) clock: Clock,
-    /// Where attempts are counted; nowhere if nothing is measured.
-    pub(super) methods: Option<Methods>,
-}
-
 /// The service that makes calls.
 #[derive(Debug)]
 pub(super) struct Failover {
-    own: Arc<Own>,
-}
-
-/// What the calls of one clone use, with a count of its own: callers on different cores, each with a clone, share no word that calls write to.
-#[derive(Clone, Debug)]
-#[repr(align(128))]
-struct Own {
-    context: Arc<ConsumerContext>,
-    /// A copy of the directory's list and rules, and its version.
-    routes: Arc<Routes>,
-    version: u64,
-}
-
-impl Own {
-    fn new(context: Arc<ConsumerContext>) -> Self {
-        Self {
-            version: context.directory.version(),
-            routes: context.directory.routes(),
-            context,
-        }
-    }
+    own: Arc<CloneContext>,
 }
 
 impl Clone for Failover {
     fn clone(&self) -> Self {
-        let own = Own::clone(&self.own);
+        let own = CloneContext::clone(&self.own);
         Self { own: Arc::new(own) }
     }
 }
 
 impl Failover {
     pub(super) fn new(context: ConsumerContext) -> Self {
-        let own = Own::new(Arc::new(context));
+        let own = CloneContext::new(Arc::new(context));
         Self { own: Arc::new(own) }
     }
 
     /// Takes over the directory's list when it has changed; otherwise this costs one load.
     fn refresh(&mut self) {
         if self.own.context.directory.version() != self.own.version {
-            self.own = Arc::new(Own::new(Arc::clone(&self.own.context)));
+            self.own = Arc::new(CloneContext::new(Arc::clone(&self.own.context)));
         }
     }
 }
@@ -159,7 +124,7 @@ impl<'o> Plan<'o> {
 
 /// Makes the call. Whatever goes wrong is a gRPC status in the response, so that layers and callers see one language.
 async fn call<B: RequestBody>(
-    own: Arc<Own>,
+    own: Arc<CloneContext>,
     request: Request<B>,
 ) -> Result<Response<AttemptBody>, Infallible> {
     let context = &*own.context;
@@ -206,7 +171,7 @@ async fn call<B: RequestBody>(
             Attempt::Answered(mut response) => {
                 context.answered(endpoint, begun, begun.elapsed());
                 let attempts = context.attempts(&head);
-                response.body_mut().tell(Ending { attempts, own });
+                response.body_mut().tell(Ending::new(own, attempts));
                 return Ok(response);
             }
             Attempt::NotSent(_) if replay.is_resendable() && is_ahead(limits.until) => {
@@ -275,96 +240,4 @@ async fn call<B: RequestBody>(
 /// Returns whether this moment is still to come; none never comes.
 fn is_ahead(until: Option<Instant>) -> bool {
     until.is_none_or(|until| Instant::now() < until)
-}
-
-impl ConsumerContext {
-    fn pick<'e>(
-        &self,
-        endpoints: &'e [Arc<Endpoint>],
-        tried: &[Arc<Endpoint>],
-        now: Instant,
-    ) -> Option<&'e Arc<Endpoint>> {
-        if self.directory.is_anyone_asleep() {
-            self.directory.wake_one(endpoints);
-        }
-        self.selection.pick(endpoints, tried, self.clock.at(now))
-    }
-
-    /// Counts an attempt: failed when it ended in a way that another one might not.
-    fn count(&self, head: &Parts, ok: bool) {
-        if let Some(attempts) = self.attempts(head) {
-            attempts.count(ok);
-        }
-    }
-
-    fn attempts(&self, head: &Parts) -> Option<Attempts> {
-        let method = self
-            .methods
-            .as_ref()?
-            .find(head.uri.path(), &head.headers)?;
-        Some(method.attempts())
-    }
-
-    /// Tells the selection that an attempt was answered.
-    fn answered(&self, endpoint: &Endpoint, begun: Instant, took: Duration) {
-        let now = self.clock.at(begun + took);
-        self.judged(self.selection.answered(endpoint, now, took));
-    }
-
-    /// Tells the selection how an attempt ended.
-    fn judge(&self, endpoint: &Endpoint, begun: Instant, verdict: Verdict) {
-        let (took, now) = (begun.elapsed(), self.clock.now());
-        let endpoints = || self.directory.endpoints();
-        let selection = &self.selection;
-        self.judged(match verdict {
-            Verdict::Answered => selection.answered(endpoint, now, took),
-            Verdict::Refused => selection.refused(&endpoints(), endpoint, now, took),
-            Verdict::Failed => selection.failed(&endpoints(), endpoint, now, took),
-        });
-    }
-
-    fn judged(&self, changed: bool) {
-        if changed {
-            self.directory.context().changed.notify_waiters();
-        }
-    }
-
-    /// Looks after an endpoint that let a call time out.
-    fn probe(&self, endpoint: &Arc<Endpoint>) {
-        let context = self.directory.context().clone();
-        tokio::spawn(Arc::clone(endpoint).probe(context));
-    }
-}
-
-/// What an attempt says of its provider.
-#[derive(Clone, Copy, Debug)]
-enum Verdict {
-    Answered,
-    /// It was refused because of a limit of the provider's own.
-    Refused,
-    Failed,
-}
-
-/// What is told when a response has ended: the attempt is counted, and a response that broke is a failure of its provider.
-#[derive(Debug)]
-pub(super) struct Ending {
-    own: Arc<Own>,
-    attempts: Option<Attempts>,
-}
-
-impl Ending {
-    /// Counts the attempt.
-    pub(super) fn count(&self, ok: bool) {
-        if let Some(attempts) = self.attempts {
-            attempts.count(ok);
-        }
-    }
-
-    pub(super) fn conclude(self, endpoint: &Endpoint, ok: bool) {
-        self.count(ok);
-        if !ok {
-            let context = &self.own.context;
-            context.judge(endpoint, Instant::now(), Verdict::Failed);
-        }
-    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::directory::Listing;
 use super::endpoint::Endpoint;
+use super::listing::Listing;
 use super::subset::{self, Ring};
 
 /// How long a provider that stood in for a failed one is kept after that one is back: connections are not made anew for each

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::balance::{Balancer, LoadBalance};
 use super::clock::Moment;
-use super::ejection::Ejector;
+use super::ejector::Ejector;
 use super::endpoint::Endpoint;
 use super::throttle::Throttle;
 

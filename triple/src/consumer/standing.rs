@@ -217,7 +217,7 @@ impl Standing {
         u32::try_from(share).unwrap_or(weight).clamp(1, weight)
     }
 
-    pub(crate) fn ejection(&self) -> &Ejection {
+    pub(super) fn ejection(&self) -> &Ejection {
         &self.ejection
     }
 

@@ -20,7 +20,7 @@ use tonic::server::NamedService;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
-use super::layers::Offered;
+use super::offered::Offered;
 use crate::header::{self, GROUP, VERSION};
 
 /// The services of a provider, by interface. A clone shares nothing that calls write to, so each connection has its own.

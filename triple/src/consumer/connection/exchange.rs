@@ -21,7 +21,7 @@ use crate::answer::Answer;
 pub(super) async fn exchange(
     mut requests: SendRequest<Bytes>,
     request: Request<Body>,
-) -> Result<Response<Answer>, SendError> {
+) -> Result<Response<ResponseBody>, SendError> {
     std::future::poll_fn(|cx| requests.poll_ready(cx))
         .await
         .map_err(SendError::closed)?;
@@ -128,7 +128,10 @@ impl Upload {
     }
 }
 
-/// The body of a response.
+/// The body of a response, with trailers that every library can read.
+pub(crate) type ResponseBody = Answer<Received>;
+
+/// The body of a response as the provider sent it.
 #[derive(Debug)]
 pub(crate) struct Received {
     stream: RecvStream,

@@ -7,7 +7,7 @@ use http::request::Parts;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Status;
 
-use super::ConsumerContext;
+use crate::consumer::context::ConsumerContext;
 use crate::consumer::endpoint::Endpoint;
 use crate::consumer::routes::Routes;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::mem::size_of;
 
 use super::*;
-use crate::consumer::directory::Listing;
+use crate::consumer::listing::Listing;
 
 fn addresses(count: usize) -> Vec<String> {
     (0..count)

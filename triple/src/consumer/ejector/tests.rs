@@ -122,22 +122,6 @@ fn a_trial_that_tells_nothing_is_followed_by_another() {
 }
 
 #[test]
-fn a_quiet_time_shortens_the_next_ejection_again() {
-    let mut history = History::default();
-    assert_eq!(history.lengthen(at(0)).as_secs(), 1);
-    assert_eq!(history.lengthen(at(1000)).as_secs(), 2);
-    assert_eq!(history.lengthen(at(3000)).as_secs(), 4);
-    history.returned = at(10_000);
-    assert_eq!(
-        history.lengthen(at(30_000)).as_secs(),
-        2,
-        "two intervals, two steps back"
-    );
-    history.returned = at(40_000);
-    assert_eq!(history.lengthen(at(400_000)).as_secs(), 1);
-}
-
-#[test]
 fn a_share_of_failures_that_stands_out_ejects_without_a_row() {
     let (ejector, all) = (Ejector::default(), endpoints(6));
     for round in 0..400 {
