@@ -12,7 +12,7 @@ use crate::fault::Length;
 use crate::line::Front;
 use crate::refusing::RefusingProvider;
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings, is_called};
+use crate::stage::{Infrastructure, Stage, is_called};
 
 /// How long a provider that crashes lives.
 const LIFE: Duration = Duration::from_secs(10);
@@ -49,10 +49,10 @@ pub(crate) async fn killed(length: Length) -> Report {
 }
 
 pub(crate) async fn stopped(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let servers = [surroundings.server(), surroundings.server()];
-    let client = surroundings.impatient_client();
-    let mut stage = surroundings.with(&servers, &client).await;
+    let infrastructure = Infrastructure::start().await;
+    let servers = [infrastructure.server(), infrastructure.server()];
+    let client = infrastructure.impatient_client();
+    let mut stage = infrastructure.with(&servers, &client).await;
     let outage = length.seconds(3, 30);
     let mut report = Report::new(format!("SIGSTOP of every provider for {outage:?}"));
     for server in &mut stage.servers {
@@ -81,11 +81,11 @@ pub(crate) async fn terminated(length: Length) -> Report {
 }
 
 pub(crate) async fn cut_off(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let zookeeper = surroundings.zookeeper.address();
-    let (server, front) = Front::start(&surroundings, &zookeeper).await;
-    let client = surroundings.impatient_client();
-    let stage = surroundings.called_by(&client, vec![server]).await;
+    let infrastructure = Infrastructure::start().await;
+    let zookeeper = infrastructure.zookeeper.address();
+    let (server, front) = Front::start(&infrastructure, &zookeeper).await;
+    let client = infrastructure.impatient_client();
+    let stage = infrastructure.called_by(&client, vec![server]).await;
     let outage = length.seconds(3, 30);
     let mut report = Report::new(format!(
         "silence between a consumer and its only provider for {outage:?}"
@@ -143,16 +143,16 @@ pub(crate) async fn slow(length: Length) -> Report {
 }
 
 pub(crate) async fn crashing(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
+    let infrastructure = Infrastructure::start().await;
     // Calls must be on their way when it is killed.
     let slowly = |mut server: Command| {
         server.args(["--delay", "50ms"]);
         server
     };
-    let servers = [slowly(surroundings.server())];
-    let mut client = surroundings.client();
+    let servers = [slowly(infrastructure.server())];
+    let mut client = infrastructure.client();
     client.args(["--retries", "0"]);
-    let stage = surroundings.with(&servers, &client).await;
+    let stage = infrastructure.with(&servers, &client).await;
     let lasts = length.seconds(3, 30);
     let mut report = Report::new(format!(
         "one of two is killed {LIFE:?} after each start for {lasts:?}, no retries"

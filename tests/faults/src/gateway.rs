@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::fault::Length;
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings};
+use crate::stage::{Infrastructure, Stage};
 
 const PASSWORD: &str = "open-sesame-4711";
 
@@ -26,10 +26,10 @@ fn with_login(mut command: Command) -> Command {
     command
 }
 
-async fn start(surroundings: Surroundings) -> Stage {
-    let servers = [surroundings.server()];
-    let client = with_login(surroundings.client());
-    let stage = surroundings.with(&servers, &client).await;
+async fn start(infrastructure: Infrastructure) -> Stage {
+    let servers = [infrastructure.server()];
+    let client = with_login(infrastructure.client());
+    let stage = infrastructure.with(&servers, &client).await;
     pushed(&stage.gateway).await;
     stage
 }
@@ -74,7 +74,7 @@ async fn unharmed(stage: Stage, report: Report, reason: &str) -> Report {
 }
 
 pub(crate) async fn down(length: Length) -> Report {
-    let mut stage = start(Surroundings::start().await).await;
+    let mut stage = start(Infrastructure::start().await).await;
     let outage = length.seconds(2, 20);
     let mut report = Report::new(format!("SIGKILL, back after {outage:?}"));
     stage.gateway.kill();
@@ -86,7 +86,7 @@ pub(crate) async fn down(length: Length) -> Report {
 }
 
 pub(crate) async fn stopped(length: Length) -> Report {
-    let mut stage = start(Surroundings::start().await).await;
+    let mut stage = start(Infrastructure::start().await).await;
     let outage = hang(length);
     let mut report = Report::new(format!("SIGSTOP for {outage:?}"));
     stage.gateway.stop_process();
@@ -107,12 +107,12 @@ pub(crate) async fn failing(length: Length) -> Report {
 
 /// Puts a server that refuses everything in the gateway's place.
 async fn refused(status: u16, length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let proxy = TcpProxy::start(surroundings.gateway.address()).await;
-    let servers = [surroundings.server()];
-    let mut client = with_login(crate::stage::client(&surroundings.zookeeper.address()));
+    let infrastructure = Infrastructure::start().await;
+    let proxy = TcpProxy::start(infrastructure.gateway.address()).await;
+    let servers = [infrastructure.server()];
+    let mut client = with_login(crate::stage::client(&infrastructure.zookeeper.address()));
     client.args(["--pushgateway-url", &proxy.address()]);
-    let stage = surroundings.with(&servers, &client).await;
+    let stage = infrastructure.with(&servers, &client).await;
     pushed(&stage.gateway).await;
 
     let outage = length.seconds(2, 20);
@@ -128,7 +128,7 @@ async fn refused(status: u16, length: Length) -> Report {
 pub(crate) async fn disk_full(length: Length) -> Report {
     let (zookeeper, (gateway, disk)) =
         tokio::join!(ZooKeeper::start(), Pushgateway::start_on_full_disk());
-    let stage = start(Surroundings { zookeeper, gateway }).await;
+    let stage = start(Infrastructure { zookeeper, gateway }).await;
     let mut report = Report::new(format!("it can write nothing: {disk}"));
     eventually(LONG, "the gateway fails to write", async || {
         let log = stage.gateway.log();
@@ -147,7 +147,7 @@ pub(crate) async fn disk_full(length: Length) -> Report {
 }
 
 pub(crate) async fn emptied(_: Length) -> Report {
-    let mut stage = start(Surroundings::start().await).await;
+    let mut stage = start(Infrastructure::start().await).await;
     let mut report = Report::new("SIGKILL, back at once, without its groups");
     stage.gateway.restart().await;
     report.recovers(pushed(&stage.gateway)).await;

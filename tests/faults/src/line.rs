@@ -9,7 +9,7 @@ use test_servers::{TcpProxy, wrapped};
 use triple::RpcMetadata;
 
 use crate::namespace::Namespace;
-use crate::stage::{Surroundings, server};
+use crate::stage::{Infrastructure, server};
 
 /// A proxy that consumers find in a provider's place.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ const ELSEWHERE: &str = "/elsewhere";
 
 impl Front {
     /// Starts a server that reaches ZooKeeper at this address, and that consumers reach through a proxy.
-    pub(crate) async fn start(surroundings: &Surroundings, zookeeper: &str) -> (Program, Self) {
+    pub(crate) async fn start(infrastructure: &Infrastructure, zookeeper: &str) -> (Program, Self) {
         let server = Program::start(&server(&format!("{zookeeper}{ELSEWHERE}")));
         let proxy = TcpProxy::start(server.provider_address().await).await;
         let address = proxy.address();
@@ -38,7 +38,7 @@ impl Front {
         let registration = Registration::new("dubbo-rust-server", host, port, vec![service])
             .expect("the names are legal");
         let registry = ZooKeeperRegistry::connect(
-            ZooKeeperConfig::new(surroundings.zookeeper.address()),
+            ZooKeeperConfig::new(infrastructure.zookeeper.address()),
             Arc::new(()),
             Arc::new(RpcMetadata::default()),
         )
@@ -68,8 +68,8 @@ pub(crate) enum Line {
 
 impl Line {
     /// Starts a server at the other end of a line.
-    pub(crate) async fn start(surroundings: &Surroundings) -> (Program, Self) {
-        let zookeeper = surroundings.zookeeper.address();
+    pub(crate) async fn start(infrastructure: &Infrastructure) -> (Program, Self) {
+        let zookeeper = infrastructure.zookeeper.address();
         if let Some(namespace) = Namespace::create() {
             let outside: IpAddr = namespace.outside().parse().expect("it is an address");
             let proxy = TcpProxy::start_on(outside, zookeeper).await;
@@ -85,7 +85,7 @@ impl Line {
             return (server, line);
         }
         let proxy = TcpProxy::start(zookeeper).await;
-        let (server, front) = Front::start(surroundings, &proxy.address()).await;
+        let (server, front) = Front::start(infrastructure, &proxy.address()).await;
         let line = Self::Proxies {
             front,
             zookeeper: proxy,

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::fault::Length;
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings};
+use crate::stage::{Infrastructure, Stage};
 
 /// A wall clock that can be set: libfaketime's, for the processes that read its file.
 struct WallClock {
@@ -63,14 +63,14 @@ fn library() -> Option<PathBuf> {
 }
 
 pub(crate) async fn clock_jumps(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
+    let infrastructure = Infrastructure::start().await;
     let clock = WallClock::new();
     let servers = [
-        clock.of(surroundings.server()),
-        clock.of(surroundings.server()),
+        clock.of(infrastructure.server()),
+        clock.of(infrastructure.server()),
     ];
-    let client = clock.of(surroundings.client());
-    let stage = surroundings.with(&servers, &client).await;
+    let client = clock.of(infrastructure.client());
+    let stage = infrastructure.with(&servers, &client).await;
     let mut report = Report::new("the wall clock goes a day ahead, then a day back");
     for (offset, days) in [("+1d", 1.0), ("-1d", -1.0), ("+0", 0.0)] {
         let real = pushed_at(&stage.gateway).await.1;

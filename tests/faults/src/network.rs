@@ -8,16 +8,16 @@ use tokio::time::sleep;
 use crate::fault::Length;
 use crate::line::{Front, Line};
 use crate::report::Report;
-use crate::stage::{Compared, Stage, Surroundings, is_called};
+use crate::stage::{Compared, Infrastructure, Stage, is_called};
 
 /// Two servers, the first of which the client reaches through a proxy only.
 async fn behind_front() -> (Stage, Front) {
-    let surroundings = Surroundings::start().await;
-    let zookeeper = surroundings.zookeeper.address();
-    let (first, front) = Front::start(&surroundings, &zookeeper).await;
-    let second = Program::start(&surroundings.server());
-    let client = surroundings.impatient_client();
-    let stage = surroundings.called_by(&client, vec![first, second]).await;
+    let infrastructure = Infrastructure::start().await;
+    let zookeeper = infrastructure.zookeeper.address();
+    let (first, front) = Front::start(&infrastructure, &zookeeper).await;
+    let second = Program::start(&infrastructure.server());
+    let client = infrastructure.impatient_client();
+    let stage = infrastructure.called_by(&client, vec![first, second]).await;
     (stage, front)
 }
 
@@ -41,11 +41,11 @@ pub(crate) async fn cut_off(length: Length) -> Report {
 }
 
 pub(crate) async fn host_cut_off(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let (first, line) = Line::start(&surroundings).await;
-    let second = Program::start(&surroundings.server());
-    let client = surroundings.impatient_client();
-    let stage = surroundings.called_by(&client, vec![first, second]).await;
+    let infrastructure = Infrastructure::start().await;
+    let (first, line) = Line::start(&infrastructure).await;
+    let second = Program::start(&infrastructure.server());
+    let client = infrastructure.impatient_client();
+    let stage = infrastructure.called_by(&client, vec![first, second]).await;
     // Longer than a session, so that the provider is forgotten as well.
     let outage = length.seconds(4, 30);
     let mut report = Report::new(format!("{} dead for {outage:?}", line.what()));

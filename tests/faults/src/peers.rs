@@ -13,7 +13,7 @@ mod idler;
 use crate::fault::Length;
 use crate::http2::{self, END_HEADERS, Kind};
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings};
+use crate::stage::{Infrastructure, Stage};
 
 pub(crate) use idler::slow;
 
@@ -70,11 +70,11 @@ fn json_call(body: &str) -> String {
 const DESCRIPTORS: usize = 256;
 
 pub(crate) async fn hoarded(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
+    let infrastructure = Infrastructure::start().await;
     let limit = format!("--nofile={DESCRIPTORS}");
-    let server = wrapped(&["prlimit", &limit], &surroundings.server());
-    let client = surroundings.client();
-    let stage = surroundings.with(&[server], &client).await;
+    let server = wrapped(&["prlimit", &limit], &infrastructure.server());
+    let client = infrastructure.client();
+    let stage = infrastructure.with(&[server], &client).await;
     let server = &stage.servers[0];
     let [(_, address), (_, metrics), _] = ports(server).await;
     let mut hoard = Vec::new();

@@ -5,7 +5,7 @@ use test_servers::{LONG, eventually};
 
 use crate::fault::Length;
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings, is_called};
+use crate::stage::{Infrastructure, Stage, is_called};
 
 pub(crate) async fn killed(length: Length) -> Report {
     let mut stage = Stage::start().await;
@@ -19,10 +19,10 @@ pub(crate) async fn killed(length: Length) -> Report {
 }
 
 pub(crate) async fn stopped(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let servers = [surroundings.server(), surroundings.server()];
-    let client = surroundings.impatient_client();
-    let mut stage = surroundings.with(&servers, &client).await;
+    let infrastructure = Infrastructure::start().await;
+    let servers = [infrastructure.server(), infrastructure.server()];
+    let client = infrastructure.impatient_client();
+    let mut stage = infrastructure.with(&servers, &client).await;
     let outage = length.seconds(4, 20);
     let mut report = Report::new(format!("SIGSTOP of one of two for {outage:?}"));
     stage.servers[0].stop_process();
@@ -35,12 +35,12 @@ pub(crate) async fn stopped(length: Length) -> Report {
 }
 
 pub(crate) async fn terminated(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let servers = [surroundings.server(), surroundings.server()];
-    let mut client = surroundings.client();
+    let infrastructure = Infrastructure::start().await;
+    let servers = [infrastructure.server(), infrastructure.server()];
+    let mut client = infrastructure.client();
     // A call that goes wrong once goes wrong.
     client.args(["--retries", "0"]);
-    let mut stage = surroundings.with(&servers, &client).await;
+    let mut stage = infrastructure.with(&servers, &client).await;
     let times = length.of(1, 5);
     let mut report = Report::new(format!(
         "SIGTERM of one of two, replaced, {times} times, no retries"
@@ -60,11 +60,11 @@ pub(crate) async fn terminated(length: Length) -> Report {
 }
 
 pub(crate) async fn consumer_killed(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let mut server = surroundings.server();
+    let infrastructure = Infrastructure::start().await;
+    let mut server = infrastructure.server();
     server.args(["--delay", "300ms"]);
-    let client = surroundings.client();
-    let stage = surroundings.with(&[server], &client).await;
+    let client = infrastructure.client();
+    let stage = infrastructure.with(&[server], &client).await;
     let times = length.of(1, 10);
     let callers = 16;
     let mut report = Report::new(format!(

@@ -14,7 +14,7 @@ use triple::{Provider, RpcMetadata, Serving, Workers};
 
 use crate::fault::Length;
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings};
+use crate::stage::{Infrastructure, Stage};
 
 /// The attempts that a provider may get before it is ejected, and as trials afterwards: far from the hundreds of calls of each second.
 const MOST_ATTEMPTS: usize = 40;
@@ -91,10 +91,10 @@ impl RefusingProvider {
 }
 
 pub(crate) async fn calls(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let server = surroundings.server();
-    let client = surroundings.client();
-    let stage = surroundings.with(&[server], &client).await;
+    let infrastructure = Infrastructure::start().await;
+    let server = infrastructure.server();
+    let client = infrastructure.client();
+    let stage = infrastructure.with(&[server], &client).await;
 
     let mut report = Report::new("one of two answers UNAVAILABLE at once");
     let refusing = RefusingProvider::start(&stage, Code::Unavailable).await;

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::fault::Length;
 use crate::report::Report;
-use crate::stage::{SESSION, Stage, Surroundings, is_called, node, server};
+use crate::stage::{Infrastructure, SESSION, Stage, is_called, node, server};
 
 /// Long enough that no session survives; in the long form, that everything has been tried again and again.
 fn outage(length: Length) -> Duration {
@@ -65,11 +65,11 @@ pub(crate) async fn stopped(length: Length) -> Report {
 
 /// Two servers, the first of which reaches ZooKeeper through a proxy only.
 async fn behind_proxy() -> (Stage, TcpProxy) {
-    let surroundings = Surroundings::start().await;
-    let proxy = TcpProxy::start(surroundings.zookeeper.address()).await;
-    let servers = [server(&proxy.address()), surroundings.server()];
-    let client = surroundings.client();
-    (surroundings.with(&servers, &client).await, proxy)
+    let infrastructure = Infrastructure::start().await;
+    let proxy = TcpProxy::start(infrastructure.zookeeper.address()).await;
+    let servers = [server(&proxy.address()), infrastructure.server()];
+    let client = infrastructure.client();
+    (infrastructure.with(&servers, &client).await, proxy)
 }
 
 pub(crate) async fn cut_off(length: Length) -> Report {

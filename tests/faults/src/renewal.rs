@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::fault::Length;
 use crate::line::Front;
 use crate::report::Report;
-use crate::stage::{Stage, Surroundings, is_called};
+use crate::stage::{Infrastructure, Stage, is_called};
 
 /// After which a provider tells a connection to go away.
 const AGE: Duration = Duration::from_millis(300);
@@ -17,16 +17,16 @@ const AGE: Duration = Duration::from_millis(300);
 const PATIENCE: &str = "60s";
 
 pub(crate) async fn renewed(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
+    let infrastructure = Infrastructure::start().await;
     let server = || {
-        let mut server = surroundings.server();
+        let mut server = infrastructure.server();
         server.arg(format!("--max-connection-age={}ms", AGE.as_millis()));
         server
     };
     let servers = [server(), server()];
-    let mut client = surroundings.client();
+    let mut client = infrastructure.client();
     client.args(["--retries", "0"]);
-    let stage = surroundings.with(&servers, &client).await;
+    let stage = infrastructure.with(&servers, &client).await;
     let lasts = length.seconds(3, 20);
     let mut report = Report::new(format!(
         "GOAWAY on each connection after {AGE:?}, for {lasts:?}, no retries"
@@ -38,14 +38,14 @@ pub(crate) async fn renewed(length: Length) -> Report {
 }
 
 pub(crate) async fn silent(length: Length) -> Report {
-    let surroundings = Surroundings::start().await;
-    let zookeeper = surroundings.zookeeper.address();
-    let (first, front) = Front::start(&surroundings, &zookeeper).await;
-    let second = Program::start(&surroundings.server());
-    let mut client = surroundings.client();
+    let infrastructure = Infrastructure::start().await;
+    let zookeeper = infrastructure.zookeeper.address();
+    let (first, front) = Front::start(&infrastructure, &zookeeper).await;
+    let second = Program::start(&infrastructure.server());
+    let mut client = infrastructure.client();
     client.args(["--timeout", PATIENCE]);
     client.args(["--keepalive-interval", "1s", "--keepalive-timeout", "1s"]);
-    let stage: Stage = surroundings.called_by(&client, vec![first, second]).await;
+    let stage: Stage = infrastructure.called_by(&client, vec![first, second]).await;
     let lasts = length.seconds(6, 30);
     front.proxy.block();
     let gap = stage.longest_gap(lasts).await;

@@ -18,12 +18,12 @@ pub(crate) const SOME: usize = 100;
 
 /// The real servers of a stage, before our own processes.
 #[derive(Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct Infrastructure {
     pub(crate) zookeeper: ZooKeeper,
     pub(crate) gateway: Pushgateway,
 }
 
-impl Surroundings {
+impl Infrastructure {
     pub(crate) async fn start() -> Self {
         let (zookeeper, gateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
         Self { zookeeper, gateway }
@@ -127,10 +127,10 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts two servers and their client.
     pub(crate) async fn start() -> Self {
-        let surroundings = Surroundings::start().await;
-        let servers = [surroundings.server(), surroundings.server()];
-        let client = surroundings.client();
-        surroundings.with(&servers, &client).await
+        let infrastructure = Infrastructure::start().await;
+        let servers = [infrastructure.server(), infrastructure.server()];
+        let client = infrastructure.client();
+        infrastructure.with(&servers, &client).await
     }
 
     /// Waits until each server has been called some more.
