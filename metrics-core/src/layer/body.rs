@@ -50,7 +50,7 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let (Some(data), Some(shard)) = (frame.data_ref(), this.shard)
         {
-            shard.count(*this.flow, this.frames.follow(data));
+            shard.count(*this.flow, this.frames.advance(data));
         }
         polled
     }
@@ -96,13 +96,13 @@ struct Measured {
 
 impl Measured {
     /// Counts the messages in these bytes, and ends the call when they hold its trailers.
-    fn follow(&mut self, data: &[u8]) {
+    fn count(&mut self, data: &[u8]) {
         let Some(web) = &mut self.web else {
-            let messages = self.frames.follow(data);
+            let messages = self.frames.advance(data);
             self.call.count(self.flow, messages);
             return;
         };
-        let (messages, outcome) = web.follow(data);
+        let (messages, outcome) = web.advance(data);
         self.call.count(self.flow, messages);
         if let Some(outcome) = outcome {
             self.call.close(self.head.with_outcome(outcome));
@@ -148,7 +148,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    measured.follow(data);
+                    measured.count(data);
                 } else if let Some(trailers) = frame.trailers_ref() {
                     measured.call.close(measured.head.with_trailers(trailers));
                 }

@@ -15,7 +15,7 @@ pub(super) struct Frames {
 impl Frames {
     /// Follows the next bytes, and returns how many messages began in them. A message begins when its head is complete.
     #[inline]
-    pub(super) fn follow(&mut self, mut bytes: &[u8]) -> u64 {
+    pub(super) fn advance(&mut self, mut bytes: &[u8]) -> u64 {
         let mut messages = 0;
         while !bytes.is_empty() && !self.foreign {
             if self.content > 0 {
@@ -77,7 +77,7 @@ mod tests {
                     break;
                 }
                 let (piece, tail) = rest.split_at(rest.len().min(*cut));
-                counted += frames.follow(piece);
+                counted += frames.advance(piece);
                 rest = tail;
             }
             prop_assert_eq!(counted, messages.len() as u64);
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_json_body_has_no_messages() {
         let mut frames = Frames::default();
-        assert_eq!(frames.follow(b"{\"name\":\"x\"}"), 0);
-        assert_eq!(frames.follow(&[0, 0, 0, 0, 0]), 0, "whatever comes after");
+        assert_eq!(frames.advance(b"{\"name\":\"x\"}"), 0);
+        assert_eq!(frames.advance(&[0, 0, 0, 0, 0]), 0, "whatever comes after");
     }
 }

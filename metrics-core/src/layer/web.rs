@@ -44,9 +44,9 @@ impl Web {
     }
 
     /// Follows the next bytes, and returns the messages that began in them, and the outcome when the trailers are there.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> (u64, Option<Outcome>) {
+    pub(super) fn advance(&mut self, bytes: &[u8]) -> (u64, Option<Outcome>) {
         if !self.text {
-            return self.follow_binary(bytes);
+            return self.advance_binary(bytes);
         }
         self.group.extend_from_slice(bytes);
         let whole = self.group.len() / 4 * 4;
@@ -56,10 +56,10 @@ impl Web {
             // Each frame may be padded by itself.
             self.broken |= STANDARD.decode_vec(four, &mut plain).is_err();
         }
-        self.follow_binary(&plain)
+        self.advance_binary(&plain)
     }
 
-    fn follow_binary(&mut self, mut bytes: &[u8]) -> (u64, Option<Outcome>) {
+    fn advance_binary(&mut self, mut bytes: &[u8]) -> (u64, Option<Outcome>) {
         let mut messages = 0;
         while !bytes.is_empty() && !self.broken {
             if self.skipped > 0 {
@@ -127,7 +127,7 @@ mod tests {
         let mut web = Web::of(content_type.as_bytes()).unwrap();
         let mut messages = 0;
         for piece in body.chunks(cut) {
-            let (more, outcome) = web.follow(piece);
+            let (more, outcome) = web.advance(piece);
             messages += more;
             if outcome.is_some() {
                 return (messages, outcome);

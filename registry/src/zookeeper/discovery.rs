@@ -73,7 +73,7 @@ impl Discovery {
         let mut watches = JoinSet::new();
         let mut known_client = 0;
         while let Some((zk, session)) = session_handle.established(|_| {}).await {
-            self.session_handle.follow(session);
+            self.session_handle.set_session(session);
             let client = session_handle.client();
             let new_client = std::mem::replace(&mut known_client, client) != client;
             if new_client {

@@ -137,7 +137,7 @@ impl Registrar {
             .established(|error| self.reporter.failed(error.clone()))
             .await
         {
-            self.session_handle.follow(session);
+            self.session_handle.set_session(session);
             self.desired.start(session);
             self.begun = true;
             tokio::select! {

@@ -118,9 +118,9 @@ impl RuleFollower {
                     let Some((zk, session)) = established else {
                         return;
                     };
-                    self.session_handle.follow(session);
+                    self.session_handle.set_session(session);
                     let mut reads = Reads::new(zk);
-                    reads.follow(&self.reference, &self.locations());
+                    reads.watch(&self.reference, &self.locations());
                     tokio::select! {
                         biased;
                         () = session_handle.changed() => {}
@@ -146,7 +146,7 @@ impl RuleFollower {
                     let locations = self.locations();
                     self.read.retain(|location, _| locations.contains(location));
                     if let Some(reads) = &mut reads {
-                        reads.follow(&self.reference, &locations);
+                        reads.watch(&self.reference, &locations);
                     }
                 }
                 told = told(reads.as_deref_mut()) => match told {
@@ -300,8 +300,8 @@ impl Reads {
         }
     }
 
-    /// Follows what stands at these locations, and at no others.
-    fn follow(&mut self, reference: &Reference, locations: &[Location]) {
+    /// Watches what stands at these locations, and at no others.
+    fn watch(&mut self, reference: &Reference, locations: &[Location]) {
         self.followed.retain(|location, task| {
             let wanted = locations.contains(location);
             if !wanted {

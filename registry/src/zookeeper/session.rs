@@ -85,7 +85,7 @@ impl SessionHandle {
     }
 
     /// Takes over which session was established last.
-    pub(super) fn follow(&mut self, session: i64) {
+    pub(super) fn set_session(&mut self, session: i64) {
         self.session = session;
     }
 
@@ -196,7 +196,7 @@ impl Supervisor {
                 None => self.establish().await,
             };
             let session = Some(zk.client.session_id());
-            next = self.follow(zk, session == before).await;
+            next = self.supervise(zk, session == before).await;
             before = session;
         }
     }
@@ -224,7 +224,7 @@ impl Supervisor {
 
     /// Follows a client to its end, with a session of its own or one taken over. Returns the one that takes its place, if there is one
     /// already.
-    async fn follow(&self, zk: ZkClient, taken_over: bool) -> Option<ZkClient> {
+    async fn supervise(&self, zk: ZkClient, taken_over: bool) -> Option<ZkClient> {
         let client = &zk.client;
         let session = client.session_id();
         let mut states = client.state_watcher();

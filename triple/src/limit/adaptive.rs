@@ -153,7 +153,7 @@ impl Adaptive {
             Phase::Starting | Phase::Following => {
                 let usual = *self.usual.get_or_insert(mean);
                 if full {
-                    self.follow(now, usual, mean);
+                    self.adjust(now, usual, mean);
                 } else if mean < usual {
                     // Calls that are few take the usual time or more.
                     self.usual = Some(usual + (mean - usual) * STEP);
@@ -164,7 +164,7 @@ impl Adaptive {
         }
     }
 
-    fn follow(&mut self, now: Duration, usual: f64, mean: f64) {
+    fn adjust(&mut self, now: Duration, usual: f64, mean: f64) {
         let allowed = (usual * TOLERANCE).max(usual + SLACK);
         if self.phase == Phase::Starting {
             if mean <= allowed {

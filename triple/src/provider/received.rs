@@ -79,7 +79,7 @@ enum Progress {
 
 impl Progress {
     /// Follows the next bytes, and returns how many of the newest message have come if it is unfinished.
-    fn follow(&mut self, mut bytes: &[u8]) -> usize {
+    fn advance(&mut self, mut bytes: &[u8]) -> usize {
         loop {
             match self {
                 Self::Whole(came) => {
@@ -186,7 +186,7 @@ where
         let this = self.project();
         match this.body.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let unfinished = frame.data_ref().map(|data| this.progress.follow(data));
+                let unfinished = frame.data_ref().map(|data| this.progress.advance(data));
                 if unfinished.is_none_or(|bytes| this.held.set(bytes)) {
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -241,7 +241,7 @@ mod tests {
                 let mut begin = 0;
                 let ends = messages.iter().map(|message| { begin += message.len(); begin });
                 let last = ends.take_while(|end| *end <= at).last().unwrap_or(0);
-                prop_assert_eq!(progress.follow(piece), at - last);
+                prop_assert_eq!(progress.advance(piece), at - last);
             }
         }
     }

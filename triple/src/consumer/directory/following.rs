@@ -29,7 +29,7 @@ pub(crate) async fn keep_listed(followed: Followed) {
         "directory",
         || context.panicked(),
         &mut followed,
-        |followed| Box::pin(followed.follow()),
+        |followed| Box::pin(followed.run()),
     )
     .await;
 }
@@ -66,7 +66,7 @@ impl Followed {
         Some(directory.context.clone())
     }
 
-    async fn follow(&mut self) {
+    async fn run(&mut self) {
         let Some(context) = self.context() else {
             return;
         };
