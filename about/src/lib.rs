@@ -13,5 +13,5 @@ mod parse;
 
 pub use parse::{matches, option, parse};
 
-/// The version with the commit that was built, `0.1.0 (0123456789ab)`; without it where there is no git.
+/// The version with the commit that was built, `0.2.0 (0123456789ab)`; without it where there is no git.
 pub const VERSION: &str = env!("VERSION");
