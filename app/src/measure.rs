@@ -29,18 +29,18 @@ impl Measuring {
         ip: IpAddr,
         runtime: &Runtime,
     ) -> anyhow::Result<Metrics> {
-        let metrics = Metrics::new(Config {
-            application: Application {
-                name: application.to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                hostname: instance::hostname(),
-                ip: ip.to_string(),
-            },
-            window: self.window,
-            families: self.families,
-            buckets: self.buckets.clone(),
-            ..Config::default()
-        })?;
+        let metrics = Metrics::new(
+            Config::default()
+                .application(
+                    Application::new(application)
+                        .version(env!("CARGO_PKG_VERSION").to_owned())
+                        .hostname(instance::hostname())
+                        .ip(ip.to_string()),
+                )
+                .window(self.window)
+                .families(self.families)
+                .buckets(self.buckets.clone()),
+        )?;
         for worker in runtime.workers().handles() {
             metrics.watch_runtime("workers", worker);
         }

@@ -141,10 +141,10 @@ impl Process {
         let reference = Reference::new(interface)?;
         options.application = Some(self.application.clone());
         options.host = Some(self.advertised.ip.to_string());
-        options.metrics = self.metrics.clone().map(|metrics| ConsumerMetrics {
-            metrics,
-            methods: methods.iter().map(ToString::to_string).collect(),
-        });
+        options.metrics = self
+            .metrics
+            .clone()
+            .map(|metrics| ConsumerMetrics::new(metrics, methods.iter().copied()));
         let workers = &self.workers;
         self.waiting.needs(match direct {
             Some(address) => format!("waiting for a connection to {address}"),

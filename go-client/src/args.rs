@@ -128,30 +128,28 @@ impl CommandLine for Args {
         let tls = tls.tls()?;
         let mut process = process.into_config()?;
         process.calling_over(tls.clone());
+        let methods = MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?;
+        let mut options = ConsumerOptions::default()
+            .timeout(timeout)
+            .retries(retries)
+            .balance(loadbalance)
+            .connections(connections.get())
+            .max_connections(max_connections.get())
+            .subset(subset)
+            .idle_timeout(idle_timeout)
+            .keepalive_interval(keepalive_interval)
+            .keepalive_timeout(keepalive_timeout)
+            .methods(methods)
+            .registered(register_consumer);
+        options.tls = tls;
+        options.tag = tag;
         Ok(Config {
             schedule: Schedule {
                 callers: concurrency,
                 interval,
                 count,
             },
-            options: ConsumerOptions {
-                timeout,
-                retries,
-                balance: loadbalance,
-                connections: connections.get(),
-                max_connections: max_connections.get(),
-                subset,
-                idle_timeout,
-                keepalive_interval,
-                keepalive_timeout,
-                methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET)?,
-                application: None,
-                tls,
-                host: None,
-                registered: register_consumer,
-                tag,
-                metrics: None,
-            },
+            options,
             direct: (!direct.is_empty()).then(|| direct.join(",")),
             process,
         })

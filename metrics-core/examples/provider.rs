@@ -22,14 +22,8 @@ impl GreetService for Greeter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let application = Application {
-        name: "greeter".into(),
-        ..Application::default()
-    };
-    let metrics = Metrics::new(Config {
-        application,
-        ..Config::default()
-    })?;
+    let application = Application::default().name("greeter");
+    let metrics = Metrics::new(Config::default().application(application))?;
     tokio::spawn(metrics.ticker());
     metrics.watch_runtime("calls", &tokio::runtime::Handle::current());
     let listener = TcpListener::bind("127.0.0.1:9099").await?;

@@ -5,6 +5,8 @@ mod error;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use derive_setters::Setters;
+
 use crate::buckets::MAX_BOUND_SECONDS;
 use crate::clock::Clock;
 use crate::families::families;
@@ -26,7 +28,9 @@ pub const DEFAULT_BUCKETS: [f64; 14] = [
 ];
 
 /// Who is measuring: the labels that every Dubbo family carries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Setters)]
+#[setters(into)]
+#[non_exhaustive]
 pub struct Application {
     /// The application's name, label `application_name`.
     pub name: String,
@@ -36,6 +40,13 @@ pub struct Application {
     pub hostname: String,
     /// The machine's address, label `ip`.
     pub ip: String,
+}
+
+impl Application {
+    /// Names the application; the rest is empty.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self::default().name(name)
+    }
 }
 
 /// Which families of calls are exported.
@@ -50,7 +61,8 @@ pub enum Families {
 }
 
 /// How to measure.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Setters)]
+#[non_exhaustive]
 pub struct Config {
     /// Who is measuring.
     pub application: Application,

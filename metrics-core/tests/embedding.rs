@@ -8,12 +8,7 @@ use prometheus::{Histogram, HistogramOpts, IntGauge, Opts, Registry, TextEncoder
 
 fn measured(labels: Vec<(String, String)>) -> Metrics {
     let (clock, manual) = Clock::manual();
-    let metrics = Metrics::new(Config {
-        clock,
-        labels,
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics = Metrics::new(Config::default().clock(clock).labels(labels)).expect("legal");
     let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "Z"));
     for outcome in [Outcome::SUCCESS, Outcome::INTERNAL] {
         let call = method.start();

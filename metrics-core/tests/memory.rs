@@ -23,11 +23,9 @@ const SERIES: usize = 4;
 fn world() -> (Metrics, ManualClock) {
     let (clock, manual) = Clock::manual();
     // An hour, so that a pane has room for the longest times.
-    let config = Config {
-        clock,
-        window: Duration::from_secs(3600),
-        ..Config::default()
-    };
+    let config = Config::default()
+        .clock(clock)
+        .window(Duration::from_secs(3600));
     (Metrics::new(config).expect("legal"), manual)
 }
 

@@ -19,15 +19,8 @@ struct Running {
 }
 
 fn start(address: &str, instance: &str, interval: Duration, at_stop: AtStop) -> Running {
-    let application = Application {
-        name: "shop".into(),
-        ..Application::default()
-    };
-    let metrics = Metrics::new(Config {
-        application,
-        ..Config::default()
-    })
-    .expect("legal");
+    let application = Application::default().name("shop");
+    let metrics = Metrics::new(Config::default().application(application)).expect("legal");
     let mut access = Access::new(address.parse().expect("an address"));
     access.timeout = Duration::from_secs(2);
     let gateway = Gateway::new(&access).expect("no TLS to set up");

@@ -31,10 +31,7 @@ async fn credentials_are_in_no_log_at_any_level() {
         .init();
     let mut zookeeper = ZooKeeper::start().await;
     for auth in ["digest:dubbo:very-secret", "nonsense:very-secret"] {
-        let config = ZooKeeperConfig {
-            auth: Some(auth.parse().unwrap()),
-            ..ZooKeeperConfig::new(zookeeper.address())
-        };
+        let config = ZooKeeperConfig::new(zookeeper.address()).auth(auth.parse().unwrap());
         let registry = ZooKeeperRegistry::connect(config, Arc::new(()), Arc::new(())).unwrap();
         let service = ServiceInfo {
             interface: "a.A".into(),

@@ -19,13 +19,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Arc::new(MeasuringObserver::new(&metrics)),
         Arc::new(RpcMetadata::default()),
     )?;
-    let options = ConsumerOptions {
-        metrics: Some(ConsumerMetrics {
-            metrics: metrics.clone(),
-            methods: vec!["Greet".into()],
-        }),
-        ..ConsumerOptions::default()
-    };
+    let options =
+        ConsumerOptions::default().metrics(ConsumerMetrics::new(metrics.clone(), ["Greet"]));
     let reference = Reference::new(greet::INTERFACE)?;
     let consumer = Consumer::new(&registry, reference, &Workers::here(), options);
     let request = GreetRequest {

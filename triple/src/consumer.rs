@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use derive_setters::Setters;
 use dubbo_registry::{Reference, Registry};
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response};
@@ -58,7 +59,9 @@ use failover::Failover;
 use selection::Selection;
 
 /// How a consumer calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Setters)]
+#[setters(strip_option)]
+#[non_exhaustive]
 pub struct ConsumerOptions {
     /// How long one attempt may take, from its start to its last byte; of a stream, until its head comes. `Duration::MAX` for no limit. A
     /// caller's own deadline (`grpc-timeout`) takes its place.
@@ -84,14 +87,17 @@ pub struct ConsumerOptions {
     /// What is known of single methods, and asked for them.
     pub methods: MethodTable,
     /// The application that calls, which each call tells its provider; untold by default.
+    #[setters(into)]
     pub application: Option<String>,
     /// What connections are encrypted with, and never made without; nothing by default.
     pub tls: Option<ConsumerTls>,
     /// The host that calls, for the rules of operators that name consumers by their address; untold by default.
+    #[setters(into)]
     pub host: Option<String>,
     /// Whether the registry lists the consumer, as Dubbo Admin shows it. It needs [`host`](Self::host).
     pub registered: bool,
     /// The tag of calls that carry none in their header `dubbo.tag`; none by default. Providers with a tag get only calls that carry it.
+    #[setters(into)]
     pub tag: Option<String>,
     /// Where calls are measured; nowhere by default.
     pub metrics: Option<ConsumerMetrics>,
@@ -99,6 +105,7 @@ pub struct ConsumerOptions {
 
 /// Where a consumer's calls are measured, and which methods are there with zeros before their first call.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ConsumerMetrics {
     /// The metrics of the process.
     pub metrics: Metrics,
@@ -107,6 +114,12 @@ pub struct ConsumerMetrics {
 }
 
 impl ConsumerMetrics {
+    /// Measures in these metrics; the methods are there from the start.
+    pub fn new(metrics: Metrics, methods: impl IntoIterator<Item: Into<String>>) -> Self {
+        let methods = methods.into_iter().map(Into::into).collect();
+        Self { metrics, methods }
+    }
+
     fn service(&self, reference: &Reference) -> metrics_core::KnownService {
         let methods = self.methods.iter().map(String::as_str);
         metrics_core::KnownService::new(reference.interface(), methods)

@@ -326,10 +326,7 @@ async fn a_consumer_that_is_refused_comes_back_when_there_is_room() {
     let behaviour = Behaviour::taking(Duration::from_millis(30));
     let serving = serve(provider(&behaviour).layer(CallLimit::new(1))).await;
     let address = serving.address().to_string();
-    let options = ConsumerOptions {
-        retries: 6,
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default().retries(6);
     let consumer = Consumer::direct(&address, &reference(), &Workers::here(), options).unwrap();
     let client = GreetServiceClient::new(consumer);
     let calls = [(); 3].map(|()| greet(&client));

@@ -29,10 +29,7 @@ async fn renewing(behaviour: &Behaviour) -> Serving {
 async fn connections_that_the_provider_renews_cost_no_call() {
     let behaviour = Behaviour::taking(Duration::from_millis(5));
     let serving = renewing(&behaviour).await;
-    let options = ConsumerOptions {
-        retries: 0,
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default().retries(0);
     let reference = Reference::new(greet::INTERFACE).unwrap();
     let address = serving.address().to_string();
     let consumer = Consumer::direct(&address, &reference, &Workers::here(), options).unwrap();

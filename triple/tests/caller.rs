@@ -60,11 +60,7 @@ async fn heard(options: ConsumerOptions) -> HashMap<String, String> {
 
 #[tokio::test]
 async fn the_application_and_the_callers_own_headers_reach_the_handler() {
-    let heard = heard(ConsumerOptions {
-        application: Some("shop".to_owned()),
-        ..ConsumerOptions::default()
-    })
-    .await;
+    let heard = heard(ConsumerOptions::default().application("shop")).await;
     assert_eq!(heard["tri-consumer-appname"], "shop");
     assert_eq!(heard["x-order"], "17");
     assert!(
@@ -76,11 +72,9 @@ async fn the_application_and_the_callers_own_headers_reach_the_handler() {
 #[tokio::test]
 async fn a_consumer_without_an_application_or_with_one_that_no_header_can_carry_names_none() {
     for application in [None, Some("a\nb".to_owned()), Some(String::new())] {
-        let heard = heard(ConsumerOptions {
-            application,
-            ..ConsumerOptions::default()
-        })
-        .await;
+        let mut options = ConsumerOptions::default();
+        options.application = application;
+        let heard = heard(options).await;
         assert!(!heard.contains_key("tri-consumer-appname"), "{heard:?}");
         assert_eq!(heard["x-order"], "17");
     }

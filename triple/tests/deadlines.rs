@@ -34,11 +34,9 @@ fn calls_end_in_time_after_the_runtime_that_made_the_consumer_has_ended() {
         (serving, Workers::here())
     });
     let client = maker.block_on(async {
-        let options = ConsumerOptions {
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            ..ConsumerOptions::default()
-        };
+        let options = ConsumerOptions::default()
+            .timeout(Duration::from_secs(1))
+            .retries(0);
         let consumer = Consumer::new(&registry, reference(), &workers, options);
         consumer.ready().await;
         GreetServiceClient::new(consumer)
@@ -67,10 +65,7 @@ async fn each_call_ends_at_its_own_deadline() {
         &registry,
         reference(),
         &Workers::here(),
-        ConsumerOptions {
-            retries: 0,
-            ..ConsumerOptions::default()
-        },
+        ConsumerOptions::default().retries(0),
     );
     consumer.ready().await;
     let mut calls = tokio::task::JoinSet::new();

@@ -68,10 +68,7 @@ async fn a_black_hole_fails_no_call_under_any_policy() {
             let bad = Behaviour::failing(|| Status::unavailable("not me"));
             let _good = several(&registry, &good, providers - holes).await;
             let _bad = several(&registry, &bad, holes).await;
-            let options = ConsumerOptions {
-                balance,
-                ..ConsumerOptions::default()
-            };
+            let options = ConsumerOptions::default().balance(balance);
             let client = client(&registry, options);
             let failed = load(&client, 800).await;
             let context = format!("{balance:?}, {holes} of {providers}");
@@ -111,13 +108,8 @@ async fn a_provider_that_recovers_is_tried_and_comes_back() {
         announced(&registry, &flaky).await,
     );
     let metrics = Metrics::new(Config::default()).unwrap();
-    let options = ConsumerOptions {
-        metrics: Some(ConsumerMetrics {
-            metrics: metrics.clone(),
-            methods: vec!["Greet".to_owned()],
-        }),
-        ..ConsumerOptions::default()
-    };
+    let options =
+        ConsumerOptions::default().metrics(ConsumerMetrics::new(metrics.clone(), ["Greet"]));
     let client = client(&registry, options);
     connected(&client, &[&good, &flaky]).await;
     assert_eq!(load(&client, 400).await, 0);

@@ -20,10 +20,7 @@ use triple::{
 };
 
 fn in_turn() -> ConsumerOptions {
-    ConsumerOptions {
-        balance: LoadBalance::RoundRobin,
-        ..ConsumerOptions::default()
-    }
+    ConsumerOptions::default().balance(LoadBalance::RoundRobin)
 }
 
 #[tokio::test]
@@ -73,13 +70,7 @@ async fn attempts_end_with_the_retries_and_the_last_error_is_the_answer() {
     let registry = MemoryRegistry::new();
     let bad = Behaviour::failing(|| Status::unavailable("broken"));
     let _serving = announced(&registry, &bad).await;
-    let client = client(
-        &registry,
-        ConsumerOptions {
-            retries: 2,
-            ..in_turn()
-        },
-    );
+    let client = client(&registry, in_turn().retries(2));
     let status = greet(&client).await.unwrap_err();
     assert_eq!(
         (status.code(), status.message()),
@@ -97,10 +88,7 @@ async fn a_provider_that_hangs_costs_one_timeout_and_is_then_avoided() {
         announced(&registry, &slow).await,
         announced(&registry, &good).await,
     );
-    let options = ConsumerOptions {
-        timeout: Duration::from_millis(200),
-        ..in_turn()
-    };
+    let options = in_turn().timeout(Duration::from_millis(200));
     let client = client(&registry, options);
     for _ in 0..10 {
         greet(&client).await.unwrap();
@@ -129,13 +117,7 @@ async fn a_provider_that_leaves_under_load_loses_no_call() {
         announced(&registry, &good).await,
         announced(&registry, &good).await,
     );
-    let client = client(
-        &registry,
-        ConsumerOptions {
-            retries: 0,
-            ..in_turn()
-        },
-    );
+    let client = client(&registry, in_turn().retries(0));
     let callers: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();

@@ -27,11 +27,9 @@ async fn calls_spread_evenly_over_five_hundred_providers_that_register_at_once()
     let mut listed = ours.subscribe(reference());
     let client = client(
         &ours,
-        ConsumerOptions {
+        ConsumerOptions::default()
             // One consumer alone is to call all of them.
-            subset: 0,
-            ..ConsumerOptions::default()
-        },
+            .subset(0),
     );
 
     let behaviours: Vec<_> = (0..PROVIDERS).map(|_| Behaviour::default()).collect();

@@ -33,14 +33,12 @@ fn client(
     methods: &[&str],
     timeout: Duration,
 ) -> support::Client {
-    let options = ConsumerOptions {
-        timeout,
-        metrics: Some(ConsumerMetrics {
-            metrics: metrics.clone(),
-            methods: methods.iter().map(ToString::to_string).collect(),
-        }),
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default()
+        .timeout(timeout)
+        .metrics(ConsumerMetrics::new(
+            metrics.clone(),
+            methods.iter().copied(),
+        ));
     GreetServiceClient::new(Consumer::new(
         registry,
         reference(),

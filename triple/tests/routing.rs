@@ -14,12 +14,10 @@ use triple::{ConsumerOptions, LoadBalance, Serving, Workers};
 const SERVICE: &str = "greet.GreetService::";
 
 fn options() -> ConsumerOptions {
-    ConsumerOptions {
-        balance: LoadBalance::RoundRobin,
-        application: Some("desk".into()),
-        host: Some("10.0.1.1".into()),
-        ..ConsumerOptions::default()
-    }
+    ConsumerOptions::default()
+        .balance(LoadBalance::RoundRobin)
+        .application("desk")
+        .host("10.0.1.1")
 }
 
 /// Serves and announces a provider with this tag, none if empty.
@@ -125,8 +123,7 @@ async fn a_provider_with_a_tag_gets_the_calls_that_carry_it() {
         status.message(),
         "tags and routing rules leave none of the 2 providers of greet.GreetService for this call"
     );
-    let tag = Some("gray".to_owned());
-    let own = client(&pair.registry, ConsumerOptions { tag, ..options() });
+    let own = client(&pair.registry, options().tag("gray"));
     let before = pair.calls();
     for _ in 0..20 {
         greet(&own).await.unwrap();
@@ -267,10 +264,7 @@ async fn a_subset_of_many_providers_does_not_leave_out_the_one_with_the_tag() {
         many.push(tagged(&registry, &others, "").await);
     }
     for _ in 0..5 {
-        let subset = ConsumerOptions {
-            subset: 1,
-            ..options()
-        };
+        let subset = options().subset(1);
         let client = client(&registry, subset);
         let forced = [("dubbo.tag", "gray"), ("dubbo.force.tag", "true")];
         for _ in 0..10 {

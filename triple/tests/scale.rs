@@ -85,11 +85,9 @@ async fn connections_to_one_provider_are_bounded_whatever_the_number_of_workers(
     let door = Door::before(&serving).await;
     let runtime = Runtime::new(Shape::PerCore).unwrap();
     for (connections, most) in [(1, 1), (3, 1), (5, 8), (50, 8)] {
-        let options = ConsumerOptions {
-            connections,
-            max_connections: most,
-            ..ConsumerOptions::default()
-        };
+        let options = ConsumerOptions::default()
+            .connections(connections)
+            .max_connections(most);
         let made = door.made();
         let client = direct(&door.address.to_string(), runtime.workers(), options);
         // From every worker, though fewer have a connection of their own.
@@ -122,11 +120,7 @@ async fn idle_connections_end_and_the_next_call_makes_them_anew() {
         Door::before(&servings[0]).await,
         Door::before(&servings[1]).await,
     ];
-    let options = ConsumerOptions {
-        idle_timeout: IDLE,
-        retries: 0,
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default().idle_timeout(IDLE).retries(0);
     let addresses = format!("{}, {}", doors[0].address, doors[1].address);
     let client = direct(&addresses, &Workers::here(), options);
     for round in 1..4 {
@@ -156,11 +150,9 @@ async fn idle_connections_end_and_the_next_call_makes_them_anew() {
 async fn a_connection_with_a_call_on_it_is_not_idle() {
     let behaviour = Behaviour::taking(Duration::from_secs(2));
     let serving = serve(&behaviour).await;
-    let options = ConsumerOptions {
-        idle_timeout: Duration::from_millis(100),
-        retries: 0,
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default()
+        .idle_timeout(Duration::from_millis(100))
+        .retries(0);
     let address = serving.address().to_string();
     let client = direct(&address, &Workers::here(), options);
     greet(&client).await.unwrap();
@@ -191,11 +183,9 @@ async fn consumers_of_many_call_a_part_of_them_each_and_all_of_them_together() {
     for behaviour in &behaviours {
         servings.push(Some(listed(&registry, behaviour).await));
     }
-    let options = ConsumerOptions {
-        subset: SUBSET,
-        balance: LoadBalance::RoundRobin,
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default()
+        .subset(SUBSET)
+        .balance(LoadBalance::RoundRobin);
     // Those that are called at all, in so many calls.
     let called = async |client: &Client| -> BTreeSet<usize> {
         let before: Vec<_> = behaviours.iter().map(Behaviour::calls).collect();

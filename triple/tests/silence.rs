@@ -30,13 +30,11 @@ async fn behind_proxy(registry: &MemoryRegistry, behaviour: &Behaviour) -> (Serv
 }
 
 fn options() -> ConsumerOptions {
-    ConsumerOptions {
-        balance: LoadBalance::RoundRobin,
-        timeout: Duration::from_millis(500),
+    ConsumerOptions::default()
+        .balance(LoadBalance::RoundRobin)
+        .timeout(Duration::from_millis(500))
         // Without retries, every call that is sent into the silence shows.
-        retries: 0,
-        ..ConsumerOptions::default()
-    }
+        .retries(0)
 }
 
 #[tokio::test]

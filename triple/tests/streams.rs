@@ -26,11 +26,7 @@ const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 const SHORT: Duration = Duration::from_millis(200);
 
 fn options(methods: MethodTable) -> ConsumerOptions {
-    ConsumerOptions {
-        timeout: SHORT,
-        methods,
-        ..ConsumerOptions::default()
-    }
+    ConsumerOptions::default().timeout(SHORT).methods(methods)
 }
 
 /// Makes a client whose provider's health stream says one thing and then nothing.
@@ -61,10 +57,7 @@ async fn a_silent_stream_goes_on_beyond_the_timeout_of_unary_calls() {
 
 /// Tables by which a greeting is a stream, or may be one.
 fn of_streams() -> [MethodTable; 2] {
-    let streaming = MethodOptions {
-        streaming: Some(true),
-        ..MethodOptions::default()
-    };
+    let streaming = MethodOptions::default().streaming(true);
     [
         MethodTable::default().with("Greet", streaming),
         MethodTable::default(),
@@ -170,10 +163,7 @@ async fn a_callers_stream_that_has_ended_is_answered_within_the_timeout() {
             }));
         }
     });
-    let options = ConsumerOptions {
-        retries: 0,
-        ..options(MethodTable::default())
-    };
+    let options = options(MethodTable::default()).retries(0);
     let mut client = raw(&address, options).await;
     let requests = tokio_stream::iter([GreetRequest::default()]);
     let path = PathAndQuery::from_static(GREET);
@@ -239,10 +229,7 @@ async fn the_callers_deadline_lengthens_the_timeout_of_a_unary_call() {
 async fn a_timeout_without_an_end_waits_and_does_not_panic() {
     let slow = Behaviour::taking(SHORT);
     let serving = support::serve(&slow).await;
-    let options = ConsumerOptions {
-        timeout: Duration::MAX,
-        ..ConsumerOptions::default()
-    };
+    let options = ConsumerOptions::default().timeout(Duration::MAX);
     let address = serving.address().to_string();
     let consumer = Consumer::direct(&address, &reference(), &Workers::here(), options).unwrap();
     greet(&GreetServiceClient::new(consumer)).await.unwrap();
@@ -264,28 +251,19 @@ async fn two(method: MethodOptions, bad: &Behaviour) -> (support::Client, Vec<Se
 #[tokio::test]
 async fn a_methods_own_options_take_the_place_of_the_consumers() {
     let never = Behaviour::failing(|| Status::unavailable("not now"));
-    let options = MethodOptions {
-        retries: Some(0),
-        ..MethodOptions::default()
-    };
+    let options = MethodOptions::default().retries(0);
     let (client, _servings) = two(options, &never).await;
     assert_eq!(greet(&client).await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(never.calls(), 1, "no retry");
 
     let lost = Behaviour::failing(|| Status::unknown("lost"));
-    let options = MethodOptions {
-        retry_on: Some(vec![Code::Unknown]),
-        ..MethodOptions::default()
-    };
+    let options = MethodOptions::default().retry_on(vec![Code::Unknown]);
     let (client, _servings) = two(options, &lost).await;
     assert_eq!(greet(&client).await.unwrap_err().code(), Code::Unknown);
     assert_eq!(lost.calls(), 3, "UNKNOWN is a reason here");
 
     let slow = Behaviour::taking(SHORT * 2);
-    let options = MethodOptions {
-        timeout: Some(SHORT * 50),
-        ..MethodOptions::default()
-    };
+    let options = MethodOptions::default().timeout(SHORT * 50);
     let (client, _servings) = two(options, &slow).await;
     greet(&client).await.expect("this method has more time");
 }

@@ -56,11 +56,9 @@ fn server_tls(issued: &Issued, clients: Option<&Authority>) -> ServerTls {
 }
 
 fn consumer_tls(authority: &Authority, issued: Option<&Issued>) -> ConsumerOptions {
-    ConsumerOptions {
-        tls: Some(ConsumerTls::new(authority.file(), issued.map(identity)).unwrap()),
-        application: Some("caller".to_owned()),
-        ..ConsumerOptions::default()
-    }
+    ConsumerOptions::default()
+        .tls(ConsumerTls::new(authority.file(), issued.map(identity)).unwrap())
+        .application("caller")
 }
 
 async fn serve(tls: Option<ServerTls>) -> Serving {
@@ -129,10 +127,7 @@ async fn a_provider_must_show_the_right_name_from_the_right_authority() {
             Some(name) => tls.server_name(name).unwrap(),
             None => tls,
         };
-        let options = ConsumerOptions {
-            tls: Some(tls),
-            ..ConsumerOptions::default()
-        };
+        let options = ConsumerOptions::default().tls(tls);
         direct(&serving, options)
     };
     greet(&named(&authority, Some("greeter.example")))

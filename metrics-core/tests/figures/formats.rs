@@ -106,11 +106,7 @@ async fn the_strict_parser_of_prometheus_own_python_library_takes_openmetrics() 
 #[tokio::test]
 async fn prometheus_answers_quantiles_and_counts_of_native_histograms() {
     let (clock, manual) = Clock::manual();
-    let metrics = Metrics::new(Config {
-        clock,
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics = Metrics::new(Config::default().clock(clock)).expect("legal");
     // Each method takes one time, which is where the edges of buckets matter most.
     let times = [0.000_3, 0.001_05, 0.010, 0.25, 1.0, 33.3];
     for (place, seconds) in times.iter().enumerate() {
@@ -168,11 +164,7 @@ async fn prometheus_3_reads_the_same_in_each_format_that_it_asks_for() {
         return;
     }
     let (clock, manual) = Clock::manual();
-    let metrics = Metrics::new(Config {
-        clock,
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics = Metrics::new(Config::default().clock(clock)).expect("legal");
     let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "größe \"1\""));
     for seconds in [1, 3] {
         let call = method.start();

@@ -64,12 +64,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let (clock, manual) = Clock::manual();
-        let metrics = Metrics::new(Config {
-            clock,
-            window: WINDOW,
-            ..Config::default()
-        })
-        .expect("legal");
+        let metrics = Metrics::new(Config::default().clock(clock).window(WINDOW)).expect("legal");
         let method = metrics.method(Side::Consumer, &MethodKey::new("x.Y", "Z"));
         Self {
             metrics,
@@ -173,7 +168,9 @@ proptest! {
     #[test]
     fn quantiles_are_within_one_percent_of_exact(nanos in proptest::collection::vec(1u64..(1 << 39), 1..2000)) {
         let (clock, manual) = Clock::manual();
-        let config = Config { clock, window: Duration::from_secs(3600), ..Config::default() };
+        let config = Config::default()
+.clock(clock)
+.window(Duration::from_secs(3600));
         let metrics = Metrics::new(config).expect("legal");
         let method = metrics.method(Side::Provider, &MethodKey::new("x.Y", "Z"));
         // All start together, so that the clock need not run for the sum of their times.

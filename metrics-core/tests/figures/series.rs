@@ -19,12 +19,7 @@ fn key(interface: &str, method: &str, group: &str, version: &str) -> MethodKey {
 fn metrics_with_manual_clock(window: Duration) -> (Metrics, ManualClock) {
     let (clock, manual) = Clock::manual();
     (
-        Metrics::new(Config {
-            clock,
-            window,
-            ..Config::default()
-        })
-        .expect("legal"),
+        Metrics::new(Config::default().clock(clock).window(window)).expect("legal"),
         manual,
     )
 }
@@ -86,11 +81,7 @@ fn values_that_look_alike_when_put_together_stay_apart() {
 
 #[test]
 fn ten_thousand_interfaces_stay_within_the_cap_and_no_call_is_lost() {
-    let metrics = Metrics::new(Config {
-        series_cap: 100,
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics = Metrics::new(Config::default().series_cap(100)).expect("legal");
     for n in 0..10_000 {
         call(
             &metrics,
@@ -157,11 +148,7 @@ fn names_without_measure_share_the_series_of_all_others() {
 
 #[test]
 fn both_sides_fold_into_series_of_their_own() {
-    let metrics = Metrics::new(Config {
-        series_cap: 1,
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics = Metrics::new(Config::default().series_cap(1)).expect("legal");
     call(&metrics, &MethodKey::new("a", "m"), 1);
     call(&metrics, &MethodKey::new("b", "m"), 2);
     let consumer = metrics.method(Side::Consumer, &MethodKey::new("b", "m"));
@@ -289,11 +276,11 @@ fn times_under_a_millisecond_are_not_zero() {
 
 #[tokio::test(start_paused = true)]
 async fn the_ticker_moves_the_window_and_ends_with_the_metrics() {
-    let metrics = Metrics::new(Config {
-        clock: Clock::tokio(),
-        window: Duration::from_secs(10),
-        ..Config::default()
-    })
+    let metrics = Metrics::new(
+        Config::default()
+            .clock(Clock::tokio())
+            .window(Duration::from_secs(10)),
+    )
     .expect("legal");
     let ticker = tokio::spawn(metrics.ticker());
     call(&metrics, &MethodKey::new("x", "m"), 10);
@@ -315,17 +302,11 @@ async fn the_ticker_moves_the_window_and_ends_with_the_metrics() {
 
 #[test]
 fn the_labels_say_who_measures() {
-    let application = Application {
-        name: "shop".into(),
-        version: "1.2".into(),
-        hostname: "h".into(),
-        ip: "10.0.0.1".into(),
-    };
-    let metrics = Metrics::new(Config {
-        application,
-        ..Config::default()
-    })
-    .expect("legal");
+    let application = Application::new("shop")
+        .version("1.2")
+        .hostname("h")
+        .ip("10.0.0.1");
+    let metrics = Metrics::new(Config::default().application(application)).expect("legal");
     call(&metrics, &key("x.Y", "Z", "g", "v"), 1);
     let text = metrics.text();
     let expected = [
@@ -389,12 +370,7 @@ fn jumps_of_the_fast_clock_show_in_no_figure() {
 fn a_call_of_two_hours_is_measured_as_such() {
     let buckets = vec![1.0, 1200.0, 7200.0];
     let (clock, manual) = Clock::manual();
-    let metrics = Metrics::new(Config {
-        clock,
-        buckets,
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics = Metrics::new(Config::default().clock(clock).buckets(buckets)).expect("legal");
     let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
     let call = method.start();
     for _ in 0..120 {
@@ -426,11 +402,8 @@ fn one_call_right_after_the_start_is_no_thousand_a_second() {
 /// The ticker's own work is off the threads of its runtime, which serve calls: here the only one is never held up.
 #[tokio::test]
 async fn endpoint_and_pusher_move_the_window_without_a_ticker_of_the_owner() {
-    let metrics = Metrics::new(Config {
-        window: Duration::from_millis(100),
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics =
+        Metrics::new(Config::default().window(Duration::from_millis(100))).expect("legal");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");

@@ -17,15 +17,8 @@ use tokio::sync::oneshot;
 
 /// Metrics in which every family has a sample.
 pub(crate) fn full() -> Metrics {
-    let application = Application {
-        name: "shop".into(),
-        ..Application::default()
-    };
-    let metrics = Metrics::new(Config {
-        application,
-        ..Config::default()
-    })
-    .expect("legal");
+    let application = Application::default().name("shop");
+    let metrics = Metrics::new(Config::default().application(application)).expect("legal");
     for side in [Side::Provider, Side::Consumer] {
         let method = metrics.method(side, &MethodKey::new("x.\"Y\"", "Z\\"));
         for code in 0..20 {

@@ -84,11 +84,8 @@ fn check(scrape: &Scrape, methods: &[&str]) {
 
 fn run(names: &[&str]) {
     // Short panes, so that many edges fall into the test.
-    let metrics = Metrics::new(Config {
-        window: Duration::from_millis(100),
-        ..Config::default()
-    })
-    .expect("legal");
+    let metrics =
+        Metrics::new(Config::default().window(Duration::from_millis(100))).expect("legal");
     let methods: Vec<_> = names
         .iter()
         .map(|name| metrics.method(Side::Provider, &MethodKey::new("x.Y", name)))

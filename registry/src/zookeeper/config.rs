@@ -3,11 +3,14 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use credentials::ClientTls;
+use derive_setters::Setters;
 
 use crate::Error;
 
 /// Where ZooKeeper is and how to talk to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Setters)]
+#[setters(strip_option)]
+#[non_exhaustive]
 pub struct ZooKeeperConfig {
     /// Comma-separated hosts with ports (2181 when missing) and an optional chroot: `zk1:2181,zk2:2181/apps`.
     pub address: String,

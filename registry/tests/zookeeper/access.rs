@@ -9,10 +9,7 @@ use crate::support::*;
 
 fn with_auth(zookeeper: &ZooKeeper, auth: &str) -> ZooKeeperConfig {
     let auth: Auth = auth.parse().expect("these are credentials");
-    ZooKeeperConfig {
-        auth: Some(auth),
-        ..ZooKeeperConfig::new(zookeeper.address())
-    }
+    ZooKeeperConfig::new(zookeeper.address()).auth(auth)
 }
 
 #[tokio::test]

@@ -99,11 +99,9 @@ async fn a_consumer_whose_session_has_ended_is_listed_again() {
 async fn the_node_of_an_authenticated_consumer_belongs_to_it() {
     let zookeeper = ZooKeeper::start().await;
     let auth: Auth = "digest:dubbo:secret".parse().unwrap();
-    let config = ZooKeeperConfig {
-        auth: Some(auth),
-        access: NodeAccess::Readable,
-        ..ZooKeeperConfig::new(zookeeper.address())
-    };
+    let config = ZooKeeperConfig::new(zookeeper.address())
+        .auth(auth)
+        .access(NodeAccess::Readable);
     let registry = connect_with(config, &Recorder::default());
     let _subscription = registry.subscribe(desk());
     let stranger = operator(&zookeeper).await;

@@ -261,10 +261,7 @@ async fn both_kinds_of_registration_are_merged_by_address() {
 #[tokio::test]
 async fn the_last_resort_ends_after_its_time_or_with_a_new_provider() {
     let zookeeper = ZooKeeper::start().await;
-    let config = ZooKeeperConfig {
-        last_resort: Duration::from_secs(2),
-        ..ZooKeeperConfig::new(zookeeper.address())
-    };
+    let config = ZooKeeperConfig::new(zookeeper.address()).last_resort(Duration::from_secs(2));
     let recorder = Recorder::default();
     let registry = connect_with(config, &recorder);
     let subscription = registry.subscribe(reference());
@@ -284,10 +281,7 @@ async fn the_last_resort_ends_after_its_time_or_with_a_new_provider() {
     assert!(subscription.providers()[0].listed);
     registry.close().await;
     let registry = connect_with(
-        ZooKeeperConfig {
-            last_resort: Duration::from_secs(1),
-            ..ZooKeeperConfig::new(zookeeper.address())
-        },
+        ZooKeeperConfig::new(zookeeper.address()).last_resort(Duration::from_secs(1)),
         &recorder,
     );
     let subscription = registry.subscribe(reference());

@@ -39,10 +39,7 @@ async fn owner(operator: &Client) -> Result<i64, String> {
 }
 
 fn short_sessions(address: String) -> ZooKeeperConfig {
-    ZooKeeperConfig {
-        session_timeout: SHORT_SESSION,
-        ..ZooKeeperConfig::new(address)
-    }
+    ZooKeeperConfig::new(address).session_timeout(SHORT_SESSION)
 }
 
 #[tokio::test]

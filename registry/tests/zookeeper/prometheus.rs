@@ -28,15 +28,10 @@ async fn targets(prometheus: &Prometheus) -> BTreeMap<String, String> {
 async fn prometheus_follows_the_members_and_names_their_applications() {
     let zookeeper = ZooKeeper::start().await;
     // Members are readable even where their process has authenticated itself.
-    let auth = Some(
-        "digest:dubbo:secret"
-            .parse()
-            .expect("these are credentials"),
-    );
-    let config = ZooKeeperConfig {
-        auth,
-        ..ZooKeeperConfig::new(format!("{}/apps", zookeeper.address()))
-    };
+    let auth = "digest:dubbo:secret"
+        .parse()
+        .expect("these are credentials");
+    let config = ZooKeeperConfig::new(format!("{}/apps", zookeeper.address())).auth(auth);
     let registry = connect_with(config, &Recorder::default());
     let expose = |application: &str, port| {
         registry.expose(ScrapeTarget::new(application, "127.0.0.1", port).unwrap())

@@ -50,10 +50,7 @@ fn tls(authority: &Authority, shown: Option<&Issued>) -> ClientTls {
 }
 
 fn over(address: String, tls: ClientTls) -> ZooKeeperConfig {
-    ZooKeeperConfig {
-        tls: Some(tls),
-        ..ZooKeeperConfig::new(address)
-    }
+    ZooKeeperConfig::new(address).tls(tls)
 }
 
 #[tokio::test]
@@ -139,10 +136,10 @@ async fn a_process_logs_in_by_sasl_and_its_nodes_belong_to_it() {
         ..ZooKeeperSettings::default()
     })
     .await;
-    let config = |auth: &str| ZooKeeperConfig {
-        auth: Some(auth.parse::<Auth>().expect("these are credentials")),
-        access: NodeAccess::Readable,
-        ..ZooKeeperConfig::new(zookeeper.address())
+    let config = |auth: &str| {
+        ZooKeeperConfig::new(zookeeper.address())
+            .auth(auth.parse::<Auth>().expect("these are credentials"))
+            .access(NodeAccess::Readable)
     };
     let registry = connect_with(config("sasl:dubbo:secret"), &Recorder::default());
     announce(&registry).await;
@@ -174,11 +171,9 @@ async fn a_process_logs_in_by_sasl_and_its_nodes_belong_to_it() {
 #[tokio::test]
 async fn readable_nodes_are_read_by_everyone_and_written_by_their_owner_only() {
     let zookeeper = ZooKeeper::start().await;
-    let config = ZooKeeperConfig {
-        auth: Some("digest:dubbo:secret".parse().unwrap()),
-        access: NodeAccess::Readable,
-        ..ZooKeeperConfig::new(zookeeper.address())
-    };
+    let config = ZooKeeperConfig::new(zookeeper.address())
+        .auth("digest:dubbo:secret".parse().unwrap())
+        .access(NodeAccess::Readable);
     let registry = connect_with(config, &Recorder::default());
     announce(&registry).await;
     let stranger = operator(&zookeeper).await;

@@ -23,12 +23,12 @@ fn thousand_series(criterion: &mut Criterion) {
 /// What a process with `--metrics-families=lean --metrics-buckets=none` makes for a Prometheus that reads native histograms.
 fn thousand_lean_series(criterion: &mut Criterion) {
     let (clock, manual) = Clock::manual();
-    let metrics = Metrics::new(Config {
-        clock,
-        families: Families::Lean,
-        buckets: Vec::new(),
-        ..Config::default()
-    })
+    let metrics = Metrics::new(
+        Config::default()
+            .clock(clock)
+            .families(Families::Lean)
+            .buckets(Vec::new()),
+    )
     .expect("legal");
     populate(&metrics, &manual, 1000);
     let headers = HeaderMap::from_iter([(header::ACCEPT, PROTOBUF)]);

@@ -20,11 +20,7 @@ const METHODS: [&str; 4] = [
 /// # Panics
 /// Never: the defaults are legal.
 pub fn metrics(clock: Clock) -> Metrics {
-    Metrics::new(Config {
-        clock,
-        ..Config::default()
-    })
-    .expect("the defaults are legal")
+    Metrics::new(Config::default().clock(clock)).expect("the defaults are legal")
 }
 
 /// Returns what a layer is given.

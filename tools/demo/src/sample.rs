@@ -87,13 +87,10 @@ impl Sample {
             &registry.join(Arc::new(MeasuringObserver::new(&consumer_metrics))),
             Reference::new(greet::INTERFACE)?,
             workers,
-            ConsumerOptions {
-                metrics: Some(ConsumerMetrics {
-                    metrics: consumer_metrics.clone(),
-                    methods: greet::METHODS.map(str::to_owned).to_vec(),
-                }),
-                ..ConsumerOptions::default()
-            },
+            ConsumerOptions::default().metrics(ConsumerMetrics::new(
+                consumer_metrics.clone(),
+                greet::METHODS,
+            )),
         );
         measurable.cancel();
         consumer.ready().await;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use derive_setters::Setters;
 use foldhash::fast::RandomState;
 use tonic::{Code, Status};
 
@@ -10,7 +11,9 @@ use super::retry::{self, Left};
 use crate::provider::{DescriptorError, described_methods};
 
 /// The options of one method. What is not set is taken from [`ConsumerOptions`](crate::ConsumerOptions).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Setters)]
+#[setters(strip_option)]
+#[non_exhaustive]
 pub struct MethodOptions {
     /// Dubbo's `timeout`: how long an attempt may take; of a stream, how long until its head comes. `Duration::MAX` for no limit.
     /// A caller's own deadline (`grpc-timeout`) takes its place.

@@ -298,11 +298,9 @@ fn question(address: SocketAddr) -> MetadataRequest {
 }
 
 fn consumer(address: &str, timeout: Duration) -> Consumer {
-    let options = ConsumerOptions {
-        timeout,
+    let options = ConsumerOptions::default()
+        .timeout(timeout)
         // Of a method that nothing is known of, the time ends with the answer's head.
-        methods: MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap(),
-        ..ConsumerOptions::default()
-    };
+        .methods(MethodTable::described(greet::INTERFACE, greet::FILE_DESCRIPTOR_SET).unwrap());
     Consumer::direct(address, &reference(), &Workers::here(), options).unwrap()
 }

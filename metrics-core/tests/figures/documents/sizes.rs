@@ -148,16 +148,14 @@ async fn size(what: &str, accept: &str, methods: usize) -> [f64; 2] {
 /// Returns metrics of an application with names as long as in a cluster, whose methods were all called.
 fn busy(what: &str, methods: usize) -> Metrics {
     let (clock, manual) = Clock::manual();
-    let mut config = Config {
-        application: Application {
-            name: "dubbo-rust-server".into(),
-            version: "0.1.0".into(),
-            hostname: "greeter-7c9f6d5b8-x2x4z".into(),
-            ip: "10.42.117.203".into(),
-        },
-        clock,
-        ..Config::default()
-    };
+    let mut config = Config::default()
+        .application(
+            Application::new("dubbo-rust-server")
+                .version("0.1.0")
+                .hostname("greeter-7c9f6d5b8-x2x4z")
+                .ip("10.42.117.203"),
+        )
+        .clock(clock);
     if what != "all" {
         config.families = Families::Lean;
     }

@@ -30,14 +30,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let metrics = ConsumerMetrics {
-        metrics: Metrics::new(Config::default())?,
-        methods: greet::METHODS.iter().map(ToString::to_string).collect(),
-    };
-    let options = ConsumerOptions {
-        metrics: Some(metrics),
-        ..ConsumerOptions::default()
-    };
+    let metrics = ConsumerMetrics::new(Metrics::new(Config::default())?, greet::METHODS);
+    let options = ConsumerOptions::default().metrics(metrics);
     let reference = Reference::new(greet::INTERFACE)?;
     let consumer = Consumer::direct(&args.address, &reference, &Workers::here(), options)?;
     consumer.ready().await;

@@ -82,12 +82,10 @@ async fn client(request: &ClientCompatRequest) -> Result<Client, String> {
     let reference = Reference::new("connectrpc.conformance.v1.ConformanceService");
     let reference = reference.map_err(|error| error.to_string())?;
     let address = format!("{}:{}", request.host, request.port);
-    let options = ConsumerOptions {
-        timeout: Duration::MAX,
+    let options = ConsumerOptions::default()
+        .timeout(Duration::MAX)
         // The suite looks at each attempt.
-        retries: 0,
-        ..ConsumerOptions::default()
-    };
+        .retries(0);
     let consumer = Consumer::direct(&address, &reference, &Workers::here(), options);
     let consumer = consumer.map_err(|error| error.to_string())?;
     // Times of the suite are those of calls, not of connections.

@@ -17,15 +17,8 @@ const HOSTILE: [&str; 4] = [
 
 /// Measures 200 methods on both sides; the n-th has been called n times.
 fn crowd() -> Metrics {
-    let application = Application {
-        name: "<b>crowd</b>".into(),
-        ..Application::default()
-    };
-    let metrics = Metrics::new(Config {
-        application,
-        ..Config::default()
-    })
-    .expect("legal");
+    let application = Application::default().name("<b>crowd</b>");
+    let metrics = Metrics::new(Config::default().application(application)).expect("legal");
     for number in 0..200 {
         let side = if number % 2 == 0 {
             Side::Provider

@@ -85,15 +85,8 @@ impl Fleet {
 }
 
 fn metrics(application: &str) -> Metrics {
-    Metrics::new(Config {
-        application: Application {
-            name: application.to_owned(),
-            version: "1.4.2".to_owned(),
-            ..Application::default()
-        },
-        ..Config::default()
-    })
-    .expect("legal")
+    Metrics::new(Config::default().application(Application::new(application).version("1.4.2")))
+        .expect("legal")
 }
 
 /// Serves the figures, and returns the target for Prometheus, under this name.
