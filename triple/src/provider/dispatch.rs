@@ -33,8 +33,12 @@ use thread::Thread;
 /// How much work may wait on a thread, in nanoseconds, before further calls go to the pool.
 const BUDGET: u64 = 100_000;
 
-/// A poll that takes less, in nanoseconds, costs more on the pool than the wait on its thread.
-const NOT_WORTH_MOVING: u64 = 5_000;
+/// A poll that takes less, in nanoseconds, costs more on the pool than the wait on its thread: a hand-over takes some 2 µs of a processor,
+/// and the answer's bytes another wake-up of the connection.
+const NOT_WORTH_MOVING: u64 = 10_000;
+
+/// One poll of so many on a thread tells what its method's polls take now.
+const SAMPLED: u64 = 64;
 
 thread_local! {
     /// The nanoseconds that the calls which wait on this thread will take.
@@ -243,7 +247,7 @@ impl Placed {
         }
         let thread = &dispatch.threads[*thread];
         let start = dispatch.meter.begin();
-        thread.begin(start.count, self.method);
+        let polls = thread.begin(start.count, self.method);
         let polled = poll();
         let end = dispatch.meter.now();
         thread.end();
@@ -255,6 +259,8 @@ impl Placed {
             && let Some(kept) = dispatch.meter.weigh(start, nanos)
         {
             dispatch.kept(self.method, kept, end);
+        } else if polls.is_multiple_of(SAMPLED) {
+            dispatch.methods[self.method].sampled(nanos);
         }
         polled
     }

@@ -22,6 +22,8 @@ const LONGEST_TRIAL: u32 = 4096;
 const ONE_OF: u32 = 32;
 /// A long poll counts as so many.
 const LONG_COUNTS: u32 = 4;
+/// A sample counts for one part of so many of the average.
+const WEIGHT: u64 = 8;
 /// A method that kept its place for so long begins with the first trial again.
 const SETTLED: u64 = 1_000_000_000;
 
@@ -112,6 +114,16 @@ impl Method {
         inline
     }
 
+    /// Takes one of the polls that run inline into what they take on average. The first calls of a process, which earn the place, take much
+    /// longer than those that follow.
+    pub(super) fn sampled(&self, nanos: u64) {
+        let cost = self.cost.load(Ordering::Relaxed);
+        // One that the system interrupted is no reason to move others.
+        let sample = nanos.min(2 * cost + SHORT / 16);
+        self.cost
+            .store(cost - cost / WEIGHT + sample / WEIGHT, Ordering::Relaxed);
+    }
+
     /// Counts a poll that kept its connection's thread for so long, and ended now or goes on. One that is not long counts for nothing.
     /// Returns whether the method runs on the pool from now on.
     pub(super) fn polled_inline(&self, nanos: u64, now: u64) -> bool {
@@ -170,6 +182,22 @@ mod tests {
         let method = Method::default();
         assert_eq!(earn(&method, 2_000, 0), FIRST_TRIAL);
         assert_eq!(method.inline_cost(), Some(2_000));
+    }
+
+    #[test]
+    fn what_polls_take_follows_those_that_run_inline() {
+        let method = Method::default();
+        earn(&method, 40_000, 0);
+        for _ in 0..100 {
+            method.sampled(3_000);
+        }
+        assert!(method.inline_cost().unwrap().abs_diff(3_000) < 100);
+        method.sampled(MILLISECOND);
+        assert!(method.inline_cost().unwrap() < 4_000, "one was interrupted");
+        for _ in 0..100 {
+            method.sampled(40_000);
+        }
+        assert!(method.inline_cost().unwrap().abs_diff(40_000) < 100);
     }
 
     #[test]

@@ -28,13 +28,14 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    /// Notes that a poll of this method begins. Only the thread itself calls this.
+    /// Notes that a poll of this method begins, and returns how many there have been before it. Only the thread itself calls this.
     #[inline]
-    pub(super) fn begin(&self, now: u64, method: usize) {
+    pub(super) fn begin(&self, now: u64, method: usize) -> u64 {
         let polls = self.polls.load(Ordering::Relaxed);
         self.polls.store(polls + 1, Ordering::Relaxed);
         self.method.store(method, Ordering::Relaxed);
         self.since.store(now, Ordering::Relaxed);
+        polls
     }
 
     #[inline]
