@@ -1,23 +1,23 @@
 //! The client under test: makes the calls that the suite describes, through our consumer, and tells what became of them.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use dubbo_registry::Reference;
 use prost::Message;
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::channel;
 use tokio::time::sleep;
-use tokio_stream::Stream;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding;
-use tonic::metadata::MetadataMap;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status};
 use triple::{Consumer, ConsumerOptions, Workers};
+
+mod outgoing;
+mod streams;
+
+use outgoing::{Control, Outgoing};
+use streams::begun;
 
 use super::exchange::{read, write};
 use super::service::{RpcStatus, headers, metadata};
@@ -175,13 +175,13 @@ async fn call(description: ClientCompatRequest) -> Result<ClientResponseResult, 
         "ServerStream" => {
             let request = prepared(&description, only(&description)?);
             let answer = begun(&description, client.server_stream(request)).await;
-            Ok(stream(&description, answer, None::<Control<()>>).await)
+            Ok(streams::read(&description, answer, None::<Control<()>>).await)
         }
         "BidiStream" => {
             let (outgoing, control) = Outgoing::all(&description, messages(&description)?);
             let request = prepared(&description, outgoing);
             let answer = begun(&description, client.bidi_stream(request)).await;
-            Ok(stream(&description, answer, Some(control)).await)
+            Ok(streams::read(&description, answer, Some(control)).await)
         }
         other => Err(format!("unknown method {other}")),
     }
@@ -248,203 +248,4 @@ async fn single<A: Single>(
             }
         }
     }
-}
-
-/// Waits for the beginning of a stream, unless it is cancelled first.
-async fn begun<A>(
-    description: &ClientCompatRequest,
-    call: impl Future<Output = Result<Response<Streaming<A>>, Status>>,
-) -> Result<Response<Streaming<A>>, Status> {
-    let pause = Duration::from_millis(description.request_delay_ms.into());
-    let sent = pause * description.request_messages.len() as u32;
-    let timing = description
-        .cancel
-        .as_ref()
-        .and_then(|cancel| cancel.cancel_timing);
-    let cancelled = async {
-        match timing {
-            // A full-duplex stream begins with its first message.
-            _ if description.stream_type == FULL_DUPLEX => std::future::pending().await,
-            Some(CancelTiming::AfterCloseSendMs(after)) => {
-                sleep(sent + Duration::from_millis(after.into())).await;
-            }
-            Some(CancelTiming::BeforeCloseSend(())) => {
-                sleep(sent + Duration::from_millis(50)).await;
-            }
-            _ => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        answer = call => answer,
-        () = cancelled => Err(Status::cancelled("cancelled by the test")),
-    }
-}
-
-/// Lets a full-duplex stream send its next message, and tells how many it has sent.
-struct Control<T> {
-    go: tokio::sync::mpsc::Sender<T>,
-    rest: Vec<T>,
-    pause: Duration,
-    sent: Arc<AtomicUsize>,
-}
-
-/// The messages of a stream on their way out.
-struct Outgoing<T> {
-    messages: ReceiverStream<T>,
-    sent: Arc<AtomicUsize>,
-}
-
-impl<T: Send + 'static> Outgoing<T> {
-    fn all(description: &ClientCompatRequest, messages: Vec<T>) -> (Self, Control<T>) {
-        let (go, receiver): (_, Receiver<T>) = channel(messages.len().max(1));
-        let sent = Arc::new(AtomicUsize::new(0));
-        let pause = Duration::from_millis(description.request_delay_ms.into());
-        let mut control = Control {
-            go,
-            rest: messages,
-            pause,
-            sent: Arc::clone(&sent),
-        };
-        let before = matches!(
-            description
-                .cancel
-                .as_ref()
-                .and_then(|cancel| cancel.cancel_timing.as_ref()),
-            Some(CancelTiming::BeforeCloseSend(()))
-        );
-        if description.stream_type == FULL_DUPLEX {
-            // The answer begins when the first message is there.
-            if !control.rest.is_empty() {
-                let (go, first) = (control.go.clone(), control.rest.remove(0));
-                tokio::spawn(async move {
-                    sleep(pause).await;
-                    let _ = go.send(first).await;
-                });
-            }
-        } else {
-            let (go, rest) = (control.go.clone(), std::mem::take(&mut control.rest));
-            tokio::spawn(async move {
-                for message in rest {
-                    sleep(pause).await;
-                    if go.send(message).await.is_err() {
-                        return;
-                    }
-                }
-                if before {
-                    // The end is not sent; the call is cancelled instead.
-                    sleep(LONG).await;
-                }
-            });
-            // The stream ends when the task does.
-            let (closed, _) = channel(1);
-            control.go = closed;
-        }
-        let messages = ReceiverStream::new(receiver);
-        (Self { messages, sent }, control)
-    }
-}
-
-impl<T> Stream for Outgoing<T> {
-    type Item = T;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let next = Pin::new(&mut self.messages).poll_next(cx);
-        if let Poll::Ready(Some(_)) = &next {
-            self.sent.fetch_add(1, Ordering::Relaxed);
-        }
-        next
-    }
-}
-
-/// Reads a stream to its end, or until it is cancelled.
-async fn stream<A: Single, T>(
-    description: &ClientCompatRequest,
-    answer: Result<Response<Streaming<A>>, Status>,
-    mut control: Option<Control<T>>,
-) -> ClientResponseResult {
-    let (response_headers, mut stream) = match answer {
-        Err(status) => return failed(&status),
-        Ok(answer) => {
-            let (metadata, stream, _) = answer.into_parts();
-            (headers(&metadata), stream)
-        }
-    };
-    let mut result = ClientResponseResult {
-        response_headers,
-        ..ClientResponseResult::default()
-    };
-    let timing = description
-        .cancel
-        .as_ref()
-        .and_then(|cancel| cancel.cancel_timing);
-    let full = description.stream_type == FULL_DUPLEX;
-    let total = description.request_messages.len();
-    if let Some(control) = control.as_mut().filter(|_| full) {
-        let rest = std::mem::take(&mut control.rest);
-        let first = (total > 0).then_some(None);
-        for message in first.into_iter().chain(rest.into_iter().map(Some)) {
-            if let Some(message) = message {
-                sleep(control.pause).await;
-                if control.go.send(message).await.is_err() {
-                    break;
-                }
-            }
-            match tokio::time::timeout(LONG, stream.message()).await {
-                Ok(Ok(Some(message))) => {
-                    result.payloads.push(message.payload().unwrap_or_default())
-                }
-                Ok(Ok(None)) | Err(_) => break,
-                Ok(Err(status)) => {
-                    result.num_unsent_requests =
-                        (total - control.sent.load(Ordering::Relaxed)) as i32;
-                    result.error = Some(error(&status));
-                    result.response_trailers = headers(status.metadata());
-                    return result;
-                }
-            }
-            if timing == Some(CancelTiming::AfterNumResponses(result.payloads.len() as u32)) {
-                return cancelled(result);
-            }
-        }
-    }
-    if timing == Some(CancelTiming::BeforeCloseSend(())) {
-        return cancelled(result);
-    }
-    drop(control);
-    let until = match timing {
-        Some(CancelTiming::AfterCloseSendMs(after)) => Duration::from_millis(after.into()),
-        _ => LONG,
-    };
-    let until = sleep(until);
-    let mut until = std::pin::pin!(until);
-    loop {
-        if timing == Some(CancelTiming::AfterNumResponses(result.payloads.len() as u32)) {
-            return cancelled(result);
-        }
-        let next = tokio::select! {
-            next = stream.message() => next,
-            () = &mut until => return cancelled(result),
-        };
-        match next {
-            Ok(Some(message)) => result.payloads.push(message.payload().unwrap_or_default()),
-            Ok(None) => {
-                let trailers = stream.trailers().await.ok().flatten();
-                result.response_trailers = headers(&trailers.unwrap_or_else(MetadataMap::new));
-                return result;
-            }
-            Err(status) => {
-                result.error = Some(error(&status));
-                result.response_trailers = headers(status.metadata());
-                return result;
-            }
-        }
-    }
-}
-
-fn cancelled(mut result: ClientResponseResult) -> ClientResponseResult {
-    result.error = Some(Error {
-        code: Code::Cancelled as i32,
-        ..Error::default()
-    });
-    result
 }
