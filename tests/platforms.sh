@@ -36,9 +36,12 @@ declare -A runners=(
 server_port=20970 metrics_port=20971 demo_ports=(20972 20973 20974)
 
 work=$(mktemp -d)
+# The folder in which wine keeps what it takes for a Windows system.
+export WINEPREFIX=$work/wine
 running=()
 end() {
   [ ${#running[@]} -eq 0 ] || { kill "${running[@]}" && wait "${running[@]}"; } 2>/dev/null || true
+  [ ! -d "$WINEPREFIX" ] || wineserver --kill --wait || true
   rm -rf "$work"
 }
 trap end EXIT
@@ -71,13 +74,16 @@ in_target() {
     cargo "$@" --quiet --locked --target "$target" -p server -p client -p demo -p pgw-cleaner
 }
 
-# program NAME OPTIONS…: runs a program of the target that is being tried.
-program() {
+# become NAME OPTIONS…: turns this shell into a program of the target that is being tried.
+become() {
   local file=$1
   shift
   # shellcheck disable=SC2086 # a command with its options
-  WINEDEBUG=-all $runner "$folder/$file$suffix" "$@"
+  WINEDEBUG=-all exec $runner "$folder/$file$suffix" "$@"
 }
+
+# program NAME OPTIONS…: runs it, and waits for its end.
+program() { (become "$@"); }
 
 # try TARGET: runs what was built for it: versions, the demo, calls, an absent gateway.
 try() {
@@ -92,7 +98,7 @@ try() {
   grep -q 'provider .*calls *[1-9]' "$work/demo" || die "$target: the demo counts no calls: $(tail -n 5 "$work/demo")"
 
   # Port 9 is for nothing: the server serves calls while no registry is there.
-  program server --push=false --zk-address 127.0.0.1:9 --listen 127.0.0.1 --port $server_port --metrics-addr 127.0.0.1:$metrics_port \
+  become server --push=false --zk-address 127.0.0.1:9 --listen 127.0.0.1 --port $server_port --metrics-addr 127.0.0.1:$metrics_port \
     --error-rate 0 --quiet >"$work/server" 2>&1 &
   running=($!)
   until curl --noproxy '*' -fsS "http://127.0.0.1:$metrics_port/prometheus" >"$work/metrics" 2>/dev/null; do
@@ -108,9 +114,12 @@ try() {
   local code=0
   program pgw-cleaner --pushgateway-url 127.0.0.1:9 --dry-run >"$work/cleaner" 2>&1 || code=$?
   [ $code = 3 ] || die "$target: the cleaner ends with $code where no gateway is: $(tail -n 5 "$work/cleaner")"
+  code=0
   kill "${running[@]}"
-  wait "${running[@]}" || true
+  wait "${running[@]}" || code=$?
   running=()
+  # wine ends a program without asking it.
+  [ $code = 0 ] || [ -n "$suffix" ] || die "$target: the server ends with $code when it is asked to: $(tail -n 5 "$work/server")"
 }
 
 run=

@@ -49,6 +49,8 @@ impl Guarded {
                 "--silent",
                 "--max-time",
                 "30",
+                "--noproxy",
+                "*",
                 "--write-out",
                 "%{http_code}",
             ])

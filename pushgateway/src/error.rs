@@ -13,7 +13,8 @@ pub enum Error {
     Credentials(#[from] credentials::Error),
     /// The system has no certificate authorities to trust.
     #[error(
-        "no certificate authorities are installed on this system: name a file of them (--pushgateway-ca-file)"
+        "no certificate authorities are installed on this system, or SSL_CERT_FILE and SSL_CERT_DIR, which may be empty, lead to none: \
+         name a file of them (--pushgateway-ca-file)"
     )]
     NoAuthorities,
     /// The HTTP client cannot be made of the settings.

@@ -214,6 +214,9 @@ fn broken(address: String, deadline: Duration, error: reqwest::Error, route: &Ro
     if address.starts_with("https") && with_causes(&error).contains("InvalidContentType") {
         hint.push_str(" (it does not speak TLS: begin its URL with http://)");
     }
+    if error.is_connect() && hint.is_empty() {
+        hint = mistake::port(&address);
+    }
     if error.is_timeout() {
         Error::TimedOut {
             address,

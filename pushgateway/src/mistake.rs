@@ -94,6 +94,23 @@ fn superfluous(base: &str) -> Option<usize> {
     (rest == "/metrics" || rest.starts_with("/metrics/job")).then_some(before)
 }
 
+/// Returns what to say of a URL without a port at which no connection came about: that of the scheme was asked, which is hardly ever a
+/// Pushgateway's own.
+pub(crate) fn port(address: &str) -> String {
+    let Ok(uri) = address.parse::<Uri>() else {
+        return String::new();
+    };
+    match (uri.port(), uri.scheme_str()) {
+        (None, Some("http")) => asked_at(80),
+        (None, Some("https")) => asked_at(443),
+        _ => String::new(),
+    }
+}
+
+fn asked_at(port: u16) -> String {
+    format!(" (asked at port {port}; a Pushgateway listens on 9091 unless told otherwise)")
+}
+
 /// Returns the title of a web page in place of its text.
 pub(crate) fn title(page: &str) -> &str {
     let Some((_, rest)) = page.split_once("<title>") else {
@@ -182,6 +199,21 @@ mod tests {
             );
         }
         assert!(hint("gateway:9091", 301, None, "").contains("not followed"));
+    }
+
+    #[test]
+    fn a_port_that_no_url_names_is_said() {
+        for (address, expected) in [
+            ("http://gateway", "asked at port 80;"),
+            ("http://[::1]/base", "asked at port 80;"),
+            ("https://gateway/base", "asked at port 443;"),
+        ] {
+            let hint = port(address);
+            assert!(hint.contains(expected), "{address}: {hint}");
+        }
+        for address in ["http://gateway:9091", "https://[::1]:9091/base"] {
+            assert_eq!(port(address), "", "{address}");
+        }
     }
 
     #[test]

@@ -49,13 +49,23 @@ impl Interface {
     pub(super) fn all() -> Vec<Self> {
         let mut addresses = if_addrs::get_if_addrs().unwrap_or_default();
         addresses.sort_by_key(|address| address.index);
-        let mut all: Vec<Self> = Vec::new();
-        for address in addresses {
+        let addresses = addresses.into_iter();
+        Self::of(addresses.map(|address| {
             let (up, ip) = (address.is_oper_up(), address.ip());
-            match all.last_mut() {
-                Some(last) if last.name == address.name => last.addresses.push(ip),
-                _ => all.push(Self {
-                    name: address.name,
+            (address.name, up, ip)
+        }))
+    }
+
+    /// Puts the addresses of each interface together. On Linux an address may have a label in place of the interface's name, such as
+    /// `lo:0`, whose part before the colon is that name.
+    fn of(addresses: impl Iterator<Item = (String, bool, IpAddr)>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for (label, up, ip) in addresses {
+            let name = label.split(':').next().unwrap_or_default();
+            match all.iter_mut().find(|interface| interface.name == name) {
+                Some(interface) => interface.addresses.push(ip),
+                None => all.push(Self {
+                    name: name.to_owned(),
                     up,
                     addresses: vec![ip],
                 }),
@@ -371,6 +381,28 @@ mod tests {
             "fd00:d0b0::1",
             "br-12ab",
         );
+    }
+
+    #[test]
+    fn an_address_with_a_label_belongs_to_its_interface() {
+        let addresses = [
+            ("lo", "127.0.0.1"),
+            ("lo:0", "10.1.1.100"),
+            ("eth0", "203.0.113.9"),
+            ("eth0:web", "10.0.0.5"),
+            ("lo", "::1"),
+        ];
+        let interfaces = Interface::of(
+            addresses
+                .into_iter()
+                .map(|(label, ip)| (label.to_owned(), true, ip.parse().unwrap())),
+        );
+        let names: Vec<&str> = interfaces.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["lo", "eth0"]);
+        // A service's address on the loopback interface is no address of this host alone, and dubbo-go looks at the first of each.
+        let chosen = chosen(&interfaces);
+        assert_eq!(chosen.ip.to_string(), "203.0.113.9");
+        assert_eq!(chosen.doubt, None);
     }
 
     #[test]

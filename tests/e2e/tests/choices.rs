@@ -174,7 +174,7 @@ async fn a_gateway_that_asks_for_a_login_gets_the_one_that_was_set() {
     let url = format!("http://username:1234@{}/metrics", gateway.address());
     eventually(LONG, "the group is there", async || {
         let output = std::process::Command::new("curl")
-            .args(["-s", &url])
+            .args(["-s", "--noproxy", "*", &url])
             .output();
         String::from_utf8_lossy(&output.unwrap().stdout).contains("dubbo_consumer_requests_total{")
     })

@@ -37,6 +37,7 @@ const KNOWN_LINTS: [(&str, &str); 5] = [
 fn curl(arguments: &[&str]) -> Output {
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "30"])
+        .args(["--noproxy", "*"])
         .args(arguments)
         .output();
     output.expect("curl is a Debian package that ./test.sh installs")
