@@ -45,8 +45,10 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The system has no certificate authorities to trust.
-    #[error("no certificate authorities are installed on this system, or SSL_CERT_FILE and SSL_CERT_DIR, which may be empty, lead to none: \
-         name a file of them")]
+    #[error(
+        "no certificate authorities are installed on this system, or SSL_CERT_FILE and SSL_CERT_DIR, which may be empty, lead to none: \
+         name a file of them"
+    )]
     NoAuthorities,
     /// A certificate without its key, or the other way round.
     #[error("{} and {} belong together: set both", options[0], options[1])]

@@ -31,8 +31,8 @@ fn scripts_ask_without_a_proxy() {
         let text = fs::read_to_string(&file).unwrap();
         let everywhere = text.contains("export no_proxy='*'");
         for line in text.lines().map(str::trim) {
-            let [curl, wget] =
-                ["curl -", "wget -"].map(|program| line.contains(program) && !line.starts_with('#'));
+            let [curl, wget] = ["curl -", "wget -"]
+                .map(|program| line.contains(program) && !line.starts_with('#'));
             let direct = everywhere || (!curl || line.contains("--noproxy '*'"));
             let direct = direct && (!wget || line.contains("-Y off"));
             assert!(direct, "{}: {line}", file.display());
