@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, env, value_name = "BOOL", default_value = "true", value_parser = BoolishValueParser::new())]
     register_consumer: bool,
 
-    /// How many connections each provider gets.
+    /// How many connections each provider gets from each worker thread.
     #[arg(long, env, value_name = "CONNECTIONS", default_value = "1")]
     connections: NonZeroUsize,
 

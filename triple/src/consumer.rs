@@ -70,9 +70,9 @@ pub struct ConsumerOptions {
     pub retries: usize,
     /// How the provider of an attempt is chosen.
     pub balance: LoadBalance,
-    /// Connections to each provider, on each worker that has connections of its own; at least 1.
+    /// Connections to each provider for each thread of the workers, as far as [`max_connections`](Self::max_connections) goes; at least 1.
     pub connections: usize,
-    /// The most connections to each provider, shared by all workers; [`connections`](Self::connections) are had in any case.
+    /// The most connections to each provider, shared by all threads; [`connections`](Self::connections) are had in any case.
     pub max_connections: usize,
     /// How many providers are connected to and called where more than twice as many are listed: the same ones as long as they are there,
     /// with others in place of those that fail. Consumers are spread evenly over all providers. Zero for all of them, always.
@@ -295,7 +295,11 @@ impl Consumer {
         let context = EndpointContext {
             workers: workers.clone(),
             timers: timers.clone(),
-            layout: Layout::new(options.connections, options.max_connections),
+            layout: Layout::new(
+                options.connections,
+                options.max_connections,
+                workers.threads(),
+            ),
             idle_timeout: options.idle_timeout,
             asleep: Arc::default(),
             keepalive_interval: options.keepalive_interval,

@@ -69,6 +69,12 @@ impl Workers {
         self.handles.len()
     }
 
+    /// Returns how many threads each runtime has.
+    pub(crate) fn threads(&self) -> usize {
+        let first = self.handles.first();
+        first.map_or(1, |handle| handle.metrics().num_workers())
+    }
+
     /// Returns the runtimes, the one with index 0 first.
     pub fn handles(&self) -> impl Iterator<Item = &Handle> {
         self.handles.iter()

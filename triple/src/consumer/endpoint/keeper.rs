@@ -106,7 +106,7 @@ impl EndpointContext {
         Self {
             workers: Workers::here(),
             timers: Handle::current(),
-            layout: Layout::new(1, 1),
+            layout: Layout::new(1, 1, 1),
             idle_timeout: Duration::ZERO,
             asleep: Arc::default(),
             keepalive_interval: Duration::ZERO,

@@ -15,10 +15,12 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn new(per_worker: usize, most: usize) -> Self {
+    /// Deals `per_thread` connections to each of a worker's threads, `most` in all; `per_thread` of them in any case.
+    pub(crate) fn new(per_thread: usize, most: usize, threads: usize) -> Self {
+        let per_thread = per_thread.max(1);
         Self {
-            per_worker: per_worker.max(1),
-            most: most.max(per_worker).max(1),
+            per_worker: per_thread.saturating_mul(threads.max(1)),
+            most: most.max(per_thread),
             turn: Arc::default(),
         }
     }
@@ -81,7 +83,7 @@ mod tests {
     fn connections_are_bounded_and_every_worker_has_a_share() {
         for workers in [1, 2, 3, 8, 63, 64, 200] {
             for (per_worker, most) in [(1, 1), (1, 8), (2, 8), (4, 16), (100, 8), (3, 1)] {
-                let layout = Layout::new(per_worker, most);
+                let layout = Layout::new(per_worker, most, 1);
                 for _ in 0..3 {
                     let slots = layout.slots(workers);
                     let bound = most.max(per_worker);
@@ -107,15 +109,29 @@ mod tests {
 
     #[test]
     fn providers_begin_with_different_workers() {
-        let layout = Layout::new(1, 2);
+        let layout = Layout::new(1, 2, 1);
         let mut workers: Vec<_> = (0..4).map(|_| layout.slots(4).worker(0)).collect();
         workers.sort_unstable();
         assert_eq!(workers, [0, 1, 2, 3]);
     }
 
     #[test]
+    fn the_threads_of_one_worker_have_a_connection_each_as_far_as_the_bound_goes() {
+        for (per_thread, most, threads, count) in [
+            (1, 8, 1, 1),
+            (1, 8, 2, 2),
+            (1, 8, 64, 8),
+            (2, 8, 3, 6),
+            (9, 8, 4, 9),
+        ] {
+            let slots = Layout::new(per_thread, most, threads).slots(1);
+            assert_eq!(slots.of(0), (0, count), "{per_thread}, {most}, {threads}");
+        }
+    }
+
+    #[test]
     fn few_cores_have_connections_of_their_own() {
-        let slots = Layout::new(1, 8).slots(8);
+        let slots = Layout::new(1, 8, 1).slots(8);
         let firsts: Vec<_> = (0..8).map(|worker| slots.of(worker)).collect();
         let expected: Vec<_> = (0..8).map(|slot| (slot, 1)).collect();
         assert_eq!(firsts, expected);
