@@ -46,6 +46,14 @@ impl Code {
     }
 }
 
+/// Returns the paths of all Rust sources of the project.
+#[must_use]
+pub fn sources() -> Vec<PathBuf> {
+    let mut sources = files(&path("."));
+    sources.retain(|file| file.extension() == Some(OsStr::new("rs")));
+    sources
+}
+
 /// Returns the files below a folder, in no order.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|err| panic!("{}: {err}", folder.display()));

@@ -5,7 +5,7 @@ mod document;
 mod manifest;
 mod modules;
 
-pub use code::Code;
+pub use code::{Code, sources};
 pub use document::{Document, Link};
 pub use manifest::{Manifest, Use, shipped};
 pub use modules::Modules;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use docs::{Code, Document};
+use docs::{Code, Document, sources};
 use e2e::{PROGRAMS, Program};
 use metrics_core::{Type, families};
 use regex::Regex;
@@ -199,6 +199,27 @@ fn every_path_is_there() {
         }
     }
     assert!(paths > 10, "{paths} paths");
+}
+
+#[test]
+fn every_source_that_is_named_without_its_whole_path_is_there() {
+    let form = Regex::new(r"^(?:[a-z_-]+/)*[a-z_]+\.rs$").unwrap();
+    let sources = sources();
+    let mut named = 0;
+    for document in Document::all() {
+        for code in document.code() {
+            if !form.is_match(&code) {
+                continue;
+            }
+            named += 1;
+            assert!(
+                sources.iter().any(|source| source.ends_with(&code)),
+                "{}: no source is {code}",
+                document.path
+            );
+        }
+    }
+    assert!(named > 30, "{named} sources");
 }
 
 #[test]
