@@ -174,7 +174,7 @@ impl DesiredState {
         };
         if answer == Answer::Conflict {
             self.conflicts += 1;
-            // One conflict is ordinary; more mean a crowd, which a pause spreads out.
+            // One conflict is ordinary; more mean that many write at once, which a pause spreads out.
             self.pausing = self.conflicts > 1;
             return;
         }

@@ -2,8 +2,8 @@
 
 mod access;
 mod consumers;
-mod crowd;
 mod discovery;
+mod many_instances;
 mod metadata;
 mod odd;
 mod outages;

@@ -60,10 +60,10 @@ pub(crate) async fn storm(length: Length) -> Report {
     let mut report = Report::new(format!("{scrapes} scrapes, {AT_A_TIME} at a time"));
     let url = stage.servers[0].metrics_url().await;
     let left = Arc::new(AtomicUsize::new(scrapes));
-    let mut crowd = tokio::task::JoinSet::new();
+    let mut scrapers = tokio::task::JoinSet::new();
     for _ in 0..AT_A_TIME {
         let (url, left) = (url.clone(), Arc::clone(&left));
-        crowd.spawn(async move {
+        scrapers.spawn(async move {
             let mut calls = 0.0;
             while left
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -82,7 +82,7 @@ pub(crate) async fn storm(length: Length) -> Report {
         });
     }
     let begin = Instant::now();
-    while let Some(scraper) = crowd.join_next().await {
+    while let Some(scraper) = scrapers.join_next().await {
         if let Err(error) = scraper {
             report.promise(false, format!("every scrape is whole: {error}"));
         }

@@ -121,9 +121,9 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
     let descriptors = || Usage::of(server.id()).descriptors;
     let limit = descriptors() + TOO_MANY / 2;
     set_limit(server, limit);
-    let mut crowd = Vec::new();
+    let mut open = Vec::new();
     for _ in 0..TOO_MANY {
-        crowd.push(
+        open.push(
             TcpStream::connect(&address)
                 .await
                 .expect("the kernel accepts it"),
@@ -138,7 +138,7 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
     sleep(length.seconds(1, 5)).await;
     // On its open connection; a scrape would need a new one.
     stage.calls_go_on().await;
-    drop(crowd);
+    drop(open);
     let scraped = eventually(LONG, "it can be scraped", async || {
         let answer = get(&server.metrics_url().await).await?;
         if answer.status == 200 {

@@ -1,8 +1,8 @@
 //! The status page, in a real browser, on running processes.
 
-mod crowd;
 mod demo;
 mod endpoint;
 mod expected;
 mod looks;
+mod many_methods;
 mod picture;

@@ -16,8 +16,8 @@ const HOSTILE: [&str; 4] = [
 ];
 
 /// Measures 200 methods on both sides; the n-th has been called n times.
-fn crowd() -> Metrics {
-    let application = Application::default().name("<b>crowd</b>");
+fn many() -> Metrics {
+    let application = Application::default().name("<b>many</b>");
     let metrics = Metrics::new(Config::default().application(application)).expect("legal");
     for number in 0..200 {
         let side = if number % 2 == 0 {
@@ -59,7 +59,7 @@ fn values(rows: &[Row], column: &str) -> Vec<f64> {
 
 #[tokio::test]
 async fn two_hundred_methods_are_shown_found_and_put_in_order() {
-    let metrics = crowd();
+    let metrics = many();
     let chromium = Chromium::start().await;
     let tab = watch(&chromium, &metrics).await;
     let rows = tab.rows().await;
@@ -89,7 +89,7 @@ async fn two_hundred_methods_are_shown_found_and_put_in_order() {
     }
     assert_eq!(
         tab.evaluate::<String>("document.title").await,
-        "<b>crowd</b>"
+        "<b>many</b>"
     );
     assert_eq!(
         tab.evaluate::<u32>("document.querySelectorAll('img, b').length")
@@ -124,7 +124,7 @@ async fn two_hundred_methods_are_shown_found_and_put_in_order() {
     assert!(console.contains("Content Security Policy"), "{console}");
     assert_eq!(
         tab.evaluate::<String>("document.title").await,
-        "<b>crowd</b>"
+        "<b>many</b>"
     );
 }
 
@@ -201,7 +201,7 @@ async fn sorted(tab: &Tab) -> String {
 
 #[tokio::test]
 async fn many_methods_leave_time_for_other_work() {
-    let metrics = crowd();
+    let metrics = many();
     let chromium = Chromium::start().await;
     let tab = watch(&chromium, &metrics).await;
     // Another method that appears while the page is open.

@@ -14,7 +14,7 @@ use crate::support::*;
 const INSTANCES: u16 = 500;
 
 #[tokio::test]
-async fn nobody_is_lost_from_a_mapping_that_all_write_at_once() {
+async fn no_application_is_lost_from_a_mapping_that_all_write_at_once() {
     let zookeeper = ZooKeeper::start().await;
     let operator = operator(&zookeeper).await;
     let registries: Vec<_> = (0..24).map(|_| connect(zookeeper.address())).collect();
@@ -71,10 +71,10 @@ async fn received(zookeeper: &ZooKeeper) -> u64 {
 async fn a_storm_of_registrations_costs_a_bounded_number_of_reads_and_leaves_nobody_out() {
     let zookeeper = ZooKeeper::start().await;
     let operator = operator(&zookeeper).await;
-    put(&operator, MAPPING, b"crowd", CreateMode::Persistent).await;
+    put(&operator, MAPPING, b"many", CreateMode::Persistent).await;
     put(
         &operator,
-        "/services/crowd/first",
+        "/services/many/first",
         b"{}",
         CreateMode::Persistent,
     )
@@ -92,12 +92,12 @@ async fn a_storm_of_registrations_costs_a_bounded_number_of_reads_and_leaves_nob
     let creations = (0..INSTANCES).map(|number| {
         let port = 20000 + number;
         let data = json!({
-            "name": "crowd", "id": format!("127.0.0.1:{port}"), "address": "127.0.0.1", "port": port,
+            "name": "many", "id": format!("127.0.0.1:{port}"), "address": "127.0.0.1", "port": port,
             "payload": {"metadata": {
                 "dubbo.endpoints": format!(r#"[{{"port":{port},"protocol":"tri"}}]"#), "dubbo.metadata.revision": port.to_string(),
             }},
         });
-        let path = format!("/services/crowd/127.0.0.1:{port}");
+        let path = format!("/services/many/127.0.0.1:{port}");
         let (operator, options) = (&operator, &options);
         async move { operator.create(&path, data.to_string().as_bytes(), options).await.map(drop) }
     });
