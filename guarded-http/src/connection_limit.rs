@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_gives_way_before_the_patience_ends() {
+    async fn no_connection_gives_way_before_the_patience_ends() {
         let limit = ConnectionLimit::new(1, PATIENCE);
         let first = limit.acquire().await;
         let before = Instant::now();

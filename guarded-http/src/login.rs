@@ -221,14 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn what_would_let_everybody_in_is_refused() {
+    fn what_would_admit_every_caller_is_refused() {
         assert!(matches!(login("", "x"), Err(LoginError::User)));
         assert!(matches!(login("a:b", "x"), Err(LoginError::User)));
         assert!(matches!(login("a", ""), Err(LoginError::NoPassword)));
     }
 
     #[tokio::test]
-    async fn a_password_file_is_read_for_each_request_and_nobody_gets_in_without_it() {
+    async fn a_password_file_is_read_for_each_request_and_no_client_gets_in_without_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
         std::fs::write(&file, "first\n").unwrap();

@@ -102,7 +102,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_nobody_takes_ends_at_the_limit() {
+    async fn an_answer_that_no_client_takes_ends_at_the_limit() {
         let (near, _far) = duplex(10);
         let mut near = WriteTimeout::new(near, LIMIT);
         let begun = Instant::now();

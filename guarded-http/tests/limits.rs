@@ -182,7 +182,7 @@ async fn no_request_at_all_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn silent_connections_keep_nobody_out() {
+async fn silent_connections_keep_no_client_out() {
     let mut limits = unlimited();
     limits.connections = 4;
     limits.patience = Duration::from_millis(100);
@@ -225,7 +225,7 @@ async fn connections_that_ask_without_a_pause_take_turns_with_others() {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_ends() {
+async fn an_answer_that_no_client_takes_ends() {
     let mut limits = unlimited();
     limits.connections = 1;
     limits.answer = Duration::from_millis(200);

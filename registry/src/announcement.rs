@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_withdrawal_that_nobody_confirms_ends_with_its_deadline() {
+    async fn an_unconfirmed_withdrawal_ends_with_its_deadline() {
         let (reporter, announcement) = AnnouncementReporter::new();
         assert!(matches!(
             announcement.withdraw().await,

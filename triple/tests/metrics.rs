@@ -110,7 +110,7 @@ async fn one_call_counts_once_and_each_of_its_attempts_besides() {
 }
 
 #[tokio::test]
-async fn attempts_of_a_method_that_nobody_named_are_counted_with_its_calls() {
+async fn attempts_of_a_method_without_a_name_are_counted_with_its_calls() {
     let registry = MemoryRegistry::new();
     let (theirs, ours) = (metrics(), metrics());
     let _serving = serve(&registry, &theirs, &Behaviour::default()).await;

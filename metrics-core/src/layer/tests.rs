@@ -129,7 +129,7 @@ async fn a_stream_that_breaks_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_reads_to_its_end_is_cancelled() {
+async fn a_stream_that_is_not_read_to_its_end_is_cancelled() {
     let world = World::new();
     answered(&world, grpc([Step::Data(TWO_MESSAGES), Step::Silence])).await;
     world.assert_one(OutcomeKind::Cancelled);
@@ -280,7 +280,7 @@ async fn messages_are_counted_in_both_directions_as_each_side_sees_them() {
 }
 
 #[tokio::test]
-async fn methods_that_nobody_knows_share_one_series_and_other_interfaces_none() {
+async fn unknown_methods_share_one_series_and_other_interfaces_none() {
     let world = World::new();
     let mut service = world
         .provider

@@ -115,7 +115,7 @@ async fn an_empty_job_is_refused_by_the_gateway() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_unreachable_without_the_password() {
+async fn a_gateway_that_is_not_there_is_unreachable_without_the_password() {
     let error = client(&format!("http://alice:hunter2@127.0.0.1:{}", free_port()))
         .delete(&key())
         .await

@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_loses_nobody(data in proptest::collection::vec(any::<u8>(), 0..200), application in "[a-z.-]{1,12}") {
+        fn merging_loses_no_application(data in proptest::collection::vec(any::<u8>(), 0..200), application in "[a-z.-]{1,12}") {
             let after = merged(&data, &application).unwrap_or_else(|| data.clone());
             prop_assert!(after.starts_with(data.trim_ascii_end()), "what was there stays");
             prop_assert_eq!(merged(&after, &application), None, "a second time changes nothing");

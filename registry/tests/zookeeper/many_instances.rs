@@ -68,7 +68,7 @@ async fn received(zookeeper: &ZooKeeper) -> u64 {
 }
 
 #[tokio::test]
-async fn a_storm_of_registrations_costs_a_bounded_number_of_reads_and_leaves_nobody_out() {
+async fn many_registrations_at_once_cost_a_bounded_number_of_reads_and_leave_none_out() {
     let zookeeper = ZooKeeper::start().await;
     let operator = operator(&zookeeper).await;
     put(&operator, MAPPING, b"many", CreateMode::Persistent).await;

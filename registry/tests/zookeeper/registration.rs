@@ -57,7 +57,7 @@ async fn the_nodes_are_those_of_dubbo() {
 }
 
 #[tokio::test]
-async fn everybody_may_start_before_zookeeper() {
+async fn all_processes_may_start_before_zookeeper() {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let registry = connect(address.clone());

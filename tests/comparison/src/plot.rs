@@ -170,7 +170,7 @@ mod tests {
     use crate::results::Measured;
 
     #[test]
-    fn the_plot_names_everybody_who_was_measured() {
+    fn the_plot_names_every_subject_that_was_measured() {
         let mut provider = Measured::default();
         provider.add(Quantity::ProviderCalls, Subject::Ours, 150_000.0);
         provider.add(Quantity::ProviderCalls, Subject::DubboGo, 13_000.0);

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peers_tally_is_read_with_fields_that_nobody_asked_for() {
+    fn the_peers_tally_is_read_with_further_fields() {
         let tally = Tally::read(
             r#"{"calls":10,"succeeded":10,"failed":{},"greetings":{"x":10},"errors":{},"longest_ms":3,"seconds":1.5,"p50_ms":0.9,"p99_ms":2.5}"#,
         );

@@ -110,7 +110,7 @@ fn unread(command: &Command, redirection: &str) -> Program {
 }
 
 #[tokio::test]
-async fn nobody_minds_a_reader_who_has_left() {
+async fn a_reader_that_has_left_is_no_failure() {
     let mut commands = Vec::new();
     for program in PROGRAMS {
         for arguments in [
@@ -137,7 +137,7 @@ async fn nobody_minds_a_reader_who_has_left() {
 }
 
 #[tokio::test]
-async fn a_failure_that_nobody_reads_has_its_code_all_the_same() {
+async fn a_failure_whose_message_is_not_read_has_its_code() {
     for program in PROGRAMS {
         let mut program = unread(Program::command(program).arg("--no-such-option"), "2>");
         assert_eq!(program.wait(LONG).await, 2, "{program:?}");
@@ -148,7 +148,7 @@ async fn a_failure_that_nobody_reads_has_its_code_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_server_whose_log_nobody_reads_serves_on_and_leaves_in_order() {
+async fn a_server_whose_log_is_not_read_serves_on_and_leaves_in_order() {
     let zookeeper = ZooKeeper::start().await;
     let mut server = unread(
         Program::server(&zookeeper.address()).arg("--push=false"),

@@ -31,7 +31,7 @@ async fn replaced(stage: &mut Stage) {
     stage.servers = (0..2)
         .map(|_| Program::start(&crate::stage::server(&zookeeper)))
         .collect();
-    stage.everybody_is_called().await;
+    stage.every_provider_is_called().await;
 }
 
 pub(crate) async fn killed(length: Length) -> Report {
@@ -62,7 +62,7 @@ pub(crate) async fn stopped(length: Length) -> Report {
     for server in &mut stage.servers {
         server.continue_process();
     }
-    report.recovers(stage.everybody_is_called()).await;
+    report.recovers(stage.every_provider_is_called()).await;
     harmed(stage, report).await
 }
 

@@ -100,7 +100,7 @@ pub(crate) async fn clock_jumps(length: Length) -> Report {
             );
         }
     }
-    stage.everybody_is_registered().await;
+    stage.every_process_is_registered().await;
     stage.unharmed(report).await
 }
 
@@ -165,7 +165,7 @@ pub(crate) async fn descriptors_exhausted(length: Length) -> Report {
         .filter(|line| line.contains("was not accepted"))
         .count();
     report.promise(lines <= 3, format!("the log is not flooded: {lines} lines"));
-    stage.everybody_is_called().await;
+    stage.every_provider_is_called().await;
     stage.unharmed(report).await
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn slow(length: Length) -> Report {
     let mut report = Report::new(format!("each packet {delay:?} late, for {outage:?}"));
     front.proxy.delay(delay);
     sleep(outage).await;
-    stage.everybody_is_called().await;
+    stage.every_provider_is_called().await;
     front.proxy.restore();
     report.recovers(stage.calls_go_on()).await;
     stage.unharmed(report).await

@@ -138,7 +138,7 @@ pub(crate) async fn oversized(length: Length) -> Report {
         oversized_call(&stage, &mut report).await;
     }
     memory_stays(&stage, before, &mut report);
-    report.recovers(stage.everybody_is_called()).await;
+    report.recovers(stage.every_provider_is_called()).await;
     stage.unharmed(report).await
 }
 
@@ -233,7 +233,7 @@ pub(crate) async fn abuse(length: Length) -> Report {
     }
     let _ = endless.write_all(&opened).await;
     stage.calls_go_on().await;
-    stage.everybody_is_called().await;
+    stage.every_provider_is_called().await;
     drop(endless);
     memory_stays(&stage, before, &mut report);
     let landed = eventually(
@@ -273,7 +273,7 @@ pub(crate) async fn garbage(length: Length) -> Report {
         }
     }
     let end = Instant::now();
-    stage.everybody_is_called().await;
+    stage.every_provider_is_called().await;
     for (port, address) in ports(&stage.servers[0]).await {
         let answer = send(
             &address,

@@ -52,7 +52,7 @@ pub(crate) async fn terminated(length: Length) -> Report {
         stage
             .servers
             .push(Program::start(&crate::stage::server(&zookeeper)));
-        stage.everybody_is_called().await;
+        stage.every_provider_is_called().await;
     }
     // The figures of those that have left are gone from their endpoint.
     stage.whole = false;

@@ -23,8 +23,8 @@ pub(crate) async fn killed(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.zookeeper.restart().await;
-    report.recovers(stage.everybody_is_registered()).await;
-    stage.everybody_is_called().await;
+    report.recovers(stage.every_process_is_registered()).await;
+    stage.every_provider_is_called().await;
     stage.unharmed(report).await
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn emptied(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.zookeeper.restart_empty().await;
-    report.recovers(stage.everybody_is_registered()).await;
+    report.recovers(stage.every_process_is_registered()).await;
     let mut newcomer = Program::start(
         Program::client(&stage.zookeeper.address()).args(["--push=false", "--count=20"]),
     );
@@ -46,7 +46,7 @@ pub(crate) async fn emptied(length: Length) -> Report {
         found.succeeded == 20,
         format!("a newcomer finds the providers: {}", found.line),
     );
-    stage.everybody_is_called().await;
+    stage.every_provider_is_called().await;
     stage.unharmed(report).await
 }
 
@@ -58,8 +58,8 @@ pub(crate) async fn stopped(length: Length) -> Report {
     sleep(outage).await;
     stage.calls_go_on().await;
     stage.zookeeper.continue_process();
-    report.recovers(stage.everybody_is_registered()).await;
-    stage.everybody_is_called().await;
+    report.recovers(stage.every_process_is_registered()).await;
+    stage.every_provider_is_called().await;
     stage.unharmed(report).await
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn cut_off(length: Length) -> Report {
     for _ in 0..times {
         proxy.cut();
         proxy.restore();
-        report.recovers(stage.everybody_is_registered()).await;
+        report.recovers(stage.every_process_is_registered()).await;
     }
     report.promise(
         owner(&stage).await == session,
@@ -110,7 +110,7 @@ pub(crate) async fn expired(length: Length) -> Report {
     sleep(length.seconds(0, 10)).await;
     stage.calls_go_on().await;
     proxy.restore();
-    report.recovers(stage.everybody_is_registered()).await;
+    report.recovers(stage.every_process_is_registered()).await;
     report.promise(owner(&stage).await != session, "it has a new session");
     is_called(&stage.servers[0]).await;
     stage.unharmed(report).await

@@ -33,7 +33,7 @@ pub(crate) async fn renewed(length: Length) -> Report {
     ));
     let gap = stage.longest_gap(lasts).await;
     report.note(&format!("; at most {gap:.1?} without an answer"));
-    report.recovers(stage.everybody_is_called()).await;
+    report.recovers(stage.every_provider_is_called()).await;
     stage.unharmed(report).await
 }
 

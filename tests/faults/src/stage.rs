@@ -68,7 +68,7 @@ impl Infrastructure {
             client,
             whole: true,
         };
-        stage.everybody_is_called().await;
+        stage.every_provider_is_called().await;
         if let Some(watch) = watch::current() {
             let zookeeper = stage.zookeeper.address();
             watch
@@ -134,7 +134,7 @@ impl Stage {
     }
 
     /// Waits until each server has been called some more.
-    pub(crate) async fn everybody_is_called(&self) {
+    pub(crate) async fn every_provider_is_called(&self) {
         for server in &self.servers {
             is_called(server).await;
         }
@@ -162,7 +162,7 @@ impl Stage {
     }
 
     /// Waits until every server is registered by a session that is connected, and no other is.
-    pub(crate) async fn everybody_is_registered(&self) {
+    pub(crate) async fn every_process_is_registered(&self) {
         let mut nodes = Vec::new();
         for server in &self.servers {
             nodes.push(node(server).await);

@@ -62,7 +62,7 @@ fn a_provider_is_in_the_mapping_and_among_the_instances() {
 }
 
 #[test]
-fn whoever_finds_the_application_in_the_mapping_finds_its_instance() {
+fn a_consumer_that_finds_the_application_in_the_mapping_finds_its_instance() {
     let (mut machine, mut server) = (DesiredState::provider(&registration()), Server::default());
     for session in 1..3 {
         server.nodes.clear();

@@ -12,7 +12,7 @@ fn holds(name: &str) {
 }
 
 #[test]
-fn a_killed_zookeeper_costs_no_call_and_everybody_registers_again() {
+fn a_killed_zookeeper_costs_no_call_and_all_processes_register_again() {
     holds("zookeeper-killed");
 }
 
@@ -117,7 +117,7 @@ fn a_slow_network_costs_no_call() {
 }
 
 #[test]
-fn flipped_bits_crash_nobody_and_all_calls_are_counted() {
+fn flipped_bits_crash_no_process_and_all_calls_are_counted() {
     holds("network-corrupted");
 }
 

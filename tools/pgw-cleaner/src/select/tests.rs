@@ -83,7 +83,7 @@ fn a_failed_push_keeps_a_group_as_a_push_does() {
 }
 
 #[test]
-fn a_failure_in_the_future_is_somebodys_claim_and_saves_nothing() {
+fn a_failure_in_the_future_is_a_claim_and_saves_nothing() {
     let claimed = |ahead, age| Group {
         last_failure: Some(Duration::from_secs(NOW + ahead)),
         ..group(age)

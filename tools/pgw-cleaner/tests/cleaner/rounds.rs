@@ -16,7 +16,7 @@ const WORLDS: u64 = 20;
 const ROUNDS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_pushes_to_goes_and_nothing_that_lives() {
+async fn groups_without_pushes_are_deleted_and_live_ones_are_not() {
     let server = Pushgateway::start().await;
     let seed = fastrand::u64(..);
     let worlds = (0..WORLDS)

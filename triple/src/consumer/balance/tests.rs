@@ -102,7 +102,7 @@ fn a_suspect_is_avoided_while_another_is_fit_and_used_when_none_is() {
 }
 
 #[test]
-fn nobody_is_picked_when_nobody_is_open() {
+fn no_provider_is_picked_when_none_is_open() {
     for policy in POLICIES {
         let balancer = Balancer::new(policy);
         assert!(balancer.pick(&[], &[], NOW).is_none(), "{policy:?}");
