@@ -19,9 +19,9 @@ use crate::{
 /// How long the Pushgateway may take for one request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long an exporter may take to end: a push that is under way, the last push and the deletion, each within
+/// How long an exporter may take to end: a push that is under way, the last push, the deletion, and another one a second later, each within
 /// [`REQUEST_LIMIT`], or the last scrapes.
-const FINISH_LIMIT: Duration = Duration::from_secs(20);
+const FINISH_LIMIT: Duration = Duration::from_secs(4 * REQUEST_LIMIT.as_secs() + 2);
 
 /// Why a process leaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -41,7 +41,8 @@ pub(crate) fn place(nanos: u64) -> usize {
 pub(crate) struct Geometry {
     bounds: Box<[f64]>,
     midpoints: Box<[f64]>,
-    exported: Box<[u16]>,
+    /// Where the fine buckets of each exported one end.
+    ends: Box<[usize]>,
     native: Box<[i16]>,
     classes: Arc<[u8; FINE]>,
     exported_of_class: Box<[u16]>,
@@ -60,6 +61,8 @@ impl Geometry {
             bounds_seconds.partition_point(|bound| (bound * 1e9).round() < lower) as u16
         });
         let exported: Box<[u16]> = exported.collect();
+        let ends = (0..=bounds_seconds.len())
+            .map(|place| exported.partition_point(|of_fine| usize::from(*of_fine) <= place));
         let (classes, exported_of_class) = classes(&exported);
         let midpoints: Box<[f64]> = ranges
             .iter()
@@ -67,7 +70,7 @@ impl Geometry {
             .collect();
         Self {
             bounds: bounds_seconds.into(),
-            exported,
+            ends: ends.collect(),
             classes,
             exported_of_class,
             native: midpoints.iter().copied().map(native::place).collect(),
@@ -87,8 +90,11 @@ impl Geometry {
 
     /// Adds fine counts to exported ones.
     pub(crate) fn fold(&self, fine: &[u32], exported: &mut [u64]) {
-        for (count, place) in fine.iter().zip(&self.exported) {
-            exported[usize::from(*place)] += u64::from(*count);
+        let mut begin = 0;
+        for (end, exported) in self.ends.iter().zip(exported) {
+            let counts = fine[begin..*end].iter().map(|count| u64::from(*count));
+            *exported += counts.sum::<u64>();
+            begin = *end;
         }
     }
 
@@ -157,7 +163,7 @@ mod tests {
             let geometry = Geometry::new(bounds);
             for fine in 0..FINE {
                 let class = geometry.classes()[fine];
-                let exported = usize::from(geometry.exported[fine]);
+                let exported = geometry.ends.partition_point(|end| *end <= fine);
                 assert_eq!(
                     geometry.exported_of_class(class),
                     exported,

@@ -4,16 +4,19 @@
 //! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 
 mod foreign;
+mod labels;
+mod messages;
 pub(crate) mod protobuf;
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Write;
-
-use prost::Message;
 
 use crate::exemplars::{Exemplar, Exemplars};
 use crate::native::Native;
-use protobuf::{Bucket, Counter, ExemplarMessage, Histogram, Metric, MetricFamily, Value, pairs};
+pub(crate) use labels::Labels;
+use labels::escape;
+use messages::Messages;
+use protobuf::{Bucket, Counter, ExemplarMessage, Histogram, Metric, Value};
 
 /// The label of an exemplar, by the name that Grafana and OpenTelemetry look for.
 const TRACE_ID: &str = "trace_id";
@@ -57,10 +60,11 @@ impl Type {
 pub(crate) struct Text {
     format: Format,
     text: String,
-    bytes: Vec<u8>,
+    /// What is written as messages.
+    messages: Messages,
     kind: Option<Type>,
-    /// The family that is being written as a message.
-    family: Option<MetricFamily>,
+    /// The names of the families that were begun.
+    begun: HashSet<String>,
     /// When what is being written began to count, in unix seconds, where OpenMetrics is to say it.
     pub(crate) created_seconds: Option<f64>,
 }
@@ -69,7 +73,7 @@ pub(crate) struct Text {
 #[derive(Debug)]
 pub(crate) struct Distribution<'a> {
     /// The rendered label `le` and the value of each bound, the infinite one last.
-    pub(crate) bounds: &'a [(String, f64)],
+    pub(crate) bounds: &'a [(Labels, f64)],
     /// Calls per bucket, not cumulative.
     pub(crate) counts: &'a [u64],
     pub(crate) sum: f64,
@@ -115,27 +119,14 @@ impl Text {
                 self.text.push_str("# EOF\n");
                 self.text.into_bytes()
             }
-            Format::Protobuf => {
-                self.flush();
-                self.bytes
-            }
-        }
-    }
-
-    /// Writes the family that is open as a message.
-    fn flush(&mut self) {
-        if let Some(family) = self.family.take()
-            && !family.metric.is_empty()
-        {
-            family
-                .encode_length_delimited(&mut self.bytes)
-                .expect("a Vec takes everything");
+            Format::Protobuf => self.messages.finish(),
         }
     }
 
     /// Begins a family.
     pub(crate) fn family(&mut self, name: &str, kind: Type, help: &str) {
         self.kind = Some(kind);
+        self.begun.insert(name.to_owned());
         match self.format {
             Format::Text => self.head_lines(name, kind.name(), help, false),
             Format::OpenMetrics => match (kind, name.strip_suffix("_total")) {
@@ -143,10 +134,7 @@ impl Text {
                 (Type::Counter, None) => self.head_lines(name, "unknown", help, true),
                 _ => self.head_lines(name, kind.name(), help, true),
             },
-            Format::Protobuf => {
-                self.flush();
-                self.family = Some(MetricFamily::new(name, kind, help));
-            }
+            Format::Protobuf => self.messages.begin(name, messages::kind(kind), help),
         }
     }
 
@@ -173,8 +161,8 @@ impl Text {
         }
     }
 
-    /// Writes a whole number. `labels` come as [`labels`] renders them, `extra` is one more label already rendered, or empty.
-    pub(crate) fn count(&mut self, name: &str, labels: &str, extra: &str, value: u64) {
+    /// Writes a whole number. `extra` are further labels, or [`Labels::none`].
+    pub(crate) fn count(&mut self, name: &str, labels: &Labels, extra: &Labels, value: u64) {
         self.count_with(name, labels, extra, value, None);
     }
 
@@ -182,8 +170,8 @@ impl Text {
     pub(crate) fn count_with(
         &mut self,
         name: &str,
-        labels: &str,
-        extra: &str,
+        labels: &Labels,
+        extra: &Labels,
         value: u64,
         exemplar: Option<&Exemplar>,
     ) {
@@ -201,7 +189,7 @@ impl Text {
     }
 
     /// Writes a number.
-    pub(crate) fn gauge(&mut self, name: &str, labels: &str, extra: &str, value: f64) {
+    pub(crate) fn gauge(&mut self, name: &str, labels: &Labels, extra: &Labels, value: f64) {
         if self.format == Format::Protobuf {
             return self.message(labels, extra, value, None);
         }
@@ -214,7 +202,7 @@ impl Text {
     }
 
     /// Writes a histogram.
-    pub(crate) fn histogram(&mut self, name: &str, labels: &str, histogram: &Distribution<'_>) {
+    pub(crate) fn histogram(&mut self, name: &str, labels: &Labels, histogram: &Distribution<'_>) {
         let total: u64 = histogram.counts.iter().sum();
         if self.format == Format::Protobuf {
             return self.message_of_histogram(labels, histogram, total);
@@ -228,12 +216,12 @@ impl Text {
             self.exemplar(histogram.exemplar(place), |e| e.seconds.min(*upper));
             self.text.push('\n');
         }
-        self.head(&format!("{name}_sum"), labels, "");
+        self.head(&format!("{name}_sum"), labels, Labels::none());
         write_number(&mut self.text, histogram.sum);
         self.text.push('\n');
-        self.head(&format!("{name}_count"), labels, "");
+        self.head(&format!("{name}_count"), labels, Labels::none());
         let _ = writeln!(self.text, "{total}");
-        self.created(Some(name), labels, "");
+        self.created(Some(name), labels, Labels::none());
     }
 
     /// Ends a sample's line with an exemplar, in OpenMetrics.
@@ -241,14 +229,14 @@ impl Text {
         let (Format::OpenMetrics, Some(exemplar)) = (self.format, exemplar) else {
             return;
         };
-        let id = labels([(TRACE_ID, &*exemplar.trace_id)]);
-        self.text.extend([" # {", &id, "} "]);
+        let id = Labels::one(TRACE_ID, &exemplar.trace_id);
+        self.text.extend([" # {", &id.text, "} "]);
         write_number(&mut self.text, value(exemplar));
         let _ = write!(self.text, " {:.3}", exemplar.unix_seconds);
     }
 
     /// Writes when a sample began to count, in OpenMetrics.
-    fn created(&mut self, name: Option<&str>, labels: &str, extra: &str) {
+    fn created(&mut self, name: Option<&str>, labels: &Labels, extra: &Labels) {
         if let (Format::OpenMetrics, Some(name), Some(seconds)) =
             (self.format, name, self.created_seconds)
         {
@@ -258,12 +246,13 @@ impl Text {
         }
     }
 
-    /// Appends text that is already in the format.
-    pub(crate) fn append(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    fn message(&mut self, labels: &str, extra: &str, value: f64, exemplar: Option<&Exemplar>) {
+    fn message(
+        &mut self,
+        labels: &Labels,
+        extra: &Labels,
+        value: f64,
+        exemplar: Option<&Exemplar>,
+    ) {
         let metric = match self.kind {
             Some(Type::Counter) => Metric {
                 counter: Some(Counter {
@@ -277,10 +266,10 @@ impl Text {
                 ..Metric::default()
             },
         };
-        self.push(labels, extra, metric);
+        self.messages.push(labels, extra, &metric);
     }
 
-    fn message_of_histogram(&mut self, labels: &str, histogram: &Distribution<'_>, total: u64) {
+    fn message_of_histogram(&mut self, labels: &Labels, histogram: &Distribution<'_>, total: u64) {
         let mut below = 0;
         let buckets = histogram.bounds.iter().enumerate();
         let bucket = buckets.filter_map(|(place, (_, upper_bound))| {
@@ -312,18 +301,11 @@ impl Text {
             histogram: Some(message),
             ..Metric::default()
         };
-        self.push(labels, "", metric);
+        self.messages.push(labels, Labels::none(), &metric);
     }
 
-    fn push(&mut self, labels: &str, extra: &str, mut metric: Metric) {
-        metric.label = pairs(labels);
-        metric.label.append(&mut pairs(extra));
-        if let Some(family) = &mut self.family {
-            family.metric.push(metric);
-        }
-    }
-
-    fn head(&mut self, name: &str, labels: &str, extra: &str) {
+    fn head(&mut self, name: &str, labels: &Labels, extra: &Labels) {
+        let (labels, extra) = (&*labels.text, &*extra.text);
         let comma = if labels.is_empty() || extra.is_empty() {
             ""
         } else {
@@ -337,42 +319,14 @@ impl Text {
     }
 }
 
-/// Renders labels without braces, each value escaped.
-pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        let comma = if text.is_empty() { "" } else { "," };
-        text.extend([comma, name, "=\"", &escape(value, true), "\""]);
-    }
-    text
-}
-
 /// Renders the label of an upper bound: OpenMetrics wants a number with a point.
-pub(crate) fn bound_label(format: Format, bound: f64) -> String {
+pub(crate) fn bound_label(format: Format, bound: f64) -> Labels {
     let mut value = String::new();
     write_number(&mut value, bound);
     if format == Format::OpenMetrics && bound.is_finite() && !value.contains('.') {
         value.push_str(".0");
     }
-    labels([("le", value.as_str())])
-}
-
-/// Escapes backslash and line feed, and the quotation mark where the text stands between two of them.
-fn escape(text: &str, quoted: bool) -> Cow<'_, str> {
-    let special = |c: char| c == '\\' || c == '\n' || (quoted && c == '"');
-    if !text.contains(special) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '"' if quoted => escaped.push_str("\\\""),
-            c => escaped.push(c),
-        }
-    }
-    Cow::Owned(escaped)
+    Labels::one("le", &value)
 }
 
 /// Writes a number as the format wants it: Rust's own way, apart from the infinities.

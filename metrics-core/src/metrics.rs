@@ -12,6 +12,7 @@ use crate::buckets::Geometry;
 use crate::call::Method;
 use crate::clock::unix_seconds;
 use crate::config::{Config, ConfigError, Families};
+use crate::exposition::Labels;
 use crate::families::{APPLICATION_LABELS, METHOD_LABELS};
 use crate::key::{MethodKey, Side};
 use crate::pushes::Pushes;
@@ -165,8 +166,8 @@ impl Metrics {
     }
 
     /// Returns the labels of families that belong to the whole application, rendered.
-    pub(crate) fn application_labels(&self) -> String {
-        crate::exposition::labels(
+    pub(crate) fn application_labels(&self) -> Labels {
+        Labels::new(
             APPLICATION_LABELS
                 .iter()
                 .map(|name| (*name, self.application_value(name)))
@@ -202,12 +203,12 @@ impl Metrics {
                     || !(value.is_empty()
                         || ["application_version", "hostname", "ip"].contains(name))
             });
-            let labels = crate::exposition::labels(kept.chain(self.constant_labels()));
+            let labels = Labels::new(kept.chain(self.constant_labels()));
             Arc::new(Series::new(
                 side,
                 key.clone(),
                 shared,
-                labels.into(),
+                labels,
                 inner.config.clock.clone(),
                 &inner.geometry,
                 inner.shards,

@@ -42,8 +42,9 @@ pub(crate) fn place(nanos: f64) -> i16 {
 }
 
 impl Native {
-    /// Adds the counts of fine buckets, whose indices in the finest schema are `places`.
+    /// Adds the counts of fine buckets, whose indices in the finest schema are `places`, in ascending order.
     pub(crate) fn add(&mut self, fine: &[u32], places: &[i16]) {
+        let mut at = 0;
         for (count, place) in fine.iter().zip(places).filter(|(count, _)| **count != 0) {
             let count = u64::from(*count);
             if *place == ZERO {
@@ -51,12 +52,14 @@ impl Native {
                 continue;
             }
             let place = coarser(*place, FINEST - self.schema);
-            match self.places.binary_search(&place) {
-                Ok(at) => self.counts[at] += count,
-                Err(at) => {
-                    self.places.insert(at, place);
-                    self.counts.insert(at, count);
-                }
+            while self.places.get(at).is_some_and(|known| *known < place) {
+                at += 1;
+            }
+            if self.places.get(at) == Some(&place) {
+                self.counts[at] += count;
+            } else {
+                self.places.insert(at, place);
+                self.counts.insert(at, count);
             }
         }
         while self.places.len() > MAX_BUCKETS && self.schema > COARSEST {

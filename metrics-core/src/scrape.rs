@@ -5,13 +5,14 @@ mod process;
 mod registered;
 mod registry;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-use prometheus::TextEncoder;
 
 #[cfg(feature = "push")]
 use crate::clock::unix_seconds;
 use crate::config::Families;
+#[cfg(feature = "push")]
+use crate::exposition::Labels;
 use crate::exposition::{Format, Text};
 #[cfg(feature = "push")]
 use crate::families::{PUSH_FINAL, PUSHED_AT};
@@ -41,10 +42,15 @@ impl Metrics {
     pub(crate) fn pushed(&self, is_final: bool) -> String {
         let mut text = gather(self, Format::Text, self.config().families);
         process::begin(&mut text, &PUSHED_AT);
-        text.gauge(PUSHED_AT.name, "", "", unix_seconds());
+        text.gauge(
+            PUSHED_AT.name,
+            Labels::none(),
+            Labels::none(),
+            unix_seconds(),
+        );
         if is_final {
             process::begin(&mut text, &PUSH_FINAL);
-            text.count(PUSH_FINAL.name, "", "", 1);
+            text.count(PUSH_FINAL.name, Labels::none(), Labels::none(), 1);
         }
         text.into_string()
     }
@@ -54,18 +60,13 @@ fn gather(metrics: &Metrics, format: Format, families: Families) -> Text {
     let mut text = measured(metrics, format, families);
     #[cfg(target_os = "linux")]
     process::write_usage(&mut text);
-    let added = metrics.prometheus_registry().gather();
-    if format == Format::Text {
-        // A collector that breaks the rules of its own registry loses its families, and nothing else.
-        match TextEncoder::new().encode_to_string(&added) {
-            Ok(families) => text.append(&families),
-            Err(error) => {
-                tracing::warn!(%error, "the families of the added collectors are left out");
-            }
-        }
-    } else {
-        added.iter().for_each(|family| text.foreign(family));
-    }
+    // A collector that panics takes away those that were added, and nothing else.
+    let added = catch_unwind(AssertUnwindSafe(|| metrics.prometheus_registry().gather()));
+    let added = added.unwrap_or_else(|_| {
+        tracing::warn!("an added collector panicked: the families of all of them are left out");
+        Vec::new()
+    });
+    added.iter().for_each(|family| text.foreign(family));
     text
 }
 

@@ -2,13 +2,15 @@
 //!
 //! [`Series::shard`] is on the hot path; the rest is for the ticker and for readers.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use crate::buckets::{FINE, Geometry};
+use crate::buckets::{self, FINE, Geometry, MAX_NANOS};
 use crate::clock::{Clock, unix_seconds};
 use crate::counters;
+use crate::exposition::Labels;
 use crate::key::{MethodKey, Side};
 use crate::outcome::{CODES, Outcome, Outcomes};
 use crate::reading::{Reading, Windowed};
@@ -22,8 +24,7 @@ pub(crate) struct Series {
     pub(crate) key: MethodKey,
     /// Whether calls of more than one method are counted here.
     pub(crate) shared: bool,
-    /// The labels as they stand in the text, without braces.
-    pub(crate) labels: Box<str>,
+    pub(crate) labels: Labels,
     /// When it was made, in unix seconds.
     pub(crate) created_seconds: f64,
     clock: Clock,
@@ -40,7 +41,7 @@ impl Series {
         side: Side,
         key: MethodKey,
         shared: bool,
-        labels: Box<str>,
+        labels: Labels,
         clock: Clock,
         geometry: &Geometry,
         shards: usize,
@@ -90,13 +91,14 @@ impl Series {
         let mut window = self.window.lock();
         let (now, _) = self.totals(&window);
         if window.moved(&now) {
+            let used = used(self.extremes());
             scratch.total.fill(0);
             for shard in self.shards() {
                 window.add_sum(shard.drain_sum());
                 shard.drain_traces(&mut window.exemplars);
-                shard.drain_times(&mut scratch.total);
+                shard.drain_times(used.clone(), &mut scratch.total);
             }
-            window.close(number, now, &scratch.total, geometry);
+            window.close(number, now, &scratch.total, used, geometry);
         }
         window.expire(oldest);
     }
@@ -111,24 +113,24 @@ impl Series {
     ) -> Reading {
         let mut window = self.window.lock();
         let (now, codes) = self.totals(&window);
-        let mut exported = window.exported().to_vec();
-        exported.resize(geometry.exported_len(), 0);
-        let mut native = window.native();
+        let mut drained = window.drained();
+        drained.exported.resize(geometry.exported_len(), 0);
+        let extremes = self.extremes();
         scratch.total.fill(0);
         if window.moved(&now) || !window.idle() {
+            let used = used(extremes);
             for shard in self.shards() {
                 shard.drain_traces(&mut window.exemplars);
-                shard.add_times(&mut scratch.total);
+                shard.add_times(used.clone(), &mut scratch.total);
             }
-            window.saw(&scratch.total);
-            geometry.fold(&scratch.total, &mut exported);
-            native.add(&scratch.total, geometry.native_places());
+            if scratch.total[used.clone()].iter().any(|count| *count != 0) {
+                window.saw();
+                drained.add(&scratch.total, used, geometry);
+            }
             if span_seconds.is_some() {
                 window.add_panes(scratch);
             }
         }
-        let extremes = self.shards().filter_map(|shard| shard.extremes());
-        let extremes = extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let windowed = span_seconds.map(|span_seconds| {
             let totals = window.totals(&now);
             Windowed::new(totals, span_seconds, &scratch.total, extremes, geometry)
@@ -139,8 +141,8 @@ impl Series {
         Reading {
             totals: now,
             codes,
-            exported,
-            native,
+            exported: drained.exported,
+            native: drained.native,
             exemplars: window.exemplars.as_deref().cloned().unwrap_or_default(),
             last_nanos: self
                 .shards()
@@ -179,7 +181,20 @@ impl Series {
         )
     }
 
+    /// Returns the shortest and the longest call since the start, in nanoseconds.
+    fn extremes(&self) -> Option<(u64, u64)> {
+        let extremes = self.shards().filter_map(|shard| shard.extremes());
+        extremes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
     fn shards(&self) -> impl Iterator<Item = &'static Shard> + Clone {
         self.shards.iter().filter_map(OnceLock::get).copied()
     }
+}
+
+/// Returns the fine buckets that calls are in, from the shortest to the longest one: most of the others are never used. A call whose bucket is counted and
+/// whose time is not among the extremes yet has not ended either, and is found next time.
+fn used(extremes: Option<(u64, u64)>) -> Range<usize> {
+    let place = |nanos: u64| buckets::place(nanos.min(MAX_NANOS));
+    extremes.map_or(0..0, |(min, max)| place(min)..place(max) + 1)
 }

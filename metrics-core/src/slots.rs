@@ -105,6 +105,10 @@ impl<const N: usize, const WORDS: usize, const LISTS: usize> Slots<N, WORDS, LIS
 
     /// Takes what a list holds out of it.
     pub(crate) fn take_from(&self, list: usize) -> Option<[u64; WORDS]> {
+        // Most lists are empty, and to look takes a tenth of a swap.
+        if self.lists[list].load(Relaxed) == 0 {
+            return None;
+        }
         let entry = self.lists[list].swap(0, AcqRel);
         (entry != 0).then(|| {
             let words = &self.slot(entry & !SHARED).words;

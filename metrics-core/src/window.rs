@@ -6,6 +6,7 @@ mod edges;
 mod pane;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::buckets::Geometry;
 use crate::counters::Edge;
@@ -66,10 +67,8 @@ impl Scratch {
 /// the window, each as small as it can be, with their sum.
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// Counts of the exported buckets up to the last edge; empty before the first call.
-    exported: Vec<u64>,
-    /// Counts of the native buckets up to the last edge; none before the first call.
-    native: Option<Box<Native>>,
+    /// What was drained up to the last edge; none before the first call.
+    drained: Option<Box<Drained>>,
     /// Nanoseconds drained up to the last edge.
     sum: u128,
     /// Totals at the oldest edge of the window.
@@ -85,11 +84,28 @@ pub(crate) struct Window {
     pub(crate) exemplars: Option<Box<Exemplars>>,
 }
 
+/// Calls by bucket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drained {
+    /// By exported bucket, not cumulative.
+    pub(crate) exported: Vec<u64>,
+    pub(crate) native: Native,
+}
+
+impl Drained {
+    /// Adds the counts of the fine buckets in a range, outside of which there are none.
+    pub(crate) fn add(&mut self, fine: &[u32], used: Range<usize>, geometry: &Geometry) {
+        self.exported.resize(geometry.exported_len(), 0);
+        geometry.fold(fine, &mut self.exported);
+        let places = &geometry.native_places()[used.clone()];
+        self.native.add(&fine[used], places);
+    }
+}
+
 impl Default for Window {
     fn default() -> Self {
         Self {
-            exported: Vec::new(),
-            native: None,
+            drained: None,
             sum: 0,
             base: Totals::default(),
             edge: Edge::new(Moved::default()),
@@ -113,8 +129,8 @@ impl Window {
     }
 
     /// Notes that a reading found buckets that are not drained yet.
-    pub(crate) fn saw(&mut self, undrained: &[u32]) {
-        self.edge.saw(undrained.iter().any(|count| *count != 0));
+    pub(crate) fn saw(&mut self) {
+        self.edge.saw(true);
     }
 
     /// Tells whether the window holds no call and none is in it since the last edge.
@@ -127,19 +143,19 @@ impl Window {
         self.sum += u128::from(nanos);
     }
 
-    /// Closes pane `number` with the totals at its end, whose sum is what was drained so far, and the buckets drained from the shards.
+    /// Closes pane `number` with the totals at its end, whose sum is what was drained so far, and the buckets drained from the shards,
+    /// all of them in the range `used`.
     pub(crate) fn close(
         &mut self,
         number: u64,
         mut now: Totals,
         drained: &[u32],
+        used: Range<usize>,
         geometry: &Geometry,
     ) {
         now.sum = self.sum;
-        self.exported.resize(geometry.exported_len(), 0);
-        geometry.fold(drained, &mut self.exported);
-        let native = self.native.get_or_insert_default();
-        native.add(drained, geometry.native_places());
+        let known = self.drained.get_or_insert_default();
+        known.add(drained, used, geometry);
         self.fine.resize(drained.len(), 0);
         add(&mut self.fine, drained);
         self.panes
@@ -180,14 +196,9 @@ impl Window {
         add(&mut scratch.total, &self.fine);
     }
 
-    /// Returns the native buckets up to the last edge.
-    pub(crate) fn native(&self) -> Native {
-        self.native.as_deref().cloned().unwrap_or_default()
-    }
-
-    /// Returns the exported counts up to the last edge; shorter than the exported buckets before the first call.
-    pub(crate) fn exported(&self) -> &[u64] {
-        &self.exported
+    /// Returns what was drained up to the last edge.
+    pub(crate) fn drained(&self) -> Drained {
+        self.drained.as_deref().cloned().unwrap_or_default()
     }
 }
 

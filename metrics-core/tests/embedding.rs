@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use metrics_core::{Clock, Config, MethodKey, Metrics, Outcome, Side};
-use prometheus::{Histogram, HistogramOpts, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::core::{Collector, Desc};
+use prometheus::{Histogram, HistogramOpts, IntGauge, Opts, Registry, TextEncoder, proto};
+
+const PROTOBUF: &str =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 
 fn measured(labels: Vec<(String, String)>) -> Metrics {
     let (clock, manual) = Clock::manual();
@@ -115,6 +119,115 @@ fn families_of_the_caller_stand_in_every_format() {
             text.contains(bucket) && text.contains("rooms{floor=\"1\"} 3\n"),
             "{text}"
         );
+    }
+}
+
+/// Asks for one scrape.
+fn scraped(metrics: &Metrics, accept: &str) -> Vec<u8> {
+    let accept = accept.parse().expect("ASCII");
+    let headers = HeaderMap::from_iter([(http::header::ACCEPT, accept)]);
+    metrics.scrape(&headers).body
+}
+
+#[test]
+fn a_family_of_the_callers_with_a_name_of_ours_is_left_out() {
+    let metrics = measured(Vec::new());
+    let names = [
+        #[cfg(target_os = "linux")]
+        "process_max_fds",
+        "dubbo_application_info_total",
+        "dubbo_application_info",
+    ];
+    for name in names.iter().chain(&["rooms"]) {
+        let gauge = IntGauge::new(*name, "Mine").expect("legal");
+        let registry = metrics.prometheus_registry();
+        registry.register(Box::new(gauge)).expect("new");
+    }
+    for accept in ["text/plain", "application/openmetrics-text"] {
+        let text = String::from_utf8(scraped(&metrics, accept)).expect("it is text");
+        assert_eq!(text.matches(" Mine\n").count(), 1, "{text}");
+        assert!(text.contains("rooms 0\n"), "{text}");
+        let heads = text.lines().filter(|line| line.starts_with("# TYPE "));
+        let heads: Vec<_> = heads.map(|line| line.split(' ').nth(2)).collect();
+        let distinct: std::collections::HashSet<_> = heads.iter().collect();
+        assert_eq!(distinct.len(), heads.len(), "{text}");
+    }
+}
+
+/// A collector that gives what it is told to, and panics when that is nothing.
+struct Broken(Vec<Desc>, Option<proto::MetricFamily>);
+
+impl Broken {
+    fn new(name: &str, family: Option<proto::MetricFamily>) -> Box<Self> {
+        let desc = Desc::new(
+            name.to_owned(),
+            "x".to_owned(),
+            Vec::new(),
+            Default::default(),
+        );
+        Box::new(Self(vec![desc.expect("legal")], family))
+    }
+}
+
+impl Collector for Broken {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        vec![self.1.clone().expect("this collector is broken")]
+    }
+}
+
+fn family(name: &str, kind: proto::MetricType, metric: proto::Metric) -> proto::MetricFamily {
+    let mut family = proto::MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help("x".to_owned());
+    family.set_field_type(kind);
+    family.set_metric(vec![metric]);
+    family
+}
+
+#[test]
+fn collectors_that_break_the_rules_do_not_take_away_the_rest() {
+    let metrics = measured(Vec::new());
+    let registry = metrics.prometheus_registry();
+    // Counts that are not cumulative, and what has no type.
+    let mut histogram = proto::Histogram::default();
+    let buckets = [(1.0, 5), (2.0, 3)].map(|(bound, count)| {
+        let mut bucket = proto::Bucket::default();
+        bucket.set_upper_bound(bound);
+        bucket.set_cumulative_count(count);
+        bucket
+    });
+    histogram.set_bucket(buckets.into());
+    histogram.set_sample_count(4);
+    let mut metric = proto::Metric::default();
+    metric.set_histogram(histogram);
+    let backwards = family("backwards", proto::MetricType::HISTOGRAM, metric);
+    let untyped = family(
+        "untyped",
+        proto::MetricType::UNTYPED,
+        proto::Metric::default(),
+    );
+    for (name, broken) in [("backwards", backwards), ("untyped", untyped)] {
+        let broken = Broken::new(name, Some(broken));
+        registry.register(broken).expect("new");
+    }
+    let formats = ["text/plain", "application/openmetrics-text", PROTOBUF];
+    for accept in formats {
+        let body = scraped(&metrics, accept);
+        let text = String::from_utf8_lossy(&body);
+        for name in ["dubbo_provider_requests_total", "backwards", "untyped"] {
+            assert!(text.contains(name), "{accept}: {text}");
+        }
+    }
+    registry.register(Broken::new("panics", None)).expect("new");
+    for accept in formats {
+        let body = scraped(&metrics, accept);
+        let text = String::from_utf8_lossy(&body);
+        assert!(text.contains("dubbo_provider_requests_total"), "{text}");
+        assert!(!text.contains("backwards"), "{text}");
     }
 }
 

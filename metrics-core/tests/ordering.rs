@@ -40,6 +40,8 @@ struct Window<const WAYS: usize> {
 struct Shard<const WAYS: usize> {
     counters: Counters<WAYS>,
     buckets: [AtomicU32; WAYS],
+    /// A bit for each bucket that a reading looks at: what the shortest and the longest call are for.
+    used: AtomicU32,
 }
 
 impl<const WAYS: usize> Shard<WAYS> {
@@ -47,13 +49,22 @@ impl<const WAYS: usize> Shard<WAYS> {
         Self {
             counters: Counters::new(),
             buckets: std::array::from_fn(|_| AtomicU32::new(0)),
+            used: AtomicU32::new(0),
         }
     }
 
     /// Ends a call as the library does: its bucket first, its end last.
     fn end(&self, way: usize) {
         self.buckets[way].fetch_add(1, Relaxed);
+        self.used.fetch_or(1 << way, Relaxed);
         self.counters.end(way);
+    }
+
+    /// Returns the buckets that a reading looks at.
+    fn used(&self) -> impl Iterator<Item = &AtomicU32> {
+        let used = self.used.load(Relaxed);
+        let ways = self.buckets.iter().enumerate();
+        ways.filter_map(move |(way, bucket)| (used & (1 << way) != 0).then_some(bucket))
     }
 }
 
@@ -85,7 +96,7 @@ impl<const SHARDS: usize, const WAYS: usize> Series<SHARDS, WAYS> {
         let now = read(self.counters());
         let mut buckets = window.drained;
         if window.edge.moved(&now) || window.holds {
-            let undrained = self.shards.iter().flat_map(|shard| &shard.buckets);
+            let undrained = self.shards.iter().flat_map(Shard::used);
             let undrained: u64 = undrained
                 .map(|bucket| u64::from(bucket.load(Relaxed)))
                 .sum();
@@ -106,8 +117,10 @@ impl<const SHARDS: usize, const WAYS: usize> Series<SHARDS, WAYS> {
         let mut window = self.window.lock().expect("no holder of the lock panics");
         let now = read(self.counters());
         if window.edge.moved(&now) {
-            for bucket in self.shards.iter().flat_map(|shard| &shard.buckets) {
-                window.drained += u64::from(bucket.swap(0, Relaxed));
+            for bucket in self.shards.iter().flat_map(Shard::used) {
+                if bucket.load(Relaxed) != 0 {
+                    window.drained += u64::from(bucket.swap(0, Relaxed));
+                }
             }
             window.edge.drained(now);
             window.holds = true;

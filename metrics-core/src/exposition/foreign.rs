@@ -1,9 +1,10 @@
-//! The families of the caller's own collectors, in the formats that the `prometheus` crate does not write.
+//! The families of the caller's own collectors, which may break the rules.
 
 use prometheus::proto::{self, MetricType};
 
+use super::messages::{SUMMARY, UNTYPED};
 use super::protobuf::{self, Quantile, Summary};
-use super::{Distribution, Format, Text, Type, bound_label, labels, write_number};
+use super::{Distribution, Format, Labels, Text, Type, bound_label, write_number};
 
 impl Text {
     /// Writes a family that a collector gathered.
@@ -11,6 +12,16 @@ impl Text {
         let name = family.name();
         // Where OpenMetrics is to count what does not end as its counters do, it is named so.
         let counter = format!("{}_total", name.strip_suffix("_total").unwrap_or(name));
+        if [name, &counter]
+            .iter()
+            .any(|name| self.begun.contains(*name))
+        {
+            tracing::warn!(
+                family = name,
+                "a family of an added collector is left out: there is one of this name already"
+            );
+            return;
+        }
         let (name, kind) = match family.get_field_type() {
             MetricType::COUNTER if self.format == Format::OpenMetrics => (&*counter, Type::Counter),
             MetricType::COUNTER => (name, Type::Counter),
@@ -20,6 +31,7 @@ impl Text {
         self.created_seconds = None;
         match family.get_field_type() {
             MetricType::SUMMARY => self.summaries(family),
+            MetricType::UNTYPED => self.untyped(family),
             _ => {
                 self.family(name, kind, family.help());
                 for metric in family.get_metric() {
@@ -32,7 +44,12 @@ impl Text {
     fn sample(&mut self, name: &str, kind: MetricType, metric: &proto::Metric) {
         let labels = of(metric);
         match kind {
-            MetricType::COUNTER => self.gauge(name, &labels, "", metric.get_counter().get_value()),
+            MetricType::COUNTER => self.gauge(
+                name,
+                &labels,
+                Labels::none(),
+                metric.get_counter().get_value(),
+            ),
             MetricType::HISTOGRAM => {
                 let histogram = metric.get_histogram();
                 let mut before = 0;
@@ -41,11 +58,11 @@ impl Text {
                 for bucket in finite.filter(|bucket| bucket.upper_bound().is_finite()) {
                     let bound = bucket.upper_bound();
                     bounds.push((bound_label(self.format, bound), bound));
-                    counts.push(bucket.cumulative_count() - before);
-                    before = bucket.cumulative_count();
+                    counts.push(bucket.cumulative_count().saturating_sub(before));
+                    before = before.max(bucket.cumulative_count());
                 }
                 bounds.push((bound_label(self.format, f64::INFINITY), f64::INFINITY));
-                counts.push(histogram.get_sample_count() - before);
+                counts.push(histogram.get_sample_count().saturating_sub(before));
                 let distribution = Distribution {
                     bounds: &bounds,
                     counts: &counts,
@@ -56,19 +73,48 @@ impl Text {
                 };
                 self.histogram(name, &labels, &distribution);
             }
-            _ => self.gauge(name, &labels, "", metric.get_gauge().get_value()),
+            _ => self.gauge(
+                name,
+                &labels,
+                Labels::none(),
+                metric.get_gauge().get_value(),
+            ),
+        }
+    }
+
+    fn untyped(&mut self, family: &proto::MetricFamily) {
+        let name = family.name();
+        self.kind = None;
+        match self.format {
+            Format::Text => self.head_lines(name, "untyped", family.help(), false),
+            Format::OpenMetrics => self.head_lines(name, "unknown", family.help(), true),
+            Format::Protobuf => self.messages.begin(name, UNTYPED, family.help()),
+        }
+        for metric in family.get_metric() {
+            #[expect(
+                deprecated,
+                reason = "the crate has no other way to read what it lets collectors set"
+            )]
+            let value = metric.get_untyped().get_value();
+            if self.format == Format::Protobuf {
+                let message = protobuf::Metric {
+                    untyped: Some(protobuf::Value { value: Some(value) }),
+                    ..protobuf::Metric::default()
+                };
+                self.messages.push(&of(metric), Labels::none(), &message);
+            } else {
+                self.gauge(name, &of(metric), Labels::none(), value);
+            }
         }
     }
 
     fn summaries(&mut self, family: &proto::MetricFamily) {
         let name = family.name();
         if self.format == Format::Protobuf {
-            self.family(name, Type::Gauge, family.help());
-            if let Some(open) = &mut self.family {
-                open.kind = 2;
-            }
+            self.messages.begin(name, SUMMARY, family.help());
         } else {
-            self.head_lines(name, "summary", family.help(), true);
+            let open = self.format == Format::OpenMetrics;
+            self.head_lines(name, "summary", family.help(), open);
         }
         for metric in family.get_metric() {
             let (labels_of, summary) = (of(metric), metric.get_summary());
@@ -85,27 +131,33 @@ impl Text {
                     }),
                     ..protobuf::Metric::default()
                 };
-                self.push(&labels_of, "", message);
+                self.messages.push(&labels_of, Labels::none(), &message);
                 continue;
             }
             for quantile in summary.get_quantile() {
                 let mut value = String::new();
                 write_number(&mut value, quantile.quantile());
-                let extra = labels([("quantile", value.as_str())]);
+                let extra = Labels::one("quantile", &value);
                 self.gauge(name, &labels_of, &extra, quantile.value());
             }
-            self.gauge(&format!("{name}_sum"), &labels_of, "", summary.sample_sum());
+            self.gauge(
+                &format!("{name}_sum"),
+                &labels_of,
+                Labels::none(),
+                summary.sample_sum(),
+            );
             let count = summary.sample_count();
-            self.gauge(&format!("{name}_count"), &labels_of, "", count as f64);
+            self.gauge(
+                &format!("{name}_count"),
+                &labels_of,
+                Labels::none(),
+                count as f64,
+            );
         }
     }
 }
 
-fn of(metric: &proto::Metric) -> String {
-    labels(
-        metric
-            .get_label()
-            .iter()
-            .map(|pair| (pair.name(), pair.value())),
-    )
+fn of(metric: &proto::Metric) -> Labels {
+    let pairs = metric.get_label().iter();
+    Labels::new(pairs.map(|pair| (pair.name(), pair.value())))
 }

@@ -3,8 +3,9 @@
 //! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>
 
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
-use super::{TRACE_ID, Type};
+use super::TRACE_ID;
 use crate::exemplars::Exemplar;
 use crate::native::Native;
 
@@ -190,48 +191,24 @@ impl ExemplarMessage {
     }
 }
 
-impl MetricFamily {
-    /// Begins a family.
-    pub(crate) fn new(name: &str, kind: Type, help: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            help: help.to_owned(),
-            kind: match kind {
-                Type::Counter => 0,
-                Type::Gauge => 1,
-                Type::Histogram => 4,
-            },
-            metric: Vec::new(),
-        }
+/// Writes a label as it stands in the message of a sample.
+pub(super) fn write_label(message: &mut Vec<u8>, name: &str, value: &str) {
+    let len = |text: &str| 1 + encoded_len_varint(text.len() as u64) + text.len();
+    write_length(message, 1, len(name) + len(value));
+    write_string(message, 1, name);
+    write_string(message, 2, value);
+}
+
+/// Writes a field of text; an empty one is left out.
+pub(super) fn write_string(message: &mut Vec<u8>, number: u32, text: &str) {
+    if !text.is_empty() {
+        write_length(message, number, text.len());
+        message.extend_from_slice(text.as_bytes());
     }
 }
 
-/// Reads rendered labels back into pairs; an empty value is no label.
-pub(crate) fn pairs(labels: &str) -> Vec<LabelPair> {
-    let mut pairs = Vec::with_capacity(8);
-    let mut rest = labels;
-    while let Some((name, text)) = rest.split_once("=\"") {
-        let mut value = String::new();
-        let mut chars = text.char_indices();
-        let end = loop {
-            match chars.next() {
-                Some((_, '\\')) => match chars.next() {
-                    Some((_, 'n')) => value.push('\n'),
-                    Some((_, c)) => value.push(c),
-                    None => break text.len(),
-                },
-                Some((at, '"')) => break at + 1,
-                Some((_, c)) => value.push(c),
-                None => break text.len(),
-            }
-        };
-        if !value.is_empty() {
-            pairs.push(LabelPair {
-                name: name.to_owned(),
-                value,
-            });
-        }
-        rest = text[end..].trim_start_matches(',');
-    }
-    pairs
+/// Begins a field of so many bytes.
+pub(super) fn write_length(message: &mut Vec<u8>, number: u32, len: usize) {
+    encode_key(number, WireType::LengthDelimited, message);
+    encode_varint(len as u64, message);
 }

@@ -1,6 +1,7 @@
 //! Known cases of the text format, and properties of its escaping.
 
 use proptest::prelude::*;
+use prost::Message;
 
 use super::*;
 
@@ -34,7 +35,7 @@ proptest! {
     fn label_values_survive_rendering(values in proptest::collection::vec(".*|[\\\\\"\n,={}a]{0,8}", 1..5)) {
         let names = ["a", "b", "c", "d", "e"];
         let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
-        let read = parse(&labels(pairs.clone()));
+        let read = parse(&Labels::new(pairs.clone()).text);
         let expected: Vec<_> = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         prop_assert_eq!(read, expected);
     }
@@ -67,9 +68,14 @@ fn known_numbers_look_as_prometheus_wants_them() {
 fn a_family_has_help_type_and_samples() {
     let mut text = Text::default();
     text.family("calls", Type::Counter, "All \"calls\" \\ one\nline");
-    text.count("calls", &labels([("a", "x\"y")]), "", 1);
-    text.count("calls", "", "", 2);
-    text.gauge("calls", &labels([("a", "")]), "le=\"1\"", f64::NAN);
+    text.count("calls", &Labels::one("a", "x\"y"), Labels::none(), 1);
+    text.count("calls", Labels::none(), Labels::none(), 2);
+    text.gauge(
+        "calls",
+        &Labels::one("a", ""),
+        &Labels::one("le", "1"),
+        f64::NAN,
+    );
     let expected = "# HELP calls All \"calls\" \\\\ one\\nline\n# TYPE calls counter\n\
         calls{a=\"x\\\"y\"} 1\ncalls 2\ncalls{a=\"\",le=\"1\"} NaN\n";
     assert_eq!(text.into_string(), expected);
@@ -80,9 +86,9 @@ fn openmetrics_names_counters_without_their_ending_and_says_units_beginnings_and
     let mut text = Text::new(Format::OpenMetrics, 0);
     text.created_seconds = Some(1.5);
     text.family("calls_total", Type::Counter, "All \"calls\"");
-    text.count("calls_total", &labels([("a", "x")]), "", 1);
+    text.count("calls_total", &Labels::one("a", "x"), Labels::none(), 1);
     text.family("age_seconds", Type::Gauge, "Age");
-    text.gauge("age_seconds", "", "", 2.0);
+    text.gauge("age_seconds", Labels::none(), Labels::none(), 2.0);
     text.family("took_seconds", Type::Histogram, "Times");
     let bounds = [1.0, f64::INFINITY].map(|bound| (bound_label(Format::OpenMetrics, bound), bound));
     let distribution = Distribution {
@@ -93,7 +99,7 @@ fn openmetrics_names_counters_without_their_ending_and_says_units_beginnings_and
         newest: &[],
         exemplars: None,
     };
-    text.histogram("took_seconds", "", &distribution);
+    text.histogram("took_seconds", Labels::none(), &distribution);
     let expected = "# HELP calls All \\\"calls\\\"\n# TYPE calls counter\ncalls_total{a=\"x\"} 1\ncalls_created{a=\"x\"} 1.5\n\
         # HELP age_seconds Age\n# TYPE age_seconds gauge\n# UNIT age_seconds seconds\nage_seconds 2\n\
         # HELP took_seconds Times\n# TYPE took_seconds histogram\n# UNIT took_seconds seconds\n\
@@ -107,7 +113,9 @@ proptest! {
     fn labels_survive_the_way_into_messages(values in proptest::collection::vec(".*|[\\\\\"\n,={}a]{0,8}", 1..5)) {
         let names = ["a", "b", "c", "d", "e"];
         let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
-        let read: Vec<_> = protobuf::pairs(&labels(pairs.clone()))
+        let read: Vec<_> = protobuf::Metric::decode(Labels::new(pairs.clone()).message())
+            .unwrap()
+            .label
             .into_iter()
             .map(|pair| (pair.name, pair.value))
             .collect();

@@ -3,7 +3,7 @@
 use super::Readings;
 use crate::buckets::Geometry;
 use crate::config::Families;
-use crate::exposition::{Distribution, Format, Text, bound_label, labels};
+use crate::exposition::{Distribution, Format, Labels, Text, bound_label};
 use crate::families::{CALLS, CallRow, CallSource};
 use crate::key::Side;
 use crate::outcome::{Fault, Outcome, OutcomeKind};
@@ -13,8 +13,9 @@ use crate::reading::Reading;
 struct Rendered<'a> {
     geometry: &'a Geometry,
     /// `le` of each exported bucket, the infinite one last.
-    bounds: Vec<(String, f64)>,
-    errors: Vec<(Outcome, String)>,
+    bounds: Vec<(Labels, f64)>,
+    errors: Vec<(Outcome, Labels)>,
+    attempts: [Labels; 2],
     families: Families,
 }
 
@@ -31,6 +32,7 @@ impl<'a> Rendered<'a> {
             errors: errors
                 .map(|outcome| (outcome, error_labels(outcome)))
                 .collect(),
+            attempts: ["ok", "failed"].map(|outcome| Labels::one("outcome", outcome)),
             families,
         }
     }
@@ -66,15 +68,15 @@ fn write_samples(
     text: &mut Text,
     row: &CallRow,
     name: &str,
-    labels: &str,
+    labels: &Labels,
     reading: &Reading,
     rendered: &Rendered<'_>,
 ) {
     match row.source {
-        CallSource::Count(read) => text.count(name, labels, "", read(reading)),
+        CallSource::Count(read) => text.count(name, labels, Labels::none(), read(reading)),
         CallSource::Gauge(read) => {
             if let Some(value) = read(reading) {
-                text.gauge(name, labels, "", value);
+                text.gauge(name, labels, Labels::none(), value);
             }
         }
         CallSource::Durations => text.histogram(
@@ -102,8 +104,10 @@ fn write_samples(
             }
         }
         CallSource::Attempts => {
-            text.count(name, labels, "outcome=\"ok\"", reading.attempts_ok);
-            text.count(name, labels, "outcome=\"failed\"", reading.attempts_failed);
+            let counts = [reading.attempts_ok, reading.attempts_failed];
+            for (outcome, count) in rendered.attempts.iter().zip(counts) {
+                text.count(name, labels, outcome, count);
+            }
         }
     }
 }
@@ -121,12 +125,12 @@ fn from_the_start(outcome: Outcome) -> bool {
     USUAL.contains(&outcome)
 }
 
-fn error_labels(outcome: Outcome) -> String {
+fn error_labels(outcome: Outcome) -> Labels {
     debug_assert_ne!(outcome.kind(), OutcomeKind::Success, "success is no error");
     let code = outcome
         .code()
         .map_or_else(|| "other".to_owned(), |code| code.to_string());
-    labels([
+    Labels::new([
         ("error_code", code.as_str()),
         ("error_name", outcome.name()),
         ("error_type", outcome.kind().name()),

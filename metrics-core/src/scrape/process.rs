@@ -1,6 +1,6 @@
 //! Writes the families of the process itself: who it is, its threads, its pusher, its memory.
 
-use crate::exposition::{Text, Type, labels};
+use crate::exposition::{Labels, Text, Type};
 use crate::families::{
     ACTIVE_SIZE, APPLICATION_INFO, FOLDED, PUSH_LAST_SUCCESS, PUSH_REQUESTS, ProcessRow,
     QUEUE_SIZE, THREAD_COUNT,
@@ -18,15 +18,15 @@ pub(super) fn begin(text: &mut Text, row: &ProcessRow) {
 }
 
 /// Writes who the process is, and how many of its calls stand in a series that methods share.
-pub(super) fn write_application(text: &mut Text, application: &str, folded: u64) {
+pub(super) fn write_application(text: &mut Text, application: &Labels, folded: u64) {
     begin(text, &APPLICATION_INFO);
-    text.count(APPLICATION_INFO.name, application, "", 1);
+    text.count(APPLICATION_INFO.name, application, Labels::none(), 1);
     begin(text, &FOLDED);
-    text.count(FOLDED.name, application, "", folded);
+    text.count(FOLDED.name, application, Labels::none(), folded);
 }
 
 /// Writes the workers and the queue of each pool, when there is one.
-pub(super) fn write_pools(text: &mut Text, pools: &Pools, application: &str) {
+pub(super) fn write_pools(text: &mut Text, pools: &Pools, application: &Labels) {
     let pools = pools.read();
     if pools.is_empty() {
         return;
@@ -39,14 +39,14 @@ pub(super) fn write_pools(text: &mut Text, pools: &Pools, application: &str) {
     for (row, read) in rows {
         begin(text, &row);
         for (name, pool) in &pools {
-            let name = labels([("thread_pool_name", name.as_str())]);
+            let name = Labels::one("thread_pool_name", name);
             text.count(row.name, application, &name, read(pool));
         }
     }
 }
 
 /// Writes how pushing goes, when there is a pusher.
-pub(super) fn write_pushes(text: &mut Text, pushes: &Pushes, application: &str) {
+pub(super) fn write_pushes(text: &mut Text, pushes: &Pushes, application: &Labels) {
     let Some(Counts {
         succeeded,
         failed,
@@ -57,12 +57,12 @@ pub(super) fn write_pushes(text: &mut Text, pushes: &Pushes, application: &str) 
     };
     begin(text, &PUSH_REQUESTS);
     for (result, count) in [("success", succeeded), ("failure", failed)] {
-        let result = labels([("result", result)]);
+        let result = Labels::one("result", result);
         text.count(PUSH_REQUESTS.name, application, &result, count);
     }
     begin(text, &PUSH_LAST_SUCCESS);
     let name = PUSH_LAST_SUCCESS.name;
-    text.gauge(name, application, "", last_success_seconds);
+    text.gauge(name, application, Labels::none(), last_success_seconds);
 }
 
 /// Writes what the process takes of its machine, as every client library of Prometheus does.
@@ -78,7 +78,7 @@ pub(super) fn write_usage(text: &mut Text) {
     let mut family = |name, kind, help, value: Option<f64>| {
         if let Some(value) = value {
             text.family(name, kind, help);
-            text.gauge(name, "", "", value);
+            text.gauge(name, Labels::none(), Labels::none(), value);
         }
     };
     let whole = |count: Option<u64>| count.map(|count| count as f64);

@@ -1,11 +1,11 @@
 //! Writes what happened with the registry.
 
-use crate::exposition::{Text, labels};
+use crate::exposition::{Labels, Text};
 use crate::families::{Family, REGISTRY, RegistryRow, RegistrySource};
 use crate::registry::{Operations, RegistryMetrics, State, Times};
 
 /// Writes the groups that had events, with the application's labels.
-pub(super) fn write(text: &mut Text, registry: &RegistryMetrics, application: &str) {
+pub(super) fn write(text: &mut Text, registry: &RegistryMetrics, application: &Labels) {
     registry.read(|state| {
         for row in REGISTRY {
             write_row(text, row, state, application);
@@ -13,7 +13,7 @@ pub(super) fn write(text: &mut Text, registry: &RegistryMetrics, application: &s
     });
 }
 
-fn write_row(text: &mut Text, row: &RegistryRow, state: &State, application: &str) {
+fn write_row(text: &mut Text, row: &RegistryRow, state: &State, application: &Labels) {
     let families = row.families();
     match row.source {
         RegistrySource::Operations { read, .. } => {
@@ -28,7 +28,7 @@ fn write_row(text: &mut Text, row: &RegistryRow, state: &State, application: &st
         RegistrySource::Value { read, .. } => {
             if let Some(value) = read(state) {
                 begin(text, &families[0]);
-                text.count(&families[0].name, application, "", value);
+                text.count(&families[0].name, application, Labels::none(), value);
             }
         }
         RegistrySource::Directory { read, .. } => {
@@ -36,7 +36,7 @@ fn write_row(text: &mut Text, row: &RegistryRow, state: &State, application: &st
                 begin(text, &families[0]);
             }
             for (interface, directory) in &state.directories {
-                let interface = labels([("interface", interface.as_str())]);
+                let interface = Labels::one("interface", interface);
                 text.count(&families[0].name, application, &interface, read(directory));
             }
         }
@@ -51,7 +51,7 @@ fn write_operations(
     text: &mut Text,
     families: &[Family],
     operations: &Operations,
-    application: &str,
+    application: &Labels,
 ) {
     if operations.times.is_empty() {
         return;
@@ -60,7 +60,7 @@ fn write_operations(
     let (counters, times) = families.split_at(counts.len());
     for (family, count) in counters.iter().zip(counts) {
         begin(text, family);
-        text.count(&family.name, application, "", count);
+        text.count(&family.name, application, Labels::none(), count);
     }
     let by_interface = operations
         .times
@@ -73,16 +73,16 @@ fn write_times<'a>(
     text: &mut Text,
     families: &[Family],
     by_interface: impl IntoIterator<Item = (&'a str, &'a Times), IntoIter: Clone>,
-    application: &str,
+    application: &Labels,
 ) {
     let by_interface = by_interface.into_iter();
     for (place, family) in families.iter().enumerate() {
         begin(text, family);
         for (interface, times) in by_interface.clone() {
             let extra = if family.labels.contains(&"interface") {
-                labels([("interface", interface)])
+                Labels::one("interface", interface)
             } else {
-                String::new()
+                Labels::default()
             };
             text.gauge(&family.name, application, &extra, times.millis()[place]);
         }

@@ -1,7 +1,8 @@
 //! Metrics with as many series as a benchmark wants.
 
+use crate::TRACEPARENT;
 use metrics_core::{
-    Clock, Config, KnownService, ManualClock, Method, MethodKey, Metrics, Outcome, Side,
+    Call, Clock, Config, KnownService, ManualClock, Method, MethodKey, Metrics, Outcome, Side,
 };
 use std::time::Duration;
 
@@ -33,8 +34,9 @@ pub fn method(metrics: &Metrics) -> Method {
     metrics.method(Side::Provider, &MethodKey::new(SERVICE, METHODS[0]))
 }
 
-/// Calls `series` methods, each with times spread over four decades, in every pane of the window.
-pub fn populate(metrics: &Metrics, manual: &ManualClock, series: usize) {
+/// Calls `series` methods, each with times spread over four decades, in every pane of the window, the open one included. `traced` calls carry a
+/// sampled trace.
+pub fn populate(metrics: &Metrics, manual: &ManualClock, series: usize, traced: bool) {
     let methods: Vec<_> = (0..series)
         .map(|n| {
             metrics.method(
@@ -44,18 +46,28 @@ pub fn populate(metrics: &Metrics, manual: &ManualClock, series: usize) {
         })
         .collect();
     let panes = metrics_core::PANES;
-    for _ in 0..panes {
+    for pane in 0..panes {
+        if pane > 0 {
+            manual.advance(metrics.config().window / panes);
+            // A reader turns the pane where no ticker does.
+            metrics.figures(Side::Provider);
+        }
         for nanos in times() {
-            let calls: Vec<_> = methods.iter().map(Method::start).collect();
+            let calls: Vec<_> = methods.iter().map(|method| start(method, traced)).collect();
             manual.advance(Duration::from_nanos(nanos));
             for call in calls {
                 call.end(Outcome::SUCCESS);
             }
         }
-        manual.advance(metrics.config().window / panes);
-        // A reader turns the pane where no ticker does.
-        metrics.figures(Side::Provider);
     }
+}
+
+fn start(method: &Method, traced: bool) -> Call {
+    let mut call = method.start();
+    if traced {
+        call.set_traceparent(TRACEPARENT.as_bytes());
+    }
+    call
 }
 
 /// Returns 200 times from 20 µs to 200 ms, a factor of 4.7 % apart.

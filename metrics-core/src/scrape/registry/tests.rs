@@ -7,7 +7,7 @@ use crate::registry::DirectorySizes;
 
 fn text(metrics: &RegistryMetrics) -> String {
     let mut text = Text::default();
-    write(&mut text, metrics, "application_name=\"a\"");
+    write(&mut text, metrics, &Labels::one("application_name", "a"));
     text.into_string()
 }
 

@@ -84,7 +84,7 @@ fn two_threads(out: &mut impl Write) -> std::io::Result<()> {
 fn scrape(out: &mut impl Write) -> std::io::Result<()> {
     let (clock, manual) = Clock::manual();
     let metrics = metrics(clock);
-    populate(&metrics, &manual, 1000);
+    populate(&metrics, &manual, 1000, false);
     let best = |mut read: Box<dyn FnMut() -> usize>| {
         let times = (0..15).map(|_| {
             let start = Instant::now();

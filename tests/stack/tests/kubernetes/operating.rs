@@ -43,9 +43,9 @@ fn pods_get_no_service_variables_and_time_to_stop() {
         let spec = &template(workload)["spec"];
         assert_eq!(spec["enableServiceLinks"], false, "{name}");
         let grace = spec["terminationGracePeriodSeconds"].as_u64();
-        // Withdraw 3 s, wait 3 s, let consumers go 1 s, drain 10 s, close the session 4 s, the last push 20 s.
+        // Withdraw 3 s, wait 3 s, let consumers go 1 s, drain 10 s, close the session 4 s, the last push 22 s.
         let least = if string(name).starts_with("dubbo-") {
-            41
+            43
         } else {
             30
         };
