@@ -94,7 +94,8 @@ try() {
     program "$name" --version | grep -q "^$name " || die "$target: $name --version fails"
   done
   program demo --for 5s --rate 50 --provider-addr "127.0.0.1:${demo_ports[0]}" --provider-metrics-addr "127.0.0.1:${demo_ports[1]}" \
-    --consumer-metrics-addr "127.0.0.1:${demo_ports[2]}" >"$work/demo" || die "$target: the demo ends with $?: $(tail -n 5 "$work/demo")"
+    --consumer-metrics-addr "127.0.0.1:${demo_ports[2]}" >"$work/demo" 2>"$work/log" ||
+    die "$target: the demo ends with $?: $(tail -n 5 "$work/log")"
   grep -q 'provider .*calls *[1-9]' "$work/demo" || die "$target: the demo counts no calls: $(tail -n 5 "$work/demo")"
 
   # Port 9 is for nothing: the server serves calls while no registry is there.
@@ -105,7 +106,7 @@ try() {
     [ $SECONDS -lt $deadline ] || die "$target: the server does not start: $(tail -n 5 "$work/server")"
     sleep 0.2
   done
-  program client --direct "127.0.0.1:$server_port" --metrics=false --count 200 --interval 0s --concurrency 4 >"$work/client" 2>"$work/log" ||
+  program client --direct "tri://127.0.0.1:$server_port" --metrics=false --count 200 --interval 0s --concurrency 4 >"$work/client" 2>"$work/log" ||
     die "$target: the client ends with $?: $(tail -n 5 "$work/log")"
   [ "$(grep -c 'Greet response: hello world' "$work/client")" = 200 ] || die "$target: calls fail: $(tail -n 5 "$work/client")"
   curl --noproxy '*' -fsS "http://127.0.0.1:$metrics_port/prometheus" |
