@@ -161,14 +161,26 @@ pub(super) fn targets(results: &Results) -> Table {
     aligned(table)
 }
 
-/// Returns a line for each target that was missed and whose reason is known.
+/// Returns a line for each reason for which targets were missed.
 pub(super) fn reasons(results: &Results) -> Vec<String> {
-    let missed = TARGETS.iter().filter(|target| {
-        let verdict = target.verdict(results);
-        matches!(verdict, Verdict::Missed(_)) && !target.reason.is_empty()
-    });
-    missed
-        .map(|target| format!("* *{}*: {}", target.title, target.reason))
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for target in &TARGETS {
+        let missed = matches!(target.verdict(results), Verdict::Missed(_));
+        if !missed || target.reason.is_empty() {
+            continue;
+        }
+        let title = format!("*{}*", target.title);
+        match reasons
+            .iter_mut()
+            .find(|(reason, _)| *reason == target.reason)
+        {
+            Some((_, titles)) => titles.push(title),
+            None => reasons.push((target.reason, vec![title])),
+        }
+    }
+    reasons
+        .into_iter()
+        .map(|(reason, titles)| format!("* {}: {reason}", titles.join("; ")))
         .collect()
 }
 
