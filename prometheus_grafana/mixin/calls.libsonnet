@@ -18,6 +18,9 @@
     local none = recorded('requests:rate5m') + ' * 0';
     local or(vectors) = promql.or(labels, vectors);
     local histogram = rate('request_duration_seconds');
+    // Go and Java make a family with its first occurrence, which is no increase of it.
+    local occurrences(family) =
+      if others then promql.rateSinceFirst(labels, promql.calls(side, family), promql.calls(side, 'requests_total')) else rate(family);
     local group(name, interval, rules) = { name: 'dubbo-%s-%s%s' % [name, side, part.name], interval: interval, rules: rules };
 
     // Peers without errors_total count failures by kind.
@@ -33,7 +36,7 @@
     } else {};
     local byKind(type) =
       'label_replace(label_replace(label_replace(%(sum)s unless on (%(labels)s) %(codes)s, "error_type", "%(type)s", "", ""), "error_name", "%(name)s", "", ""), "fault", "%(fault)s", "", "")' % {
-        sum: sum(rate(kinds[type][0]) + ' > 0'),
+        sum: sum('(%s) > 0' % occurrences(kinds[type][0])),
         labels: std.join(', ', labels),
         codes: promql.calls(side, 'errors_total'),
         type: type,
@@ -47,10 +50,10 @@
       ) + ' > 0'] else []) +
       (if others then [byKind(type) for type in std.objectFields(kinds)] else []);
 
-    // Over the sliding window of the processes themselves; a lean process leaves it out, and Java names it otherwise. Rates go on for a while
+    // Over the sliding window of the processes themselves; a lean process leaves it out, Java names it otherwise, and without calls it may say NaN. Rates go on for a while
     // after the end of a process, whose calls in flight do not.
     local windowed(family, derived) = or([
-      sum(promql.live(family)),
+      sum(promql.live(family + ' >= 0')),
       '%s and on (%s) %s' % [derived, std.join(', ', labels), recorded('requests_in_flight')],
     ]);
     local succeeded = promql.calls(side, 'requests_succeed_total_aggregate');
@@ -59,9 +62,9 @@
       group('calls', config.callsInterval, [
         record('errors:rate5m', std.join('\nor\n', errors)),
         record('requests:rate5m', sum(rate('requests_total'))),
-        record('requests_failed:rate5m', or([sum(rate('requests_failed_total')), none])),
+        record('requests_failed:rate5m', or([sum(occurrences('requests_failed_total')), none])),
         record('requests_business_failed:rate5m', or([
-          sum(rate('requests_business_failed_total')),
+          sum(occurrences('requests_business_failed_total')),
           sum(recorded('errors:rate5m', 'error_type="business"')),
           none,
         ])),
@@ -81,7 +84,7 @@
         ]),
       ]),
       group('windows', config.callsInterval, [
-        record('requests_in_flight', sum(promql.live(promql.callsGauge(side, 'requests_processing')))),
+        record('requests_in_flight', sum(promql.live(promql.callsGauge(side, 'requests_processing') + ' >= 0'))),
         record('requests_per_second', windowed(promql.calls(side, 'qps_total'), recorded('requests:rate5m'))),
         record('window_requests_succeeded', windowed(succeeded, '(%s - %s) * 120' % [recorded('requests:rate5m'), recorded('requests_failed:rate5m')])),
         record('window_requests', windowed(
@@ -147,7 +150,8 @@
         'histogram_quantile(0.%s, %s) >= 0' % [percent, recorded('request_duration_seconds:rate5m')],
       ] + if others then [
         // Quantiles of several instances can not be combined: this is the worst of them, and it stands still without calls.
-        '%s / 1000 and on (%s) (%s > 0)' % [
+        // Without calls in its own window a process says NaN.
+        '(%s >= 0) / 1000 and on (%s) (%s > 0)' % [
           promql.by('max', labels, promql.calls(side, 'rt_milliseconds_p' + percent)),
           std.join(', ', labels),
           recorded('method_requests:rate5m'),

@@ -7,9 +7,9 @@
   // Families of which a process has one.
   local each(name, families) =
     local vector = std.join(' or ', families);
-    record(name, promql.by('max', instance, promql.ours(promql.live(if std.length(families) == 1 then vector else '(%s)' % vector)))),
+    record(name, promql.by('max', instance, promql.ours(promql.live((if std.length(families) == 1 then vector else '(%s)' % vector) + ' >= 0')))),
   // Gauges and counters that say nothing else than their labels, under one name; counters go on to be those of a process.
-  local gauge(name, family, labels) = record(name, promql.by('max', instance + labels, promql.live(promql.family(family)))),
+  local gauge(name, family, labels) = record(name, promql.by('max', instance + labels, promql.live(promql.family(family) + ' >= 0'))),
   local counter(name, family, labels, matcher='') = record(name, promql.sum(instance + labels, promql.family(family, matcher))),
   local perSecond(name, family, labels) = record(name + ':rate5m', promql.sum(instance + labels, promql.rate(promql.family(family)))),
   local java = std.member(config.languages, 'java'),
@@ -52,15 +52,21 @@
 
         record('process_up', promql.by('max', instance + ['application_name'], promql.live('dubbo:process_info'))),
         record('application_processes', promql.by('count', promql.applicationLabels, 'dubbo:process_up')),
-        // Applications of which nothing is known but old figures, in a gateway that takes no pushes.
+        // Applications of which nothing is known but old figures, in a gateway that takes no pushes, and that did not end.
         record('application_unseen', promql.by('count', promql.applicationLabels, |||
           dubbo:process_info
           and on (%s) dubbo:push_stale
           and on (%s) dubbo:gateway_silent
-        ||| % [std.join(', ', instance), std.join(', ', config.clusterLabels)])),
-        // The last figures of a process that ended by itself: a batch job is finished, not missed.
-        record('application_finished', promql.by('count', promql.applicationLabels, |||
-          dubbo:process_info
+          unless on (%s) dubbo:push_final == 1
+        ||| % [std.join(', ', instance), std.join(', ', config.clusterLabels), std.join(', ', instance)])),
+        // When processes of an application were last there, those that have ended by themselves and those that have not: a batch job whose last
+        // process has ended is finished, not missed.
+        record('application_running_timestamp_seconds', '%s * 0 + time()' % promql.by('count', promql.applicationLabels, |||
+          dubbo:process_up
+          unless on (%s) dubbo:push_final == 1
+        ||| % std.join(', ', instance))),
+        record('application_finished_timestamp_seconds', '%s * 0 + time()' % promql.by('count', promql.applicationLabels, |||
+          dubbo:process_up
           and on (%s) dubbo:push_final == 1
         ||| % std.join(', ', instance))),
       ] + [
@@ -72,9 +78,9 @@
         each('process_open_fds', ['process_open_fds'] + if java then ['process_files_open_files'] else []),
         each('process_max_fds', ['process_max_fds'] + if java then ['process_files_max_files'] else []),
         each('process_start_time_seconds', ['process_start_time_seconds']),
-        record('workers', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_thread_count')))),
-        record('workers_busy', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_active_size')))),
-        record('tasks_queued', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_queue_size')))),
+        record('workers', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_thread_count') + ' >= 0'))),
+        record('workers_busy', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_active_size') + ' >= 0'))),
+        record('tasks_queued', promql.sum(instance, promql.live(promql.family('dubbo_thread_pool_queue_size') + ' >= 0'))),
         record('requests_folded:rate5m', promql.sum(instance, promql.rate(promql.family('dubbo_metrics_series_folded_total')))),
         // Of the registry, of pushes, and of the cleaner.
         gauge('ejected_providers', 'dubbo_consumer_ejected_providers', ['application_name']),
@@ -91,9 +97,10 @@
         record('cleaner_%s:rate5m' % what, promql.sum(config.clusterLabels, promql.rate('pgw_cleaner_%s_total' % what)))
         for what in ['deleted', 'spared', 'failures']
       ] + [
-        record('registry_connected', promql.by('min', instance + ['application_name'], promql.live(promql.family('dubbo_registry_connected')))),
-        record('directory_providers', promql.by('min', instance + ['application_name', 'interface'], promql.live(promql.family('dubbo_registry_directory_num_all')))),
-        record('directory_valid_providers', promql.by('min', instance + ['application_name', 'interface'], promql.live(promql.gauge('dubbo_registry_directory_num_valid')))),
+        record('registry_connected', promql.by('min', instance + ['application_name'], promql.live(promql.family('dubbo_registry_connected') + ' >= 0'))),
+        // Dubbo Java has a series for each way of discovery and each registry, any of which may have the providers.
+        record('directory_providers', promql.by('max', instance + ['application_name', 'interface'], promql.live(promql.family('dubbo_registry_directory_num_all') + ' >= 0'))),
+        record('directory_valid_providers', promql.by('max', instance + ['application_name', 'interface'], promql.live(promql.gauge('dubbo_registry_directory_num_valid') + ' >= 0'))),
       ],
     }],
   },

@@ -50,6 +50,17 @@ function(config) {
       known: this.by('max', labels, 'count_over_time(%s[%s])' % [always, config.rateWindow]),
     };
     '%s or label_replace(%s, "first", "1", "", "")' % [self.rate(vector), first],
+  // The same, of families of which a process has one series for each of these labels: the count itself is that of the window, where the series
+  // was not there before it and `always` was.
+  rateSinceFirst(labels, vector, always)::
+    '%(vector)s / %(seconds)d unless %(vector)s offset %(window)s and on (%(labels)s) %(always)s offset %(window)s or %(rate)s' % {
+      vector: vector,
+      always: always,
+      rate: this.rate(vector),
+      seconds: this.seconds(config.rateWindow),
+      window: config.rateWindow,
+      labels: join(labels),
+    },
 
   // How the methods are divided into parts: by the last character of their names, so that parts are of some the same size.
   local characters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz',

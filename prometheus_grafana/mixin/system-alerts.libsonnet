@@ -21,19 +21,22 @@
       {
         name: 'dubbo-registry',
         rules: [
-          // A consumer that calls nothing misses nothing; a provider may be in another cluster. What a consumer has in its directory is there,
-          // when the figures of providers can't arrive.
+          // A consumer that calls nothing, or has ended, misses nothing; a provider may be in another cluster. What a consumer has in its directory
+          // is there, when the figures of providers can't arrive.
           alert('DubboNoProvider',
                 'critical',
                 '1m',
                 |||
                   %s > 0
+                  and on (%s)
+                  dubbo:interface_processes{side="consumer"}
                   unless on (interface)
                   dubbo:interface_processes{side="provider"}
                   unless on (%s)
                   (dubbo:directory_valid_providers > 0 and on (%s) dubbo:gateway_silent)
                 ||| % [
                   promql.sum(promql.serviceLabels, 'dubbo:method_requests:rate5m{side="consumer",interface!="other"}'),
+                  join(promql.serviceLabels),
                   join(promql.serviceLabels),
                   join(config.clusterLabels),
                 ],
@@ -88,7 +91,13 @@
                   unless on (%(labels)s)
                   %(running)s
                   unless on (%(labels)s)
-                  max_over_time(dubbo:application_finished[%(within)s])
+                  (
+                    max_over_time(dubbo:application_finished_timestamp_seconds[%(within)s])
+                    unless on (%(labels)s)
+                    max_over_time(dubbo:application_running_timestamp_seconds[%(within)s])
+                    > on (%(labels)s)
+                    max_over_time(dubbo:application_finished_timestamp_seconds[%(within)s])
+                  )
                   unless on (%(labels)s)
                   dubbo:application_unseen
                 ||| % { running: running, batch: config.batchApplications, within: config.goneWithin, labels: application },
