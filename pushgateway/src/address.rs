@@ -23,6 +23,12 @@ pub enum AddressError {
     /// Nothing was given.
     #[error("it is empty")]
     Empty,
+    /// It begins with a quotation mark, as in a list of variables that is no shell's.
+    #[error("it begins with a quotation mark: leave that out")]
+    Quoted,
+    /// Commas part it into several.
+    #[error("it is one URL, and no list with commas")]
+    Several,
     /// It cannot be read as a URL.
     #[error("{0}")]
     Malformed(#[from] url::ParseError),
@@ -66,6 +72,12 @@ impl FromStr for Address {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
+        if text.starts_with(['"', '\'']) {
+            return Err(AddressError::Quoted);
+        }
+        if hosts(text).contains(',') {
+            return Err(AddressError::Several);
+        }
         let mut url = if has_scheme(text) {
             Url::parse(text)?
         } else if ["http:/", "http/", "https:/", "https/"]
@@ -101,6 +113,13 @@ fn has_scheme(text: &str) -> bool {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
     })
+}
+
+/// Returns what stands where a host and a port belong.
+fn hosts(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 fn user_information(url: &Url) -> Result<Option<(String, String)>, AddressError> {
@@ -193,6 +212,26 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"), "{error}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_is_no_url_at_all_is_named() {
+        for (text, expected) in [
+            ("\"gateway:9091\"", "quotation mark"),
+            ("'http://gateway:9091'", "quotation mark"),
+            ("gateway:9091,other:9091", "no list with commas"),
+            (
+                "http://127.0.0.1,127.0.0.2:9091/base",
+                "no list with commas",
+            ),
+            ("u:hunter2@gateway,other", "no list with commas"),
+        ] {
+            let error = text.parse::<Address>().expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        let password: Address = "http://u:a,b@gateway:9091/a,b".parse().unwrap();
+        assert_eq!(password.user(), Some(("u", "a,b")));
+        assert_eq!(password.to_string(), "http://gateway:9091/a,b");
     }
 
     proptest! {

@@ -137,6 +137,8 @@ fn wrong_values_are_refused_with_the_options_name() {
         ("--probe-addr", "localhost:8080"),
         ("--advertise-ip", "my-host"),
         ("--advertise-ip", "0.0.0.0"),
+        ("--advertise-ip", "255.255.255.255"),
+        ("--advertise-ip", "fe80::1"),
         ("--runtime", "tokio"),
         ("--application", ""),
         ("--application", "a/b"),

@@ -173,12 +173,14 @@ pub(crate) fn listening_address(text: &str) -> Result<SocketAddr, String> {
 ///
 /// # Errors
 ///
-/// When the text is no IP address, or one that stands for "any".
+/// When the text is no IP address, or one that stands for any or for several hosts, or that takes the name of an interface.
 pub(crate) fn reachable_ip(text: &str) -> Result<IpAddr, String> {
+    let leads_nowhere = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local(),
+    };
     match bare(text).parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-        Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
-            Err("others cannot connect to this address".to_owned())
-        }
+        Ok(ip) if leads_nowhere(&ip) => Err("others cannot connect to this address".to_owned()),
         Ok(ip) => Ok(ip),
         Err(_) => Err("must be an IP address, such as 192.168.1.20".to_owned()),
     }

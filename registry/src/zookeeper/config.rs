@@ -156,6 +156,8 @@ impl FromStr for Address {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        // What a variable is set from often ends in a line end.
+        let text = text.trim();
         let refused = |reason| Error::Address {
             address: without_user(text),
             reason,
@@ -240,6 +242,8 @@ mod tests {
                 Some("/apps/dev"),
             ),
             ("[::1]:2181/", "[::1]:2181", None),
+            ("zk:2181\n", "zk:2181", None),
+            (" zk:2181/apps\r\n", "zk:2181", Some("/apps")),
         ];
         for (text, hosts, chroot) in cases {
             let expected = Address {
