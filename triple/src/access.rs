@@ -28,6 +28,9 @@ const ALL: &str = "*";
 /// The services that stay open under a rule for all: consumers ask them what there is, and learn nothing else.
 const OPEN: [&str; 2] = [COMPANIONS[0], COMPANIONS[1]];
 
+/// The two names of reflection, which tell the same: a rule for one is for the other as well, unless that has its own.
+const REFLECTION: [&str; 2] = [COMPANIONS[2], COMPANIONS[3]];
+
 /// One caller of one interface, or of all: `INTERFACE=application:NAME`, `INTERFACE=certificate:NAME`, and the same without `INTERFACE=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRule {
@@ -129,7 +132,11 @@ impl Access {
 
     fn admits<B>(&self, request: &Request<B>) -> Result<(), Status> {
         let name = interface(request.uri().path()).unwrap_or_default();
-        let rules = self.rules.get(name).or_else(|| {
+        let own = self.rules.get(name).or_else(|| {
+            let reflection = REFLECTION.contains(&name).then_some(REFLECTION)?;
+            reflection.iter().find_map(|name| self.rules.get(*name))
+        });
+        let rules = own.or_else(|| {
             let all = self.rules.get(ALL);
             all.filter(|_| !OPEN.contains(&name))
         });
@@ -251,6 +258,26 @@ mod tests {
             assert!(!admitted(&rules, "/a.B/C", caller), "{caller:?}");
         }
         assert!(admitted(&rules, "/a.Other/C", None));
+    }
+
+    #[test]
+    fn a_rule_for_one_name_of_reflection_is_for_both() {
+        let [v1, alpha] = REFLECTION.map(|name| format!("/{name}/ServerReflectionInfo"));
+        for name in REFLECTION {
+            let rule = format!("{name}=application:web");
+            for path in [&v1, &alpha] {
+                assert!(!admitted(&[&rule], path, None), "{rule} {path}");
+                assert!(admitted(&[&rule], path, Some("web")), "{rule} {path}");
+            }
+            assert!(admitted(&[&rule], "/a.B/C", None));
+        }
+        let rules = REFLECTION.map(|name| format!("{name}=application:{}", name.len()));
+        let rules = [&*rules[0], &*rules[1]];
+        let own = |name: &str| Some(name.len().to_string());
+        for (path, name) in [(&v1, REFLECTION[0]), (&alpha, REFLECTION[1])] {
+            assert!(admitted(&rules, path, own(name).as_deref()), "{path}");
+            assert!(!admitted(&rules, path, Some("web")), "{path}");
+        }
     }
 
     #[test]

@@ -34,7 +34,10 @@ impl Peer {
     }
 
     fn read(extensions: &Extensions, headers: &HeaderMap) -> Self {
-        let application = headers.get(header::APPLICATION);
+        // A caller that names several has named none: what looks at the header might each take another one.
+        let mut names = headers.get_all(header::APPLICATION).iter();
+        let application = names.next();
+        let application = application.filter(|first| names.all(|other| other == first));
         Self {
             certificate: extensions.get().cloned(),
             application: application
@@ -149,6 +152,26 @@ mod tests {
         }
         for name in ["", "Example", "lient", "O=Example, CN=client", "10.0.0.2"] {
             assert!(!peer.is_named(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_caller_that_names_several_applications_has_named_none() {
+        for (values, expected) in [
+            (&["web"][..], Some("web")),
+            (&["web", "web"], Some("web")),
+            (&["web", "other"], None),
+            (&["other", "web"], None),
+            (&["web, other"], Some("web, other")),
+            (&[], None),
+        ] {
+            let mut request = http::Request::builder();
+            for (place, value) in values.iter().enumerate() {
+                let name = ["tri-consumer-appname", "Tri-Consumer-Appname"][place];
+                request = request.header(name, *value);
+            }
+            let peer = Peer::of_http(&request.body(()).unwrap());
+            assert_eq!(peer.application.as_deref(), expected, "{values:?}");
         }
     }
 

@@ -17,7 +17,8 @@ use http::{Request, Version};
 use metrics_core::{Config, Metrics};
 use support::{Behaviour, channel, exchange, greet, http, post, provider, reference};
 use test_servers::{LONG, eventually};
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -308,6 +309,39 @@ fn calls_that_wait_for_a_thread_count_as_running() {
         assert_eq!(limit.running(), 0);
     });
     runtime.shutdown();
+}
+
+#[tokio::test]
+async fn a_call_counts_from_its_head_on_in_every_protocol() {
+    let metrics = metrics();
+    let behaviour = Behaviour::default();
+    let limit = CallLimit::new(2);
+    let serving = serve(provider(&behaviour).metrics(&metrics).layer(limit.clone())).await;
+    for kind in ["json", "proto", "grpc-web", "grpc-web-text"] {
+        let head = format!(
+            "POST /greet.GreetService/Greet HTTP/1.1\r\nhost: x\r\ncontent-type: application/{kind}\r\ncontent-length: 8\r\n\r\n"
+        );
+        let mut halves = Vec::new();
+        for running in 1..=2 {
+            let mut stream = TcpStream::connect(serving.address()).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let counted = async || limit.running() == running;
+            eventually(LONG, &format!("{running} halves of {kind} run"), counted).await;
+            halves.push(stream);
+        }
+        assert_eq!(called(&serving, &[]).await, Code::ResourceExhausted);
+        let request = post(&serving, Version::HTTP_11);
+        let answer = http(&serving, request.body("{}".to_owned()).unwrap()).await;
+        assert_eq!(answer.status(), 429, "{kind}: {answer:?}");
+        // Callers that give up make room, and are counted as such.
+        drop(halves);
+        let room = async || limit.running() == 0;
+        eventually(LONG, &format!("room after {kind}"), room).await;
+    }
+    assert_eq!(behaviour.calls(), 0);
+    let refused = value(&metrics, "dubbo_provider_errors_total", "\"limit\"");
+    assert_eq!(refused, Some(8));
+    assert_eq!(called(&serving, &[]).await, Code::Ok);
 }
 
 #[tokio::test]

@@ -180,11 +180,10 @@ where
                 }))
             }
             Kind::Unary(codec, method) => {
-                let inner = self.inner.clone();
                 let request = request.map(|body| Rest::new(body, http_1));
+                let answer = unary::call(&mut self.inner, codec, method, request);
                 Either::Right(Box::pin(async move {
-                    let answer = unary::call(inner, codec, method, request).await;
-                    Ok(answer.map(EitherBody::Right))
+                    Ok(answer.await.map(EitherBody::Right))
                 }))
             }
             Kind::Refused(status) => {

@@ -247,6 +247,19 @@ mod tests {
     }
 
     #[test]
+    fn all_connections_together_hold_no_more_than_their_limit() {
+        let all = Unfinished::default();
+        let connections: Vec<_> = (0..5).map(|_| all.for_connection()).collect();
+        let grown = connections.iter().map(|each| each.grow(MOST_UNFINISHED));
+        let grown: Vec<bool> = grown.collect();
+        assert_eq!(grown, [true, true, true, true, false]);
+        assert_eq!(connections[4].here.load(Ordering::Relaxed), 0);
+        connections[0].shrink(1);
+        assert!(connections[4].grow(1), "what one gives back another may take");
+        assert!(!connections[4].grow(1));
+    }
+
+    #[test]
     fn shares_are_given_back() {
         let unfinished = Unfinished::default();
         let mut held = Held {

@@ -1,8 +1,11 @@
 //! One unary call over plain HTTP, as dubbo-go's and dubbo-js's unary clients and `curl` make it: the request as gRPC, and the gRPC
 //! answer as its caller wrote the request, in JSON or in Protobuf.
 
+mod message;
+
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -10,9 +13,10 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TY
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full, Limited};
-use prost::Message;
+use prost::Message as _;
 use prost_reflect::{DynamicMessage, MethodDescriptor, SerializeOptions};
 use serde_json::de::Deserializer;
+use tokio::sync::oneshot;
 use tokio::time;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -22,6 +26,7 @@ use super::super::compression::{self, Encoding, Packer};
 use super::super::received::BODY_LIMIT;
 use super::{Received, RequestBody, Rest, error};
 use crate::{answer, timeout};
+use message::Message;
 
 /// The largest body that is read, the same as tonic's limit for a gRPC message.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -40,23 +45,47 @@ pub(super) enum Codec {
 }
 
 /// Makes the call on the gRPC service, and answers in the caller's codec whatever comes of it.
-pub(super) async fn call<S, Q, B>(
-    inner: S,
+///
+/// The service is called as soon as the head is there, as with gRPC: what stands around it counts and refuses calls whose bodies have not
+/// come.
+pub(super) fn call<S, Q, B>(
+    inner: &mut S,
     codec: Codec,
     method: MethodDescriptor,
     request: Request<Rest<Received<Q>>>,
-) -> Response<Body>
+) -> impl Future<Output = Response<Body>> + Send + use<S, Q, B>
 where
     S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
+    S::Future: Send,
     Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: HttpBody<Data = Bytes>,
+    B: HttpBody<Data = Bytes> + Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let accepts = request.headers().get(ACCEPT_ENCODING);
     let packed =
         accepts.is_some_and(|list| Encoding::first_of(list.as_bytes()) == Some(Encoding::Gzip));
-    let (mut headers, outcome) = outcome(inner, codec, &method, request).await;
+    let called = to_grpc(codec, method.clone(), request)
+        .map(|(request, broken)| (inner.call(request.map(RequestBody::Right)), broken));
+    async move {
+        let (headers, outcome) = match called {
+            Ok((call, broken)) => tokio::select! {
+                outcome = outcome(call, codec, &method) => outcome,
+                Ok(status) = broken => (HeaderMap::new(), Err(status)),
+            },
+            Err(status) => (HeaderMap::new(), Err(status)),
+        };
+        written(codec, headers, outcome, packed)
+    }
+}
+
+/// Writes the answer in the caller's codec.
+fn written(
+    codec: Codec,
+    mut headers: HeaderMap,
+    outcome: Result<Bytes, Status>,
+    packed: bool,
+) -> Response<Body> {
     let mut response = Response::new(());
     let (kind, mut body) = match outcome {
         Ok(body) if codec == Codec::Proto => ("application/proto", body),
@@ -78,25 +107,18 @@ where
     response.map(|()| Body::new(Full::from(body)))
 }
 
-/// Returns the headers for the caller, and the message or the status.
-async fn outcome<S, Q, B>(
-    mut inner: S,
+/// Waits for the gRPC answer, and returns what its caller is told.
+async fn outcome<F, B>(
+    call: F,
     codec: Codec,
     method: &MethodDescriptor,
-    request: Request<Rest<Received<Q>>>,
 ) -> (HeaderMap, Result<Bytes, Status>)
 where
-    S: Service<Request<RequestBody<Q>>, Response = Response<B>, Error = Infallible>,
-    Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-    Q::Error: Into<Box<dyn Error + Send + Sync>>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let request = match to_grpc(codec, method, request).await {
-        Ok(request) => request.map(RequestBody::Right),
-        Err(status) => return (HeaderMap::new(), Err(status)),
-    };
-    let Ok(response) = inner.call(request).await;
+    let Ok(response) = call.await;
     let (head, body) = response.into_parts();
     let mut headers = HeaderMap::new();
     copy(&head.headers, "", &mut headers);
@@ -116,35 +138,17 @@ where
     (headers, outcome)
 }
 
-async fn to_grpc<Q>(
+/// Returns the request as gRPC, whose message comes when the body has come whole, and what tells that it will not.
+fn to_grpc<Q>(
     codec: Codec,
-    method: &MethodDescriptor,
+    method: MethodDescriptor,
     request: Request<Rest<Received<Q>>>,
-) -> Result<Request<Body>, Status>
+) -> Result<(Request<Body>, oneshot::Receiver<Status>), Status>
 where
     Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Q::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut head, body) = request.into_parts();
-    let body = time::timeout(BODY_LIMIT, Limited::new(body, LARGEST_BODY).collect())
-        .await
-        .map_err(|_| Status::deadline_exceeded(format!("no whole body within {BODY_LIMIT:?}")))?
-        .map_err(|error| match error.downcast::<Status>() {
-            Ok(status) if status.code() == Code::Unknown => {
-                Status::cancelled(format!("the body did not arrive: {}", status.message()))
-            }
-            Ok(status) => *status,
-            Err(_) => too_large(),
-        })?
-        .to_bytes();
-    let body = match head.headers.remove(CONTENT_ENCODING) {
-        Some(encoding) => unpack(&encoding, body)?,
-        None => body,
-    };
-    let message = match codec {
-        Codec::Proto => frame(&body),
-        Codec::Json => from_json(method, &body)?,
-    };
     if let Some(limit) = head.headers.remove(TIMEOUT) {
         let limit = limit.to_str().ok().and_then(|text| text.parse().ok());
         let limit = limit.ok_or_else(|| {
@@ -153,6 +157,7 @@ where
         let limit = timeout::write(Duration::from_millis(limit));
         head.headers.insert(timeout::HEADER, limit);
     }
+    let encoding = head.headers.remove(CONTENT_ENCODING);
     for name in [CONTENT_LENGTH, ACCEPT_ENCODING] {
         head.headers.remove(name);
     }
@@ -163,7 +168,45 @@ where
     head.headers.insert(CONTENT_TYPE, grpc);
     let trailers = HeaderValue::from_static("trailers");
     head.headers.insert(TE, trailers);
-    Ok(Request::from_parts(head, Body::new(Full::from(message))))
+    let (breaks, broken) = oneshot::channel();
+    let message = Message::new(async move {
+        let body = match whole(body).await {
+            // The caller is gone: that is no error of the service, whose call ends here.
+            Err(status) if status.code() == Code::Cancelled => {
+                let _ = breaks.send(status);
+                std::future::pending().await
+            }
+            body => body?,
+        };
+        let body = match encoding {
+            Some(encoding) => unpack(&encoding, body)?,
+            None => body,
+        };
+        match codec {
+            Codec::Proto => Ok(frame(&body)),
+            Codec::Json => from_json(&method, &body),
+        }
+    });
+    Ok((Request::from_parts(head, Body::new(message)), broken))
+}
+
+/// Reads a body whole, within its bounds.
+async fn whole<Q>(body: Rest<Received<Q>>) -> Result<Bytes, Status>
+where
+    Q: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    Q::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let body = time::timeout(BODY_LIMIT, Limited::new(body, LARGEST_BODY).collect())
+        .await
+        .map_err(|_| Status::deadline_exceeded(format!("no whole body within {BODY_LIMIT:?}")))?
+        .map_err(|error| match error.downcast::<Status>() {
+            Ok(status) if status.code() == Code::Unknown => {
+                Status::cancelled(format!("the body did not arrive: {}", status.message()))
+            }
+            Ok(status) => *status,
+            Err(_) => too_large(),
+        })?;
+    Ok(body.to_bytes())
 }
 
 fn too_large() -> Status {
