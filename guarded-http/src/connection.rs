@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::complaints::{Complaints, Ends};
 use crate::connection_limit::Slot;
 use crate::limits::Limits;
 use crate::write_timeout::WriteTimeout;
@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) answering: Arc<Semaphore>,
     /// Connections finish their request and end.
     pub(crate) stop: CancellationToken,
+    pub(crate) complaints: Arc<Complaints>,
 }
 
 impl Shared {
@@ -53,10 +54,16 @@ impl Shared {
         let peer = stream.peer_addr().ok().map(|peer| PeerAddress(peer.ip()));
         let served = async {
             match &self.tls {
-                None => self.exchange(stream, peer, &slot).await,
+                None => {
+                    let ends = Ends::of(&stream);
+                    if self.exchange(stream, peer, &slot).await == Some(HANDSHAKE_RECORD) {
+                        let reason = "it speaks TLS, and this port speaks plain HTTP";
+                        self.complaints.add(ends, reason);
+                    }
+                }
                 Some(tls) => {
                     if let Some(stream) = self.shake_hands(tls, stream).await {
-                        self.exchange(stream, peer, &slot).await;
+                        let _ = self.exchange(stream, peer, &slot).await;
                     }
                 }
             }
@@ -72,20 +79,43 @@ impl Shared {
         tls: &ServerTls,
         stream: TcpStream,
     ) -> Option<TlsStream<TcpStream>> {
-        match timeout(self.limits.handshake, handshake(tls, stream)).await {
+        let ends = Ends::of(&stream);
+        match timeout(self.limits.handshake, self.handshake(tls, stream)).await {
             Ok(Ok(stream)) => return Some(stream),
+            // A peer that ends the connection in the middle has said nothing that is worth a line.
+            Ok(Err(err)) if err.kind() == io::ErrorKind::InvalidData => {
+                let reason = format!("the TLS handshake failed: {err}");
+                self.complaints.add(ends, &reason);
+            }
             Ok(Err(err)) => debug!("a TLS connection did not come about: {err}"),
             Err(_) => debug!(limit = ?self.limits.handshake, "a TLS handshake took too long"),
         }
         None
     }
 
+    async fn handshake(
+        &self,
+        tls: &ServerTls,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let mut first = [HANDSHAKE_RECORD];
+        stream.peek(&mut first).await?;
+        if first != [HANDSHAKE_RECORD] {
+            let reason = "it speaks no TLS, which this port asks for";
+            self.complaints.add(Ends::of(&stream), reason);
+            refuse_plain(stream).await?;
+            return Err(io::Error::other("the peer does not speak TLS"));
+        }
+        TlsAcceptor::from(tls.config().await).accept(stream).await
+    }
+
+    /// Answers requests until the connection ends. Where something else came than a request, returns its first byte.
     async fn exchange(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
         peer: Option<PeerAddress>,
         slot: &Slot,
-    ) {
+    ) -> Option<u8> {
         let Self {
             router,
             limits,
@@ -107,7 +137,7 @@ impl Shared {
             }
             Ok::<_, std::convert::Infallible>(response)
         });
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.request)
             .max_header_size(limits.head)
@@ -116,17 +146,17 @@ impl Shared {
                 TokioIo::new(WriteTimeout::new(stream, limits.answer)),
                 service,
             );
-        let mut connection = pin!(connection);
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
+            ended = &mut connection => ended,
             () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
             }
         };
-        if let Err(err) = ended {
-            debug!("a connection ended: {err}");
-        }
+        let err = ended.err()?;
+        debug!("a connection ended: {err}");
+        let unread = err.is_parse().then(|| connection.into_parts().read_buf);
+        unread?.first().copied()
     }
 }
 
@@ -139,15 +169,9 @@ const HANDSHAKE_RECORD: u8 = 22;
 const HTTPS_ONLY: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nthis port speaks https\n";
 
-async fn handshake(tls: &ServerTls, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    let mut first = [HANDSHAKE_RECORD];
-    stream.peek(&mut first).await?;
-    if first != [HANDSHAKE_RECORD] {
-        // For a client that speaks plain HTTP. A socket that is closed with something unread in it would take the answer with it.
-        let mut request = [0; 4096];
-        let _length = stream.read(&mut request).await?;
-        stream.write_all(HTTPS_ONLY).await?;
-        return Err(io::Error::other("the peer does not speak TLS"));
-    }
-    TlsAcceptor::from(tls.config().await).accept(stream).await
+/// Tells a client that speaks plain HTTP what is wrong.
+async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
+    // A socket that is closed with something unread in it would take the answer with it.
+    let _length = stream.read(&mut [0; 4096]).await?;
+    stream.write_all(HTTPS_ONLY).await
 }

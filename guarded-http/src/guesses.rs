@@ -14,7 +14,7 @@ const FREE: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Addresses that are remembered. With more of them, all are forgotten that need not wait.
+/// Addresses that are remembered. With more of them, all are forgotten that need not wait, or else the one that waits for the shortest time.
 const MOST: usize = 4096;
 
 /// The wrong passwords of each address since its last right one.
@@ -45,10 +45,16 @@ impl Guesses {
     pub(crate) fn wrong(&self, address: IpAddr) {
         let now = Instant::now();
         let mut guesses = self.0.lock();
-        if guesses.len() >= MOST {
+        let network = network(address);
+        if guesses.len() >= MOST && !guesses.contains_key(&network) {
             guesses.retain(|_, wrong| wrong.until > now);
         }
-        let wrong = guesses.entry(network(address)).or_insert(Wrong {
+        if guesses.len() >= MOST && !guesses.contains_key(&network) {
+            let soonest = guesses.iter().min_by_key(|(_, wrong)| wrong.until);
+            let soonest = soonest.map(|(address, _)| *address);
+            soonest.map(|address| guesses.remove(&address));
+        }
+        let wrong = guesses.entry(network).or_insert(Wrong {
             count: 0,
             until: now,
         });
@@ -118,5 +124,17 @@ mod tests {
             guesses.wrong(IpAddr::from(number.to_be_bytes()));
         }
         assert!(guesses.0.lock().len() <= MOST);
+        // Those that have to wait as well: the one whose wait ends first gives way.
+        let first = IpAddr::from([10, 0, 0, 1]);
+        for _ in 0..9 {
+            guesses.wrong(first);
+        }
+        for number in 0..MOST as u32 + 100 {
+            for _ in 0..5 {
+                guesses.wrong(IpAddr::from(number.to_be_bytes()));
+            }
+        }
+        assert!(guesses.0.lock().len() <= MOST);
+        assert!(guesses.pause(first).is_some(), "it waits for longest");
     }
 }

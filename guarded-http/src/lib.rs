@@ -20,6 +20,7 @@
 
 #[cfg(feature = "clap")]
 mod args;
+mod complaints;
 mod connection;
 mod connection_limit;
 mod guesses;
@@ -33,6 +34,7 @@ mod write_timeout;
 
 #[cfg(feature = "clap")]
 pub use args::{ProtectionArgs, ProtectionError};
+pub use complaints::{Complaints, Ends};
 pub use credentials::{Error, Identity, Secret, ServerTls};
 pub use limits::{Limits, share_of_descriptors};
 pub use login::{Login, LoginError};

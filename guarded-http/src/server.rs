@@ -69,6 +69,7 @@ impl Server {
             limits,
             answering: Arc::new(Semaphore::new(limits.answering.max(1))),
             stop: CancellationToken::new(),
+            complaints: Arc::default(),
         };
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let _end_at_drop = end.clone().drop_guard();

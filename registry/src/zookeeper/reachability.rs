@@ -17,6 +17,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// More than ZooKeeper says of itself.
 const ANSWER_BYTES: u64 = 8192;
 
+/// How a server of TLS answers what is none: an alert, of a version 3.x (RFC 8446, section 5.1).
+const TLS_ALERT: &[u8] = &[21, 3];
+
 /// Names what is wrong with each server, if it was none of them that could be had.
 pub(super) async fn explain(error: Error) -> Error {
     match error {
@@ -60,11 +63,11 @@ async fn reason(server: &str) -> String {
 /// Asks a server that takes connections but gives no session what it is.
 async fn state(mut stream: TcpStream) -> &'static str {
     let mut answer = Vec::new();
-    let question = async {
-        stream.write_all(b"srvr").await?;
-        stream.take(ANSWER_BYTES).read_to_end(&mut answer).await
-    };
-    let ended = timeout(LIMIT, question).await.is_ok();
+    let mut ended = asked(&mut stream, b"srvr", &mut answer).await;
+    if !ended && answer.is_empty() {
+        // A server of TLS waits for the five bytes that a record begins with, one of HTTP for a line.
+        ended = asked(&mut stream, b"\r\n\r\n", &mut answer).await;
+    }
     let text = String::from_utf8_lossy(&answer);
     let says = |words| text.contains(words);
     if says("Mode: read-only") {
@@ -75,12 +78,23 @@ async fn state(mut stream: TcpStream) -> &'static str {
         "it is a ZooKeeper, but gives no session; its log says why"
     } else if text.starts_with("HTTP/") {
         "an HTTP server answers, not ZooKeeper"
+    } else if answer.starts_with(TLS_ALERT) {
+        "it speaks TLS, which this process was not told to use: set --zk-tls-ca"
     } else if answer.is_empty() && ended {
-        "it closes connections without an answer, as a port for TLS does, or a ZooKeeper with as many connections as its \
+        "it closes connections without an answer, as a port for TLS does (set --zk-tls-ca), or a ZooKeeper with as many connections as its \
          maxClientCnxns allows"
     } else {
         "it takes connections, and does not answer as ZooKeeper does"
     }
+}
+
+/// Says this, and reads what is said then; returns whether the server has ended the connection.
+async fn asked(stream: &mut TcpStream, words: &[u8], answer: &mut Vec<u8>) -> bool {
+    let question = async {
+        stream.write_all(words).await?;
+        stream.take(ANSWER_BYTES).read_to_end(answer).await
+    };
+    timeout(LIMIT, question).await.is_ok()
 }
 
 #[cfg(test)]
@@ -139,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_gives_no_session_is_asked_what_it_is() {
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&[u8], &str); 7] = [
             (
                 b"Zookeeper version: 3.8.0\nLatency min/avg/max: 0/0/0\nMode: read-only\nNode count: 5\n",
                 "read-only",
@@ -154,6 +168,7 @@ mod tests {
                 "its log",
             ),
             (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP server"),
+            (&[21, 3, 1, 0, 2, 2, 22], "--zk-tls-ca"),
             (b"", "maxClientCnxns"),
         ];
         for (answer, expected) in cases {

@@ -102,6 +102,13 @@ impl Way {
                 *self.trouble.lock() = None;
                 if let Err(error) = copy_bidirectional(&mut near, &mut far).await {
                     debug!("a connection to ZooKeeper ended: {error}");
+                    // With TLS 1.3 a server looks at our certificate once the handshake is over for us, and says then what is wrong with it.
+                    if error.kind() == io::ErrorKind::InvalidData {
+                        let host = &self.host;
+                        *self.trouble.lock() = Some(format!(
+                            "{host}: the server ended the TLS connection: {error}"
+                        ));
+                    }
                 }
             }
             Err(error) => *self.trouble.lock() = Some(format!("{}: {error}", self.host)),

@@ -15,6 +15,11 @@ const INSTANCE: &str = "/services/my-app/127.0.0.1:20000";
 /// of its port of TLS.
 async fn secure(authority: &Authority) -> (ZooKeeper, String) {
     let shown = authority.issue("zookeeper", &["127.0.0.1"]);
+    secure_with(authority, &shown, "TLSv1.2").await
+}
+
+/// Does what [`secure`] does with a server that shows this certificate, and speaks this version only.
+async fn secure_with(authority: &Authority, shown: &Issued, version: &str) -> (ZooKeeper, String) {
     // ZooKeeper reads the key and the certificate from one file.
     let store = shown.cert.with_extension("both.pem");
     let both = [&shown.key, &shown.cert]
@@ -31,9 +36,16 @@ async fn secure(authority: &Authority) -> (ZooKeeper, String) {
         "ssl.trustStore.type=PEM".to_owned(),
         "ssl.clientAuth=need".to_owned(),
         "ssl.hostnameVerification=false".to_owned(),
+        format!("ssl.protocol={version}"),
+        format!("ssl.enabledProtocols={version}"),
     ];
+    let mut lines = lines.to_vec();
+    if version == "TLSv1.3" {
+        // By itself ZooKeeper knows those of TLS 1.2 only.
+        lines.push("ssl.ciphersuites=TLS_AES_128_GCM_SHA256".to_owned());
+    }
     let settings = ZooKeeperSettings {
-        lines: lines.to_vec(),
+        lines,
         ..ZooKeeperSettings::default()
     };
     let zookeeper = ZooKeeper::start_with(settings).await;
@@ -97,22 +109,70 @@ async fn what_is_wrong_with_tls_is_said_and_nothing_goes_without() {
             "Connection refused",
         ),
     ] {
-        let registry = connect_with(over(address.clone(), tls), &Recorder::default());
-        let announcement = registry.register(registration("my-app", 20000));
-        eventually(LONG, expected, async || {
-            let said = announcement.failure().map(|error| error.to_string());
-            let said = said.ok_or("nothing yet".to_owned())?;
-            let start = format!("no ZooKeeper answers over TLS at {address}: ");
-            if said.starts_with(&start) && said.contains(expected) {
-                Ok(())
-            } else {
-                Err(said)
-            }
-        })
-        .await;
+        refused(&address, tls, expected).await;
     }
     let operator = operator(&zookeeper).await;
     assert_eq!(operator.check_stat("/services").await.unwrap(), None);
+}
+
+/// Registers something over TLS, and waits until the reason that nothing comes of it has this text.
+async fn refused(address: &str, tls: ClientTls, expected: &str) {
+    let registry = connect_with(over(address.to_owned(), tls), &Recorder::default());
+    let announcement = registry.register(registration("my-app", 20000));
+    eventually(LONG, expected, async || {
+        let said = announcement.failure().map(|error| error.to_string());
+        let said = said.ok_or("nothing yet".to_owned())?;
+        let start = format!("no ZooKeeper answers over TLS at {address}: ");
+        if said.starts_with(&start) && said.contains(expected) {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_zookeeper_refuses_is_said() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let shown = authority.issue("zookeeper", &["127.0.0.1"]);
+    let foreign = stranger.issue("dubbo", &[]);
+    let expired = authority.issue_expired("dubbo", &[]);
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let (_zookeeper, address) = secure_with(&authority, &shown, version).await;
+        for shown in [None, Some(&foreign), Some(&expired)] {
+            let expected = "received fatal alert: ";
+            refused(&address, tls(&authority, shown), expected).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_of_zookeeper_is_said() {
+    let authority = Authority::new();
+    let expired = authority.issue_expired("zookeeper", &["127.0.0.1"]);
+    let (_zookeeper, address) = secure_with(&authority, &expired, "TLSv1.3").await;
+    let own = authority.issue("dubbo", &[]);
+    refused(&address, tls(&authority, Some(&own)), "certificate expired").await;
+}
+
+#[tokio::test]
+async fn a_process_without_tls_at_a_port_of_tls_is_told_so() {
+    let authority = Authority::new();
+    let (_zookeeper, address) = secure(&authority).await;
+    let registry = connect(address.clone());
+    let announcement = registry.register(registration("my-app", 20000));
+    eventually(LONG, "a reason", async || {
+        let said = announcement.failure().map(|error| error.to_string());
+        let said = said.ok_or("nothing yet".to_owned())?;
+        let start = format!("no ZooKeeper answers at {address}: ");
+        if said.starts_with(&start) && said.contains("TLS") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::{fs, path::Path, process::Command};
 
 use e2e::Program;
 use test_servers::{
-    Folder, LONG, Prometheus, Pushgateway, Target, ZooKeeper, eventually, get, prometheus_pull,
+    Authority, Folder, Issued, LONG, Prometheus, Pushgateway, Target, ZooKeeper, eventually, get,
+    prometheus_pull,
 };
 
 /// Returns the block of the document that begins with this.
@@ -97,5 +98,101 @@ async fn prometheus_scrapes_over_tls_with_a_password() {
     assert!(
         !log.contains("hunter2") && !log.contains("another"),
         "{log}"
+    );
+}
+
+/// A server whose metrics port shows a certificate and asks for those of an authority, or speaks no TLS. No ZooKeeper is there for it.
+fn measured(tls: Option<(&Issued, &Authority)>) -> Program {
+    let mut command = Program::server("127.0.0.1:1");
+    command.arg("--push=false");
+    if let Some((shown, authority)) = tls {
+        command
+            .arg("--metrics-tls-cert")
+            .arg(&shown.cert)
+            .arg("--metrics-tls-key")
+            .arg(&shown.key)
+            .arg("--metrics-tls-client-ca")
+            .arg(authority.file());
+    }
+    Program::start(&command)
+}
+
+/// Scrapes a server with curl, which trusts this authority and shows this certificate, and returns the status, or 000.
+async fn scraped(
+    server: &Program,
+    scheme: &str,
+    authority: &Authority,
+    shown: Option<&Issued>,
+) -> String {
+    let url = server.metrics_url().await.replace("http", scheme);
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--max-time", "30", "--noproxy", "*"])
+        .args(["--output", "/dev/null", "--write-out", "%{http_code}"])
+        .arg("--cacert")
+        .arg(authority.file());
+    if let Some(issued) = shown {
+        curl.arg("--cert")
+            .arg(&issued.cert)
+            .arg("--key")
+            .arg(&issued.key);
+    }
+    let output = curl.arg(url).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_scraper_must_show_a_certificate_and_a_line_says_why_another_was_refused() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let shown = authority.issue("metrics", &["127.0.0.1"]);
+    let prometheus = authority.issue("prometheus", &[]);
+    let expired = authority.issue_expired("expired", &[]);
+    let foreign = stranger.issue("foreign", &[]);
+    let guard = Some((&shown, &authority));
+    for (scheme, certificate, said) in [
+        ("https", None, "peer sent no certificates"),
+        ("https", Some(&foreign), "invalid peer certificate: "),
+        ("https", Some(&expired), "certificate expired"),
+        ("http", None, "it speaks no TLS, which this port asks for"),
+    ] {
+        let mut server = measured(guard);
+        let status = scraped(&server, scheme, &authority, certificate).await;
+        let told = if scheme == "http" { "400" } else { "000" };
+        assert_eq!(status, told, "{said}");
+        let line = server.logged(said).await;
+        assert!(line.contains("was refused: "), "{line}");
+        assert_eq!(
+            scraped(&server, "https", &authority, Some(&prometheus)).await,
+            "200",
+            "after {said}"
+        );
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_metrics_port_is_said_in_its_log() {
+    let authority = Authority::new();
+    let plain = measured(None);
+    assert_eq!(scraped(&plain, "https", &authority, None).await, "000");
+    plain
+        .logged("it speaks TLS, and this port speaks plain HTTP")
+        .await;
+    assert_eq!(scraped(&plain, "http", &authority, None).await, "200");
+
+    let expired = authority.issue_expired("metrics", &["127.0.0.1"]);
+    let own = authority.issue("prometheus", &[]);
+    let server = measured(Some((&expired, &authority)));
+    assert_eq!(
+        scraped(&server, "https", &authority, Some(&own)).await,
+        "000"
+    );
+    server
+        .logged("received fatal alert: CertificateExpired")
+        .await;
+    // It is renewed: the next scrape succeeds, without a restart.
+    authority.issue("metrics", &["127.0.0.1"]);
+    assert_eq!(
+        scraped(&server, "https", &authority, Some(&own)).await,
+        "200"
     );
 }

@@ -83,6 +83,37 @@ fn lines(client: &Program) -> usize {
 }
 
 #[tokio::test]
+async fn an_expired_certificate_is_explained() {
+    let zookeeper = ZooKeeper::start().await;
+    let authority = Authority::new();
+    let good = authority.issue("provider", &["127.0.0.1"]);
+    let expired = authority.issue_expired("expired", &["127.0.0.1"]);
+    let own = authority.issue("consumer", &[]);
+    let (ours, theirs) = ("certificate expired", "received fatal alert: ");
+    for (provider, consumer, at_server, at_client) in [
+        (&expired, &own, theirs, Some(ours)),
+        // With TLS 1.3 a provider refuses a certificate once the handshake is over for its consumer, which may not hear of it.
+        (&good, &expired, ours, None),
+    ] {
+        let (mut server, mut client) = (server(&zookeeper), client(&zookeeper));
+        shows(&mut server, provider)
+            .arg("--tls-client-ca")
+            .arg(authority.file());
+        shows(&mut client, consumer)
+            .arg("--tls-ca")
+            .arg(authority.file());
+        let mut server = Program::start(&server);
+        let client = Program::start(&client);
+        server.logged(at_server).await;
+        let at_client = at_client.unwrap_or("no connection to a provider");
+        client.logged(at_client).await;
+        assert_eq!(lines(&client), 0, "no call was made: {}", client.stdout());
+        server.terminate();
+        server.wait(LONG).await;
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_pair_is_explained_on_both_sides() {
     let zookeeper = ZooKeeper::start().await;
     let authority = Authority::new();

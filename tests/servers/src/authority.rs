@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    date_time_ymd,
 };
 
 use crate::folder::Folder;
@@ -60,8 +61,23 @@ impl Authority {
     /// # Panics
     /// When a name is not legal in a certificate.
     pub fn issue(&self, common_name: &str, alternatives: &[&str]) -> Issued {
+        self.sign(common_name, params(common_name, alternatives))
+    }
+
+    /// Issues a certificate as [`Authority::issue`] does that ended in 2021.
+    ///
+    /// # Panics
+    /// When a name is not legal in a certificate.
+    pub fn issue_expired(&self, common_name: &str, alternatives: &[&str]) -> Issued {
+        let mut params = params(common_name, alternatives);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.sign(common_name, params)
+    }
+
+    fn sign(&self, common_name: &str, params: CertificateParams) -> Issued {
         let key = KeyPair::generate().expect("ring makes keys");
-        let certificate = params(common_name, alternatives)
+        let certificate = params
             .signed_by(&key, &self.issuer)
             .expect("the parameters are legal");
         let file = |end: &str| self.folder.path().join(format!("{common_name}.{end}"));

@@ -75,7 +75,7 @@ pub(crate) enum ConnectError {
     #[error("the provider speaks TLS, which this consumer was not told to use: set --tls-ca")]
     TlsOnly,
     #[error(
-        "the provider ended the connection without a word: it may speak TLS, for which --tls-ca has to be set"
+        "the provider ended the connection without a word: it may speak TLS, for which --tls-ca has to be set, or refuse this consumer's certificate (--tls-cert)"
     )]
     Closed,
 }

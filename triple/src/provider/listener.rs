@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credentials::ServerTls;
+use guarded_http::{Complaints, Ends};
 use http::{Request, Response, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -41,7 +42,7 @@ pub(super) mod streams;
 use admission::Admission;
 use answer::Answer;
 use opening::Opening;
-use secure::{Complaints, Secure};
+use secure::Secure;
 use shares::Shares;
 use streams::Streams;
 
@@ -322,10 +323,11 @@ async fn open(stream: std::net::TcpStream, terms: &Terms) -> io::Result<Opened> 
     stream.set_nodelay(true)?;
     sys::limit_unacknowledged(&stream, TAKE_LIMIT)?;
     let opening = opening::arrived(&stream).await?;
+    let ends = Ends::of(&stream);
     match (&terms.tls, opening) {
         (None, Opening::Tls) => {
             let reason = "it speaks TLS, and this port does not: set --tls-cert and --tls-key";
-            terms.complaints.add(stream.peer_addr().ok(), reason);
+            terms.complaints.add(ends, reason);
             secure::refuse_tls(stream).await;
             Ok(Opened::Refused)
         }
@@ -340,7 +342,7 @@ async fn open(stream: std::net::TcpStream, terms: &Terms) -> io::Result<Opened> 
                     // A peer that ends the connection in the middle has said nothing that is worth a line.
                     if error.get_ref().is_some() {
                         let reason = format!("the TLS handshake failed: {error}");
-                        terms.complaints.add(addresses.remote_addr, &reason);
+                        terms.complaints.add(ends, &reason);
                     }
                     Err(error)
                 }
@@ -348,7 +350,7 @@ async fn open(stream: std::net::TcpStream, terms: &Terms) -> io::Result<Opened> 
         }
         (Some(_), opening) => {
             let reason = "it speaks no TLS, which this port asks for (--tls-cert)";
-            terms.complaints.add(stream.peer_addr().ok(), reason);
+            terms.complaints.add(ends, reason);
             secure::refuse_plain(stream, opening).await;
             Ok(Opened::Refused)
         }

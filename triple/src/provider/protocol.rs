@@ -182,9 +182,9 @@ where
             Kind::Unary(codec, method) => {
                 let request = request.map(|body| Rest::new(body, http_1));
                 let answer = unary::call(&mut self.inner, codec, method, request);
-                Either::Right(Box::pin(async move {
-                    Ok(answer.await.map(EitherBody::Right))
-                }))
+                Either::Right(Box::pin(
+                    async move { Ok(answer.await.map(EitherBody::Right)) },
+                ))
             }
             Kind::Refused(status) => {
                 let answer = kind::refused(status).map(EitherBody::Right);

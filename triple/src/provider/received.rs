@@ -255,7 +255,10 @@ mod tests {
         assert_eq!(grown, [true, true, true, true, false]);
         assert_eq!(connections[4].here.load(Ordering::Relaxed), 0);
         connections[0].shrink(1);
-        assert!(connections[4].grow(1), "what one gives back another may take");
+        assert!(
+            connections[4].grow(1),
+            "what one gives back another may take"
+        );
         assert!(!connections[4].grow(1));
     }
 

@@ -1,9 +1,10 @@
 //! The daemon: passes, metrics, probes, faults and its stop.
 
+use std::path::Path;
 use std::time::Duration;
 
 use axum::http::Method;
-use test_servers::{LONG, Process, Pushgateway, Sample, eventually, free_port, get};
+use test_servers::{Authority, LONG, Process, Pushgateway, Sample, eventually, free_port, get};
 
 use crate::support::{Action, Front, instances, push_some, run, start};
 
@@ -311,5 +312,102 @@ async fn a_certificate_that_cannot_be_read_is_named_with_its_option() {
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     for part in ["--metrics-tls-cert", file] {
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    }
+}
+
+/// The user `alice` with a password, and the password, as bcrypt spells it.
+const FIRST: (&str, &str) = (
+    "first-password",
+    "$2b$04$abcdefghijklmnopqrstuuT2j8U6U5rBY6aIOMzZiJOWuJPYKLLOe",
+);
+const SECOND: (&str, &str) = (
+    "second-password",
+    "$2b$04$abcdefghijklmnopqrstuukluLair1GoPMg9PQfjHAu2MGkeVdhk2",
+);
+
+/// Writes what a gateway shows and asks for, and returns the authority, which has written what opens it.
+fn guard(folder: &Path, (_, hash): (&str, &str)) -> Authority {
+    let authority = Authority::new();
+    let shown = authority.issue("gateway", &["127.0.0.1"]);
+    let config = format!(
+        "tls_server_config:\n  cert_file: {}\n  key_file: {}\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {}\n\
+         basic_auth_users:\n  alice: {hash}\n",
+        shown.cert.display(),
+        shown.key.display(),
+        authority.file().display()
+    );
+    std::fs::write(folder.join("web.yml"), config).expect("the folder is writable");
+    authority
+}
+
+/// Renews the files of the cleaner, one after the other.
+fn renew(folder: &Path, authority: &Authority, (password, _): (&str, &str)) {
+    let own = authority.issue("cleaner", &[]);
+    std::fs::copy(own.key, folder.join("cleaner.key")).expect("the folder is writable");
+    std::fs::copy(own.cert, folder.join("cleaner.pem")).expect("the folder is writable");
+    std::fs::copy(authority.file(), folder.join("ca.pem")).expect("the folder is writable");
+    std::fs::write(folder.join("password"), password).expect("the folder is writable");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_authority_and_password_are_used_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let file = |name: &str| folder.join(name).display().to_string();
+    let authority = guard(folder, FIRST);
+    renew(folder, &authority, FIRST);
+    let argument = format!("--web.config.file={}", file("web.yml"));
+    let mut server = Pushgateway::start_with(&[&argument]).await;
+    let options = [
+        "--pushgateway-ca-file",
+        &file("ca.pem"),
+        "--client-cert-file",
+        &file("cleaner.pem"),
+        "--client-key-file",
+        &file("cleaner.key"),
+        "--pushgateway-user",
+        "alice",
+        "--pushgateway-pass-file",
+        &file("password"),
+    ];
+    let daemon = Daemon::start(&format!("https://{}", server.address()), &options);
+    let success = [("result", "success")];
+    daemon
+        .reaches("pgw_cleaner_passes_total", &success, 1.0)
+        .await;
+
+    // Another authority and another password at the gateway: nothing that the cleaner has opens it any more.
+    let other = guard(folder, SECOND);
+    server.restart().await;
+    daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "failure")], 1.0)
+        .await;
+    let before = daemon
+        .value("pgw_cleaner_passes_total", &success)
+        .await
+        .unwrap();
+    renew(folder, &other, SECOND);
+    daemon
+        .reaches("pgw_cleaner_passes_total", &success, before + 2.0)
+        .await;
+
+    // A password alone, which the gateway reads for each request.
+    let config = std::fs::read_to_string(file("web.yml")).unwrap();
+    std::fs::write(file("web.yml"), config.replace(SECOND.1, FIRST.1)).unwrap();
+    let refused = [("reason", "refused")];
+    daemon
+        .reaches("pgw_cleaner_failures_total", &refused, 1.0)
+        .await;
+    let before = daemon
+        .value("pgw_cleaner_passes_total", &success)
+        .await
+        .unwrap();
+    std::fs::write(file("password"), FIRST.0).unwrap();
+    daemon
+        .reaches("pgw_cleaner_passes_total", &success, before + 2.0)
+        .await;
+    let log = daemon.stop().await;
+    for secret in [FIRST.0, SECOND.0] {
+        assert!(!log.contains(secret), "{log}");
     }
 }

@@ -1,14 +1,12 @@
 //! TLS before a provider's port, and what a peer is told that speaks it where it should not, or does not where it should.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use credentials::ServerTls;
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -34,9 +32,6 @@ const TEXT: &[u8] = b"this port speaks TLS only";
 /// with something unread takes the answer with it.
 const DISCARDED: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
-
-/// The time in which one line is written about peers that are refused.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Shakes hands, and waits for the first bytes within TLS.
 pub(super) async fn accept(
@@ -88,37 +83,6 @@ fn goaway() -> Vec<u8> {
     bytes.extend(INADEQUATE_SECURITY.to_be_bytes());
     bytes.extend(TEXT);
     bytes
-}
-
-/// Writes about peers that are refused, one line in a while, however many there are.
-#[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<Option<Since>>);
-
-#[derive(Debug)]
-struct Since {
-    at: Instant,
-    /// Those that no line was written about since then.
-    silent: u64,
-}
-
-impl Complaints {
-    /// Writes that this peer was refused, unless a line was written a while ago.
-    pub(super) fn add(&self, peer: Option<SocketAddr>, reason: &str) {
-        let mut since = self.0.lock();
-        let now = Instant::now();
-        let others = match &mut *since {
-            Some(since) if now < since.at + QUIET => {
-                since.silent += 1;
-                return;
-            }
-            Some(since) => since.silent,
-            None => 0,
-        };
-        *since = Some(Since { at: now, silent: 0 });
-        drop(since);
-        let peer = peer.map_or_else(|| "a peer".to_owned(), |peer| peer.to_string());
-        tracing::warn!(others, "a connection of {peer} was refused: {reason}");
-    }
 }
 
 #[cfg(test)]
