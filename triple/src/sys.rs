@@ -18,18 +18,19 @@ pub(crate) fn limit_unacknowledged(stream: &TcpStream, limit: Duration) -> io::R
 }
 
 /// Lets the system ask the peer's host whether it is still there, once a connection has been `idle`: so many times, an `interval`
-/// apart, before it ends the connection.
+/// apart, before it ends the connection. A system that cannot be told how many times (Windows before 10 1709) takes its own number.
 pub(crate) fn ask_idle_host(
     stream: &TcpStream,
     idle: Duration,
     interval: Duration,
     questions: u32,
 ) -> io::Result<()> {
-    let keepalive = TcpKeepalive::new()
-        .with_time(idle)
-        .with_interval(interval)
-        .with_retries(questions);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval);
+    let counted = keepalive.clone().with_retries(questions);
+    socket
+        .set_tcp_keepalive(&counted)
+        .or_else(|_| socket.set_tcp_keepalive(&keepalive))
 }
 
 /// What a thread has used, and how often it has stopped, since it began.
