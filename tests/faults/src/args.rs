@@ -11,7 +11,7 @@ use faults::{FAULTS, Fault, Length};
 #[derive(Debug, Parser)]
 #[command(
     name = "faults.sh",
-    after_help = "`faults.sh beside` makes three faults happen to consumers of dubbo-go and grpc-go beside ours: `faults.sh beside --help`."
+    after_help = "`faults.sh beside` makes three faults happen to consumers of dubbo-go and grpc-go beside ours, and overloads providers: `faults.sh beside --help`."
 )]
 pub(crate) struct Args {
     /// Which faults [default: all]

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::report::Report;
 use crate::watch::{self, Watch};
 use crate::{
-    collection, costly, gateway, machine, network, peers, process, refusing, registry, renewal,
+    collection, costly, gateway, machine, network, overload, peers, process, refusing, registry,
+    renewal,
 };
 
 /// How long a fault lasts, and how much it does.
@@ -116,6 +117,7 @@ faults! {
     "provider-stopped", process::stopped, "no call fails: each is made again elsewhere at its deadline, and calls come back later";
     "provider-terminated", process::terminated, "no call fails, even without retries";
     "provider-refusing", refusing::calls, "no call fails; it is found out within tens of calls, and tried again with growing pauses";
+    "provider-overloaded", overload::overloaded, "no call fails; it answers nine tenths of what it can, within twice the time; the rest is refused";
     "connections-renewed", renewal::renewed, "no call fails, even without retries, and none is run twice";
     "connection-silent", renewal::silent, "no call fails or waits for its deadline: the silence is found out by pings";
     "consumer-killed", process::consumer_killed, "the provider's calls in flight end, and are counted";

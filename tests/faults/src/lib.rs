@@ -11,6 +11,7 @@
 //! | `process` | providers and consumers |
 //! | `network` | the way between a consumer and a provider |
 //! | `machine` | the clock, file descriptors |
+//! | `overload` | more calls than can be done |
 //! | `peers` | hostile clients |
 //! | `costly` | more than can be made good: calls fail |
 //! | [`Soak`] | nothing for long: what grows? |
@@ -24,6 +25,7 @@ mod line;
 mod machine;
 mod namespace;
 mod network;
+mod overload;
 mod peers;
 mod process;
 mod refusing;
@@ -35,6 +37,7 @@ mod stage;
 mod watch;
 
 pub use fault::{COSTLY, FAULTS, Fault, Length};
+pub use overload::{Load, Overloaded, Work, load};
 pub use report::Report;
 pub use soak::{Growth, Soak, SoakReport};
 pub use watch::{Looking, Watch};

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -13,6 +14,7 @@ import (
 import (
 	"dubbo.apache.org/dubbo-go/v3"
 	"dubbo.apache.org/dubbo-go/v3/protocol"
+	"dubbo.apache.org/dubbo-go/v3/server"
 )
 
 // Greeter answers with the name that it is sent.
@@ -20,6 +22,7 @@ type Greeter struct {
 	delay     time.Duration
 	spread    float64
 	errorRate float64
+	workers   chan struct{}
 	calls     atomic.Uint64
 }
 
@@ -29,6 +32,14 @@ func (g *Greeter) Greet(ctx context.Context, request *GreetRequest) (*GreetRespo
 	call := g.calls.Add(1)
 	if g.errorsAmong(call) > g.errorsAmong(call-1) {
 		return nil, errors.New("random error")
+	}
+	if g.workers != nil {
+		select {
+		case g.workers <- struct{}{}:
+			defer func() { <-g.workers }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	if g.delay == 0 {
 		return &GreetResponse{Value: request.Value}, nil
@@ -52,10 +63,13 @@ func (g *Greeter) errorsAmong(calls uint64) float64 {
 
 func runProvider(arguments []string) error {
 	var (
-		self    node
-		port    int
-		methods int
-		greeter Greeter
+		self     node
+		port     int
+		methods  int
+		workers  int
+		executes int
+		adaptive bool
+		greeter  Greeter
 	)
 	flags := flag.NewFlagSet("provider", flag.ExitOnError)
 	self.define(flags)
@@ -64,8 +78,14 @@ func runProvider(arguments []string) error {
 	flags.Float64Var(&greeter.spread, "spread", 1, "the longest delay, in shortest ones; those between are spread evenly over their logarithm")
 	flags.IntVar(&methods, "methods", 1, "methods that do the same: Greet, Greet1, Greet2, …")
 	flags.Float64Var(&greeter.errorRate, "error-rate", 0, "share of calls that fail, evenly spread, 0 to 1")
+	flags.IntVar(&workers, "workers", 0, "calls that are worked on at a time, while the others wait; 0 for all")
+	flags.IntVar(&executes, "executes", -1, "dubbo-go's execute limit: calls that run at a time; -1 for none")
+	flags.BoolVar(&adaptive, "adaptive", false, "dubbo-go's adaptive service, for calls that ask for it")
 	if err := flags.Parse(arguments); err != nil {
 		return err
+	}
+	if workers > 0 {
+		greeter.workers = make(chan struct{}, workers)
 	}
 
 	instance, err := dubbo.NewInstance(append(self.options(), dubbo.WithProtocol(
@@ -75,12 +95,19 @@ func runProvider(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	server, err := instance.NewServer()
+	var options []server.ServerOption
+	if executes >= 0 {
+		options = append(options, server.WithServerExecuteLimit(strconv.Itoa(executes)))
+	}
+	if adaptive {
+		options = append(options, server.WithServerAdaptiveService())
+	}
+	serving, err := instance.NewServer(options...)
 	if err != nil {
 		return err
 	}
-	if err := server.Register(&greeter, provided(methods)); err != nil {
+	if err := serving.Register(&greeter, provided(methods)); err != nil {
 		return err
 	}
-	return server.Serve()
+	return serving.Serve()
 }

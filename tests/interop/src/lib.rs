@@ -18,7 +18,9 @@ mod provider;
 mod report;
 mod rules;
 
-pub use beside::{Args, Compared, Cost, Extent, Fault, beside, happens};
+pub use beside::{
+    Args, Compared, Cost, Extent, Fault, Limited, Overload, beside, happens, overloads,
+};
 pub use consumer::{Consumer, Load};
 pub use counts::Counts;
 pub use grpc::{GrpcProvider, GrpcReport};

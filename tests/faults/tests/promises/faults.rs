@@ -165,3 +165,8 @@ fn connections_that_are_renewed_all_the_time_cost_no_call_even_without_retries()
 fn a_silent_connection_costs_no_call_and_is_found_out_by_pings() {
     holds("connection-silent");
 }
+
+#[test]
+fn an_overloaded_provider_answers_what_it_can_and_costs_no_call() {
+    holds("provider-overloaded");
+}

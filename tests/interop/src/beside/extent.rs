@@ -19,6 +19,10 @@ pub struct Extent {
     pub restarted: Load,
     /// How long that one lives, and how long it is away.
     pub life: Duration,
+    /// How long a provider is overloaded before it is measured.
+    pub warm_up: Duration,
+    /// How long it is measured.
+    pub measured: Duration,
 }
 
 // === impl Extent ===
@@ -33,6 +37,8 @@ impl Extent {
             age: Duration::from_secs(1),
             restarted: load(10, 20, 4000),
             life: Duration::from_secs(1),
+            warm_up: Duration::from_secs(6),
+            measured: Duration::from_secs(10),
         }
     }
 
@@ -45,6 +51,8 @@ impl Extent {
             age: Duration::from_millis(300),
             restarted: load(10, 20, 800),
             life: Duration::from_millis(500),
+            warm_up: Duration::from_secs(1),
+            measured: Duration::from_secs(2),
         }
     }
 }

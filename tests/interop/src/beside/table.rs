@@ -11,7 +11,9 @@ use anyhow::Context as _;
 use super::{Compared, Extent, Fault};
 use crate::Report;
 
-const BEGIN: &str = "<!-- ./faults.sh beside writes from here -->";
+/// The marks around what is kept: of the table of consumers, and of the one of providers.
+pub(super) const CONSUMERS: &str = "<!-- ./faults.sh beside consumers writes from here -->";
+pub(super) const PROVIDERS: &str = "<!-- ./faults.sh beside providers writes from here -->";
 const END: &str = "<!-- to here -->";
 
 const NOTE: &str = "\
@@ -99,12 +101,24 @@ pub(super) fn lines(extent: &Extent, rows: &[(Fault, Vec<Cost>)]) -> String {
 pub(super) fn section(lines: &str, rounds: u64) -> String {
     let dubbo = version(include_str!("../../peer/go.mod"), "dubbo-go/v3");
     let grpc = version(include_str!("../../grpc/go.mod"), "google.golang.org/grpc");
-    let now = humantime::format_rfc3339_seconds(SystemTime::now());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "Calls that failed of those that were made, in {rounds} turns of each consumer; dubbo-go {dubbo}, grpc-go {grpc}. {NOTE}\n\n\
-         {lines}\nRun on {cores} cores, {now}, our client built for development.\n"
+         {lines}\n{}",
+        run("our client")
     )
+}
+
+/// Returns the same of the table of providers.
+pub(super) fn providers(lines: &str) -> String {
+    let dubbo = version(include_str!("../../peer/go.mod"), "dubbo-go/v3");
+    format!("dubbo-go {dubbo}.\n\n{lines}\n{}", run("our providers"))
+}
+
+/// Tells when and where it was run.
+fn run(ours: &str) -> String {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("Run on {cores} cores, {now}, {ours} built for development.\n")
 }
 
 /// Returns the version that a `go.mod` requires of a module whose path ends so.
@@ -118,17 +132,17 @@ fn version<'m>(module: &'m str, path: &str) -> &'m str {
 }
 
 /// Puts the section into the page, between its marks.
-pub(super) fn keep(page: &Path, section: &str) -> anyhow::Result<()> {
+pub(super) fn keep(page: &Path, begin: &str, section: &str) -> anyhow::Result<()> {
     let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
-    let text = between_marks(&text, section)
-        .with_context(|| format!("{} has no {BEGIN:?} before {END:?}", page.display()))?;
+    let text = between_marks(&text, begin, section)
+        .with_context(|| format!("{} has no {begin:?} before {END:?}", page.display()))?;
     fs::write(page, text).with_context(|| page.display().to_string())
 }
 
-fn between_marks(page: &str, section: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
+fn between_marks(page: &str, begin: &str, section: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{section}\n{END}{after}"))
+    Some(format!("{before}{begin}\n\n{section}\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -161,13 +175,18 @@ mod tests {
     #[test]
     fn the_page_has_its_marks_and_only_what_is_between_them_is_replaced() {
         let page = include_str!("../../../../docs/benchmarks.md");
-        let written = between_marks(page, "new\n").expect("the page has both marks");
-        let new = format!("{BEGIN}\n\nnew\n\n{END}");
-        assert!(written.contains(&new), "{written}");
-        assert_eq!(between_marks(&written, "new\n"), Some(written.clone()));
-        let (before, after) = written.split_once(&new).unwrap();
-        assert!(page.starts_with(before) && page.ends_with(after));
-        assert_eq!(between_marks("# Title\n", "new"), None);
+        for begin in [CONSUMERS, PROVIDERS] {
+            let written = between_marks(page, begin, "new\n").expect("the page has both marks");
+            let new = format!("{begin}\n\nnew\n\n{END}");
+            assert!(written.contains(&new), "{written}");
+            assert_eq!(
+                between_marks(&written, begin, "new\n"),
+                Some(written.clone())
+            );
+            let (before, after) = written.split_once(&new).unwrap();
+            assert!(page.starts_with(before) && page.ends_with(after));
+        }
+        assert_eq!(between_marks("# Title\n", CONSUMERS, "new"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Makes three faults happen to consumers of dubbo-go and grpc-go beside ours: what `./faults.sh beside` runs.
+//! Makes three faults happen to consumers of dubbo-go and grpc-go beside ours, and overloads providers: what `./faults.sh beside` runs.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
