@@ -35,6 +35,7 @@ use crate::sys;
 mod admission;
 mod answer;
 mod opening;
+mod request_body;
 mod secure;
 mod shares;
 pub(super) mod streams;
@@ -42,6 +43,7 @@ pub(super) mod streams;
 use admission::Admission;
 use answer::Answer;
 use opening::Opening;
+use request_body::RequestBody;
 use secure::Secure;
 use shares::Shares;
 use streams::Streams;
@@ -112,7 +114,7 @@ impl Connections {
         terms: Terms,
     ) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
         S: ForConnection + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -158,7 +160,7 @@ async fn accept<S, B>(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
@@ -208,7 +210,7 @@ async fn serve<S, B>(
     worker: usize,
     stop: CancellationToken,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
@@ -247,7 +249,7 @@ async fn exchange<T, S, B>(
     stop: CancellationToken,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -273,13 +275,13 @@ async fn exchange<T, S, B>(
         let placed = lane
             .as_mut()
             .and_then(|lane| lane.place(request.uri().path()));
-        if request.version() == Version::HTTP_2 {
+        let is_stream = request.version() == Version::HTTP_2;
+        let call = service.call(request.map(|body| RequestBody::new(body, is_stream)));
+        if is_stream {
             streams::place_next(placed);
-            Answer::Stream {
-                call: service.call(request),
-            }
+            Answer::Stream { call }
         } else {
-            Answer::placed(service.call(request), placed)
+            Answer::placed(call, placed)
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
