@@ -105,7 +105,9 @@ impl CallLimit {
             begun: None,
         };
         if let Some(measured) = &state.measured {
-            if before + 1 >= most {
+            if before >= most {
+                measured.adaptive.lock().refused();
+            } else if before + 1 >= most {
                 measured.adaptive.lock().full();
             }
             if before < most {

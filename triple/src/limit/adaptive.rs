@@ -9,7 +9,9 @@
 //!   changes it, so that a provider that is overloaded for hours does not take that for usual.
 //! * After each *window* of calls the number is multiplied by what calls may take, over what they took, and half of its square root is
 //!   added, by which it grows while calls are fast. A number that is not reached does not grow.
-//! * At the *start* it grows by half with each window, until calls take longer.
+//! * Where calls are refused, a measurement in which half of the number answers as many a second leaves it at the half, and is made again at
+//!   once: what was beyond it only waited. A provider that is overloaded from its first call on so finds its number in seconds.
+//! * At the *start* it grows by half with each window, until calls take longer or their answers are no more.
 //!
 //! The code here has no clock and no calls of its own: it is told when each call began and how long it took.
 
@@ -43,6 +45,14 @@ const LONGEST: f64 = 8.0;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// What half of the number answers, as a part of what the whole did, when the other half only waited; and by how much the answers have to
+/// become more for the number to go on growing at the start.
+const ENOUGH: f64 = 0.9;
+const MORE: f64 = 1.1;
+
+/// The refused calls, as a part of all, from which on there are more calls than the provider can do, and not only a few at the same moment.
+const EXCESS: f64 = 0.1;
+
 /// How far apart two measurements may be that find the same.
 const SAME: f64 = 0.1;
 
@@ -53,6 +63,10 @@ pub(super) struct Adaptive {
     /// In seconds; none before the second window, for in the first one only short calls can have ended.
     usual: Option<f64>,
     first: bool,
+    /// The answers in a second, in the last window in which the whole number ran.
+    rate: f64,
+    /// The part of the calls that was refused in it.
+    refused: f64,
     phase: Phase,
     window: Window,
     /// The number after the last measurement.
@@ -82,6 +96,19 @@ struct Window {
     sum: f64,
     /// Whether the number was reached.
     full: bool,
+    refused: u32,
+}
+
+/// What a window has shown.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// How long calls took, in seconds.
+    mean: f64,
+    /// How many ended in a second.
+    rate: f64,
+    full: bool,
+    /// The part of the calls that was refused.
+    refused: f64,
 }
 
 impl Window {
@@ -91,6 +118,7 @@ impl Window {
             calls: 0,
             sum: 0.0,
             full: false,
+            refused: 0,
         }
     }
 }
@@ -101,6 +129,8 @@ impl Default for Adaptive {
             limit: FIRST,
             usual: None,
             first: true,
+            rate: 0.0,
+            refused: 0.0,
             phase: Phase::Starting,
             window: Window::begin(Duration::ZERO),
             settled: FIRST,
@@ -120,9 +150,15 @@ impl Adaptive {
         limit as usize
     }
 
-    /// Notes that a call was refused, or took the last place.
+    /// Notes that a call took the last place.
     pub(super) fn full(&mut self) {
         self.window.full = true;
+    }
+
+    /// Notes that a call was refused.
+    pub(super) fn refused(&mut self) {
+        self.window.full = true;
+        self.window.refused = self.window.refused.saturating_add(1);
     }
 
     /// Notes a call that ended now.
@@ -138,36 +174,44 @@ impl Adaptive {
         {
             return;
         }
-        let mean = window.sum / f64::from(window.calls);
-        let full = window.full;
+        let calls = f64::from(window.calls);
+        let seen = Seen {
+            mean: window.sum / calls,
+            rate: calls / now.saturating_sub(window.begun).as_secs_f64(),
+            full: window.full,
+            refused: f64::from(window.refused) / (calls + f64::from(window.refused)),
+        };
         self.window = Window::begin(now);
         if std::mem::take(&mut self.first) {
             return;
         }
-        self.judge(now, mean, full);
+        self.judge(now, seen);
     }
 
     /// Draws the conclusion from a window.
-    fn judge(&mut self, now: Duration, mean: f64, full: bool) {
+    fn judge(&mut self, now: Duration, seen: Seen) {
         match self.phase {
             Phase::Starting | Phase::Following => {
-                let usual = *self.usual.get_or_insert(mean);
-                if full {
-                    self.adjust(now, usual, mean);
-                } else if mean < usual {
+                let usual = *self.usual.get_or_insert(seen.mean);
+                if seen.full {
+                    self.adjust(now, usual, seen);
+                } else if seen.mean < usual {
                     // Calls that are few take the usual time or more.
-                    self.usual = Some(usual + (mean - usual) * STEP);
+                    self.usual = Some(usual + (seen.mean - usual) * STEP);
                 }
             }
             Phase::Emptying => self.phase = Phase::Measuring,
-            Phase::Measuring => self.measured(now, mean),
+            Phase::Measuring => self.measured(now, seen),
         }
     }
 
-    fn adjust(&mut self, now: Duration, usual: f64, mean: f64) {
+    fn adjust(&mut self, now: Duration, usual: f64, seen: Seen) {
+        let Seen { mean, rate, .. } = seen;
         let allowed = (usual * TOLERANCE).max(usual + SLACK);
+        let before = std::mem::replace(&mut self.rate, rate);
+        self.refused = seen.refused;
         if self.phase == Phase::Starting {
-            if mean <= allowed {
+            if mean <= allowed && rate >= before * MORE {
                 self.limit = (self.limit * START).min(MOST);
                 return;
             }
@@ -183,7 +227,13 @@ impl Adaptive {
         }
     }
 
-    fn measured(&mut self, now: Duration, mean: f64) {
+    fn measured(&mut self, now: Duration, Seen { mean, rate, .. }: Seen) {
+        let only_waited = self.refused >= EXCESS && rate >= self.rate * ENOUGH;
+        if only_waited && self.limit > LEAST {
+            self.limit = (self.limit / 2.0).max(LEAST);
+            self.phase = Phase::Emptying;
+            return;
+        }
         let before = self.usual.replace(mean).unwrap_or(mean);
         let same = (mean - before).abs() <= (before * SAME).max(SLACK / 2.0);
         self.pause = if same {

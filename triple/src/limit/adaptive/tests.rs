@@ -86,10 +86,11 @@ impl Provider {
             self.end_until(self.now, &mut took);
             if let Some(limit) = &mut self.limit {
                 let room = limit.limit().saturating_sub(self.running.len());
-                if room <= 1 {
+                if room == 1 {
                     limit.full();
                 }
                 if room == 0 {
+                    limit.refused();
                     refused += 1;
                     continue;
                 }
@@ -138,6 +139,28 @@ fn four_times_the_capacity_costs_a_tenth_of_the_answers_and_twice_the_time_at_mo
 }
 
 #[test]
+fn a_provider_that_is_overloaded_from_its_first_call_on_finds_its_number_in_seconds() {
+    for (workers, service) in [
+        (1, Service::Even(5_000)),
+        (10, Service::Even(50_000)),
+        (16, Service::Uneven(10_000)),
+    ] {
+        let capacity = workers as f64 * SECOND as f64 / service.mean() as f64;
+        let usual = Provider::new(workers, None).called(0.9, service, 20);
+        let mut provider = Provider::new(workers, Some(Adaptive::default()));
+        provider.called(4.0, service, 5);
+        let overloaded = provider.called(4.0, service, 10);
+        let context = format!("{workers} workers of {service:?}: {usual:?}, {overloaded:?}");
+        assert!(
+            overloaded.answered_per_second >= capacity * 0.9,
+            "too few answers: {context}"
+        );
+        let most = (usual.p99 * 2).max(service.mean() * 8);
+        assert!(overloaded.p99 <= most, "too late: {context}");
+    }
+}
+
+#[test]
 fn a_provider_that_is_not_overloaded_refuses_nothing_after_the_start() {
     for (workers, service, load) in [
         (16, Service::Even(10_000), 0.6),
@@ -151,6 +174,18 @@ fn a_provider_that_is_not_overloaded_refuses_nothing_after_the_start() {
         let answered = outcome.answered_per_second * 30.0;
         let context = format!("{workers} workers of {service:?}: {outcome:?}");
         assert!((outcome.refused as f64) < answered / 200.0, "{context}");
+    }
+}
+
+#[test]
+fn a_provider_with_nearly_as_much_as_it_can_do_refuses_one_call_of_twenty_at_most() {
+    for (workers, service) in [(10, Service::Even(50_000)), (16, Service::Even(10_000))] {
+        let mut provider = Provider::new(workers, Some(Adaptive::default()));
+        provider.called(0.9, service, 15);
+        let outcome = provider.called(0.9, service, 30);
+        let calls = outcome.answered_per_second * 30.0 + outcome.refused as f64;
+        let context = format!("{workers} workers of {service:?}: {outcome:?}");
+        assert!(outcome.refused as f64 <= calls / 20.0, "{context}");
     }
 }
 
@@ -181,12 +216,16 @@ fn an_overload_of_ten_minutes_does_not_become_usual() {
 #[test]
 fn a_call_of_an_hour_among_others_counts_little() {
     let mut limit = Adaptive::default();
+    let usual = Duration::from_millis(10);
+    let mut now = Duration::ZERO;
     for round in 1..2_000u64 {
         limit.full();
-        limit.ended(Duration::from_millis(round * 4), Duration::from_millis(10));
+        // As many run as may, and each takes its usual time.
+        now += usual / u32::try_from(limit.limit()).unwrap();
+        limit.ended(now, usual);
         if round % 1_000 == 0 {
             let before = limit.limit();
-            limit.ended(Duration::from_millis(round * 4), Duration::from_secs(3600));
+            limit.ended(now, Duration::from_secs(3600));
             assert!(limit.limit() >= before / 2, "{limit:?}");
         }
     }
