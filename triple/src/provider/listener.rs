@@ -34,16 +34,16 @@ use crate::sys;
 
 mod admission;
 mod answer;
+mod incoming_body;
 mod opening;
-mod request_body;
 mod secure;
 mod shares;
 pub(super) mod streams;
 
 use admission::Admission;
 use answer::Answer;
+use incoming_body::IncomingBody;
 use opening::Opening;
-use request_body::RequestBody;
 use secure::Secure;
 use shares::Shares;
 use streams::Streams;
@@ -114,7 +114,7 @@ impl Connections {
         terms: Terms,
     ) -> Self
     where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+        S: Service<Request<IncomingBody>, Response = Response<B>, Error = Infallible>,
         S: ForConnection + Clone + Send + 'static,
         S::Future: Send + 'static,
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -160,7 +160,7 @@ async fn accept<S, B>(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<IncomingBody>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
@@ -210,7 +210,7 @@ async fn serve<S, B>(
     worker: usize,
     stop: CancellationToken,
 ) where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<IncomingBody>, Response = Response<B>, Error = Infallible>,
     S: ForConnection + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
@@ -249,7 +249,7 @@ async fn exchange<T, S, B>(
     stop: CancellationToken,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<IncomingBody>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -276,7 +276,7 @@ async fn exchange<T, S, B>(
             .as_mut()
             .and_then(|lane| lane.place(request.uri().path()));
         let is_stream = request.version() == Version::HTTP_2;
-        let call = service.call(request.map(|body| RequestBody::new(body, is_stream)));
+        let call = service.call(request.map(|body| IncomingBody::new(body, is_stream)));
         if is_stream {
             streams::place_next(placed);
             Answer::Stream { call }

@@ -1,6 +1,7 @@
 //! A provider of the greeting service on loopback, and a consumer of it, joined by a registry in memory.
 #![allow(clippy::unwrap_used, dead_code)]
 
+pub(crate) mod http2;
 pub(crate) mod peer;
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The body of a request, whose rest is read where the answer has not waited for it.
 //!
-//! A call that is answered by its head (refused, not found, denied) leaves its body unread. Over HTTP/2 its stream would be reset then, and h2
-//! counts each small frame that still comes for it against the connection, until it ends that after some thousands, with all calls on it. So
-//! the rest is read and thrown away, within limits: large frames and long streams are none of those that are counted.
+//! A call that is answered by its head (refused, not found, denied) leaves its body unread. Over HTTP/2 its stream would be reset then, and what
+//! still comes for a stream that h2 has forgotten counts as an error of the connection, which it ends after a thousand of them, with all calls on
+//! it. So the rest is read and thrown away, within limits.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,20 +15,20 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// How much is read of what no call waits for, and for how long: a message that is small arrives with its head or right after it.
-const MOST_BYTES: usize = 4096;
+/// How much is read of what no call waits for, and for how long: a whole message, which arrives with its head or right after it.
+const MOST_BYTES: usize = 4 << 20;
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// A request's body.
 #[derive(Debug)]
-pub(in crate::provider) struct RequestBody {
+pub(in crate::provider) struct IncomingBody {
     /// None while it is dropped.
     incoming: Option<Incoming>,
     /// Whether it is a stream of HTTP/2; a connection of HTTP/1.1 reads or ends what is left itself.
     is_stream: bool,
 }
 
-impl RequestBody {
+impl IncomingBody {
     pub(super) fn new(incoming: Incoming, is_stream: bool) -> Self {
         let incoming = Some(incoming);
         Self {
@@ -38,7 +38,7 @@ impl RequestBody {
     }
 }
 
-impl HttpBody for RequestBody {
+impl HttpBody for IncomingBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -65,7 +65,7 @@ impl HttpBody for RequestBody {
     }
 }
 
-impl Drop for RequestBody {
+impl Drop for IncomingBody {
     #[inline]
     fn drop(&mut self) {
         if self.is_stream && !self.is_end_stream() {
@@ -74,7 +74,7 @@ impl Drop for RequestBody {
     }
 }
 
-impl RequestBody {
+impl IncomingBody {
     #[cold]
     fn read_rest(&mut self) {
         if let (Some(body), Ok(runtime)) = (self.incoming.take(), Handle::try_current()) {
