@@ -1,4 +1,7 @@
 //! The rules on what was scraped in a case, as if it had been scraped less often, after an hour in which all was well: `promtool test rules`.
+//!
+//! In that hour processes were as they are when the fault begins, and counted as they did in the half minute before it: at first they connect,
+//! and their first calls are slow.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +24,7 @@ const STEP: u32 = 15;
 /// Gauges whose names end like those of counters.
 const GAUGES: [&str; 3] = ["processing_total", "qps_total", "_num_"];
 
-/// Returns what fires on scrapes with this interval.
+/// Returns what fires on scrapes with this interval, from the begin of the fault on.
 ///
 /// # Errors
 /// When promtool can't be started, refuses the rules, or says something else.
@@ -49,20 +52,26 @@ pub(crate) fn firing(record: &Record, interval: u32) -> io::Result<Vec<Firing>> 
         samples(got)
     };
     let (from, to) = (found("min"), found("max"));
-    Ok(from
-        .into_iter()
-        .map(|(key, from)| {
-            let until = to.get(&key).copied().unwrap_or(from);
-            let [alert, severity, window] = key;
-            Firing {
-                alert,
-                severity,
-                window,
-                from: start + from,
-                to: start + until,
-            }
-        })
-        .collect())
+    let mut firing = Vec::new();
+    for (key, from) in from {
+        let until = to.get(&key).copied().unwrap_or(from);
+        let [alert, severity, window] = key;
+        let (from, to) = (start + from, start + until);
+        if from < record.began + f64::from(STEP) {
+            eprintln!(
+                "{alert} fires before the fault with simulated scrapes each {interval} s: left out"
+            );
+            continue;
+        }
+        firing.push(Firing {
+            alert,
+            severity,
+            window,
+            from,
+            to,
+        });
+    }
+    Ok(firing)
 }
 
 /// Reads samples as promtool prints them: `{alertname="A", severity="critical"} 12, {…} 13`.
@@ -94,6 +103,7 @@ fn samples(text: &str) -> BTreeMap<[String; 3], f64> {
 fn unit_test(record: &Record, interval: u32) -> String {
     let rules = |file| stack::path(&format!("prometheus_grafana/rules/{file}.yml"));
     let length = (record.left - record.calm + HISTORY).ceil();
+    let fault = (record.left - record.began).floor();
     let mut text = format!(
         "rule_files: [{}, {}]\nevaluation_interval: {STEP}s\ntests:\n  - interval: {interval}s\n    input_series:\n",
         canonical(&rules("recording")),
@@ -112,7 +122,7 @@ fn unit_test(record: &Record, interval: u32) -> String {
     for which in ["min", "max"] {
         let _ = writeln!(
             text,
-            "      - expr: '{which} by (alertname, severity, long) ({which}_over_time(timestamp({FIRING})[{length}s:{STEP}s]))'\n        eval_time: {length}s\n        exp_samples: [{{ labels: '{{none=\"\"}}', value: -1 }}]",
+            "      - expr: '{which} by (alertname, severity, long) ({which}_over_time(timestamp({FIRING})[{fault}s:{STEP}s]))'\n        eval_time: {length}s\n        exp_samples: [{{ labels: '{{none=\"\"}}', value: -1 }}]",
         );
     }
     text
@@ -146,7 +156,7 @@ fn name(series: &Series) -> String {
 
 /// Returns the values of a series in promtool's notation.
 fn values(series: &Series, record: &Record, interval: u32) -> String {
-    let Some(&(first, value)) = series.samples.first() else {
+    let Some(&(first, _)) = series.samples.first() else {
         return "_".to_owned();
     };
     let start = record.calm - HISTORY;
@@ -156,11 +166,15 @@ fn values(series: &Series, record: &Record, interval: u32) -> String {
     let mut point = 0;
     let mut offset = 0.0;
     // What was there when all was well was there for an hour.
-    if first < record.calm + 2.0 * f64::from(LIVE[0]) {
+    let calm = series
+        .samples
+        .iter()
+        .take_while(|(time, _)| *time <= record.began);
+    if let Some(&(until, value)) = calm.last() {
         let slope = slope(series, record);
-        let before = ((first - start) / interval_seconds).floor() as usize;
-        offset = (slope * (first - start) - value).max(0.0);
-        let begin = value + offset - slope * (first - start);
+        let before = ((until - start) / interval_seconds).floor() as usize;
+        offset = (slope * (until - start) - value).max(0.0);
+        let begin = value + offset - slope * (until - start);
         let _ = write!(text, "{begin:.6}+{:.6}x{before} ", slope * interval_seconds);
         point = before + 1;
     } else {
@@ -200,17 +214,21 @@ fn values(series: &Series, record: &Record, interval: u32) -> String {
     text
 }
 
-/// Returns by how much a counter, or a time, grew each second while all was well; 0 for all else.
+/// Returns by how much a counter, or a time, grew each second in the second half of the time in which all was well; 0 for all else.
 fn slope(series: &Series, record: &Record) -> f64 {
     let name = series.labels.get("__name__").map_or("", String::as_str);
-    let counts = ["_total", "_count", "_sum", "_bucket", "push_time_seconds"]
+    if name == "push_time_seconds" {
+        return 1.0;
+    }
+    let counts = ["_total", "_count", "_sum", "_bucket"]
         .iter()
         .any(|end| name.ends_with(end))
         && !GAUGES.iter().any(|gauge| name.contains(gauge));
+    let half = f64::midpoint(record.calm, record.began);
     let calm: Vec<_> = series
         .samples
         .iter()
-        .take_while(|(time, _)| *time <= record.began)
+        .filter(|(time, _)| (half..=record.began).contains(time))
         .collect();
     match (calm.first(), calm.last()) {
         (Some((from, low)), Some((to, high))) if counts && to > from && high >= low => {
@@ -245,9 +263,23 @@ mod tests {
         let samples = (0..24).map(|i| (10_000.0 + 5.0 * f64::from(i), 100.0 + 10.0 * f64::from(i)));
         let record = record("dubbo_consumer_requests_total", samples);
         let values = values(&record.series[0], &record, 60);
-        assert!(values.starts_with("0.000000+120.000000x60 "), "{values}");
-        // 100 calls after an hour of two in each second, and 120 more in each minute.
-        assert!(values.ends_with("x60 7320.000000 7430.000000 "), "{values}");
+        // Two in each second until the fault begins, and 110 until the last scrape.
+        assert_eq!(values, "0.000000+120.000000x61 7430.000000 ");
+    }
+
+    #[test]
+    fn what_is_so_at_first_only_was_not_so_for_an_hour() {
+        let connected = (0..24).map(|i| (10_000.0 + 5.0 * f64::from(i), f64::from(i.min(1))));
+        let record_of_gauge = record("dubbo_registry_connected", connected);
+        let gauge = values(&record_of_gauge.series[0], &record_of_gauge, 60);
+        assert_eq!(gauge, "1.000000+0.000000x61 1.000000 ");
+        let firing = firing(&record_of_gauge, 15).expect("promtool is there");
+        assert!(firing.is_empty(), "{firing:?}");
+        // Three slow calls, and then none.
+        let slow = (0..24).map(|i| (10_000.0 + 5.0 * f64::from(i), f64::from(i.min(3))));
+        let record = record("dubbo_provider_errors_total", slow);
+        let counter = values(&record.series[0], &record, 60);
+        assert_eq!(counter, "3.000000+0.000000x61 3.000000 ");
     }
 
     #[test]
@@ -261,14 +293,19 @@ mod tests {
         let record = record("dubbo_consumer_requests_total", samples);
         let values = values(&record.series[0], &record, 15);
         assert!(
-            values.ends_with("100.000000 3.000000 3.000000 3.000000 stale "),
+            values.ends_with("x244 3.000000 3.000000 3.000000 stale "),
             "{values}"
         );
     }
 
     #[test]
     fn promtool_says_which_alert_fires_and_since_when() {
-        let up = (0..24).map(|i| (10_000.0 + 5.0 * f64::from(i), if i < 4 { 1.0 } else { 0.0 }));
+        let up = (0..24).map(|i| {
+            (
+                10_000.0 + 5.0 * f64::from(i),
+                if i < 14 { 1.0 } else { 0.0 },
+            )
+        });
         let mut record = record("up", up);
         record.left += 60.0;
         for i in 24..36 {
@@ -284,7 +321,7 @@ mod tests {
             (down.alert.as_str(), down.severity.as_str()),
             ("DubboTargetDown", "warning")
         );
-        // Down after 20 s, and for a minute.
-        assert!((10_080.0..=10_090.0).contains(&down.from), "{down:?}");
+        // Down after 70 s, and for a minute.
+        assert!((10_130.0..=10_145.0).contains(&down.from), "{down:?}");
     }
 }

@@ -42,26 +42,67 @@ pub(crate) fn write(cases: &[Case], records: &Path, simulated: &[u32]) -> io::Re
     }
     let text = tables(&seen, simulated);
     io::stdout().write_all(text.as_bytes())?;
-    // The document is for all cases, or none.
-    if cases.len() == Case::all().len() && seen.len() == cases.len() {
-        let path = stack::path(DOCUMENT);
-        let document = std::fs::read_to_string(&path)?;
-        let (before, rest) = document
-            .split_once(BEGIN)
-            .ok_or_else(|| io::Error::other("docs/alerts.md has no place for the tables"))?;
-        let (_, after) = rest
-            .split_once(END)
-            .ok_or_else(|| io::Error::other("docs/alerts.md has no end of the tables"))?;
-        std::fs::write(path, format!("{before}{BEGIN}{text}{END}{after}"))?;
+    let path = stack::path(DOCUMENT);
+    let document = std::fs::read_to_string(&path)?;
+    let (before, rest) = document
+        .split_once(BEGIN)
+        .ok_or_else(|| io::Error::other("docs/alerts.md has no place for the tables"))?;
+    let (tables, after) = rest
+        .split_once(END)
+        .ok_or_else(|| io::Error::other("docs/alerts.md has no end of the tables"))?;
+    // Of some cases, the lines of the others stay; a document without the simulation would lose columns.
+    let tables = if seen.len() == Case::all().len() {
+        text
+    } else if simulated.is_empty() {
+        return Ok(kept(&seen));
+    } else {
+        seen.iter().fold(tables.to_owned(), |tables, one| {
+            replaced(&tables, one.case, &lines(one, simulated))
+        })
+    };
+    std::fs::write(path, format!("{before}{BEGIN}{tables}{END}{after}"))?;
+    Ok(kept(&seen))
+}
+
+/// Returns the tables with other lines for a case: those from its name to the next one.
+fn replaced(tables: &str, case: Case, lines: &str) -> String {
+    let mut text = String::new();
+    let (mut of_kind, mut of_case) = (false, false);
+    for line in tables.split_inclusive('\n') {
+        if line.starts_with("### ") {
+            of_kind = line.trim_end() == title(case.kind);
+        }
+        let is_first = line.starts_with(&format!("| `{}`: ", case.fault.name));
+        of_case = of_kind && (is_first || (of_case && line.starts_with("|  |")));
+        if of_case && is_first {
+            text += lines;
+        } else if !of_case {
+            text += line;
+        }
     }
+    text
+}
+
+/// Says what an operator would object to, and returns whether there is nothing.
+fn kept(seen: &[Seen]) -> bool {
     let mut kept = true;
-    for one in &seen {
+    for one in seen {
         if let Some(wrong) = one.wrong() {
             eprintln!("{}: {wrong}", one.case.name());
             kept = false;
         }
     }
-    Ok(kept)
+    kept
+}
+
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Costly => "### Faults that cost calls: an alert must say so",
+        Kind::Planned => "### Planned, or over within moments: nothing may page",
+        Kind::Harmless => {
+            "### Faults of minutes that cost no call, or fewer than the objective allows"
+        }
+    }
 }
 
 // === impl Seen ===
@@ -126,25 +167,12 @@ impl Seen {
 
 fn tables(seen: &[Seen], simulated: &[u32]) -> String {
     let mut text = String::new();
-    for (kind, title) in [
-        (
-            Kind::Costly,
-            "### Faults that cost calls: an alert must say so",
-        ),
-        (
-            Kind::Planned,
-            "### Planned, or over within moments: nothing may page",
-        ),
-        (
-            Kind::Harmless,
-            "### Faults of minutes that cost no call, or fewer than the objective allows",
-        ),
-    ] {
+    for kind in [Kind::Costly, Kind::Planned, Kind::Harmless] {
         let of_kind: Vec<_> = seen.iter().filter(|one| one.case.kind == kind).collect();
         if of_kind.is_empty() {
             continue;
         }
-        text.push_str(title);
+        text.push_str(title(kind));
         text.push_str("\n\n| Fault | Calls failed | Alert | 5 s | 15 s |");
         for interval in simulated {
             text.push_str(&format!(" {interval} s, simulated |"));
@@ -266,6 +294,20 @@ mod tests {
         let mut missed = seen(Kind::Costly, "warning");
         missed.rows.clear();
         assert!(missed.wrong().is_some());
+    }
+
+    #[test]
+    fn lines_of_one_case_replace_those_of_it_and_no_others() {
+        let seen = seen(Kind::Planned, "warning");
+        let name = seen.case.fault.name;
+        let held = format!(
+            "{}\n\n| `{name}`: for minutes | held |\n",
+            title(Kind::Harmless)
+        );
+        let before = format!("{}\n\n| `other`: a | b |\n", title(Kind::Planned));
+        let old = format!("{before}| `{name}`: x | y |\n|  |  | z |\n| `next`: c | d |\n\n{held}");
+        let new = replaced(&old, seen.case, "new\n");
+        assert_eq!(new, format!("{before}new\n| `next`: c | d |\n\n{held}"));
     }
 
     #[test]

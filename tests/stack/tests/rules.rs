@@ -31,12 +31,14 @@ fn tests() -> Vec<String> {
     files
 }
 
-/// Runs `promtool` with these arguments, of each version that this machine has.
+/// Runs `promtool` with these arguments, of each version that this machine has, side by side.
 fn promtool(arguments: &[String]) {
-    for version in PrometheusVersion::all() {
-        let program = version.program("promtool").display().to_string();
-        tool(&program, "prometheus", arguments);
-    }
+    std::thread::scope(|scope| {
+        for version in PrometheusVersion::all() {
+            let program = version.program("promtool").display().to_string();
+            scope.spawn(move || tool(&program, "prometheus", arguments));
+        }
+    });
 }
 
 #[test]
