@@ -185,7 +185,13 @@
           ['instances', ['requests:rate5m', 'requests_failed:rate5m', 'request_duration_seconds_sum:rate5m']],
           ['instance-windows', ['requests_in_flight', 'requests_per_second', 'window_requests', 'window_requests_succeeded']],
         ]
-      ]
+      ] + [{
+        name: 'dubbo-interfaces-%s' % side,
+        interval: config.objectivesInterval,
+        rules:
+          sums(promql, side, 'interface', promql.serviceLabels + ['le'], ['request_duration_seconds_bucket:rate5m']) +
+          sums(promql, side, 'interface', promql.serviceLabels, ['request_duration_seconds:rate5m']),
+      }]
     ],
   },
 }

@@ -16,6 +16,11 @@ local panel = import 'panel.libsonnet';
   // Series of all instances together.
   local service = cluster + ',application_name=~"$application",interface=~"$interface"',
 
+  // Processes of two clusters may have the same names: each is a line of its own, which is called after its cluster where there is one.
+  local place = config.clusterLabels,
+  local by(function_, labels, vector) = promql.by(function_, place + labels, vector),
+  local named = std.join('', [' {{%s}}' % label for label in place]),
+
   // Keeps what is known of the processes of the chosen applications, of those that live, or of all that are known.
   local among(vector, known) = '%s and on (%s) %s{%s}' % [vector, std.join(', ', promql.instanceLabels), known, application],
   local running(vector) = among(vector, 'dubbo:process_up'),
@@ -25,6 +30,8 @@ local panel = import 'panel.libsonnet';
     '(increase(%(s)s[$__range]) and %(s)s offset $__range) or (last_over_time(%(s)s[$__range]) unless %(s)s offset $__range)' % { s: selector },
   // Reads `idle` when nothing was called, and nothing when there is no process to ask.
   local ratio(part, all, idle) = '%s / (%s > 0) or %s * 0 + %d' % [part, all, all, idle],
+  // Of failures: there are none where there are no calls.
+  local shareOrNone(part, all) = '%s / clamp_min(%s, 1e-9)' % [part, all],
   // A lean process leaves out what can be derived: what is derived stands in for a family, process by process.
   local orDerived(vector, derived) = '(%s) or on (%s) (%s)' % [vector, std.join(', ', promql.callLabels), derived],
 
@@ -43,15 +50,23 @@ local panel = import 'panel.libsonnet';
   local share(labels, name) = '%s / (%s > 0)' % [total(labels, name, chosen), total(labels, 'requests:rate5m', chosen)],
   local on(side, selector=calls) = 'side="%s",%s' % [side, selector],
 
-  // Buckets are recorded of all instances together; those of chosen ones are read where they are.
+  // Buckets are recorded of all methods of an interface, and of all instances together; those of chosen instances are read where they are.
   local java = std.member(config.languages, 'java'),
+  local ofMethod = all(['group', 'version', 'method']),
+  local ofInstance = all(['job', 'instance']),
   local buckets(side) =
-    std.join(' or ', [promql.sum(['le'], 'dubbo:request_duration_seconds_bucket:rate5m{%s}' % on(side))] + [
-      promql.sum(['le'], 'rate(dubbo_%s_%s_bucket{%s,none!~"%s"}[$__rate_interval])' % [side, family, calls, all(['job', 'instance'])])
+    std.join(' or ', [
+      promql.sum(['le'], 'dubbo:interface_request_duration_seconds_bucket:rate5m{%s}' % on(side)),
+      promql.sum(['le'], 'dubbo:request_duration_seconds_bucket:rate5m{%s,none!~"%s"}' % [on(side), ofMethod]),
+    ] + [
+      promql.sum(['le'], 'rate(dubbo_%s_%s_bucket{%s,none!~"%s"}[$__rate_interval])' % [side, family, calls, ofInstance])
       for family in ['request_duration_seconds'] + if java then ['rt_milliseconds_histogram_seconds'] else []
     ]),
-  local native(side) =
-    'sum by () (dubbo:request_duration_seconds:rate5m{%s} or rate(dubbo_%s_request_duration_seconds{%s,none!~"%s"}[$__rate_interval]))' % [on(side), side, calls, all(['job', 'instance'])],
+  local native(side) = promql.sum([], std.join(' or ', [
+    'dubbo:interface_request_duration_seconds:rate5m{%s}' % on(side),
+    'dubbo:request_duration_seconds:rate5m{%s,none!~"%s"}' % [on(side), ofMethod],
+    'rate(dubbo_%s_request_duration_seconds{%s,none!~"%s"}[$__rate_interval])' % [side, calls, ofInstance],
+  ])),
   // From classic buckets, from native ones where Prometheus takes those, or the worst of the methods' own where a language has no buckets.
   local quantile(side, percent) =
     'histogram_quantile(0.%(percent)s, %(classic)s) >= 0 or histogram_quantile(0.%(percent)s, %(native)s) >= 0 or max(dubbo:request_duration_seconds:p%(percent)s{%(which)s})' % {
@@ -101,49 +116,49 @@ local panel = import 'panel.libsonnet';
       ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s,application_name=~"$application|"})' % [std.join(', ', promql.applicationLabels), cluster], 'Firing', 'short'],
     ], 12),
     panel.graph('Calls by application', 'Calls per second of each side, by application and interface: the ten with most.', 'reqps', [
-      ['topk by (side) (10, %s)' % total(['side', 'application_name', 'interface'], 'requests:rate5m', chosen), '{{side}} {{application_name}} {{interface}}'],
+      ['topk by (side) (10, %s)' % total(place + ['side', 'application_name', 'interface'], 'requests:rate5m', chosen), '{{side}} {{application_name}} {{interface}}' + named],
     ]),
     panel.graph('Errors by application', 'Share of the calls that failed, business errors included: the ten with most.', 'percentunit', [
-      ['topk by (side) (10, %s)' % share(['side', 'application_name', 'interface'], 'requests_failed:rate5m'), '{{side}} {{application_name}} {{interface}}'],
+      ['topk by (side) (10, %s)' % share(place + ['side', 'application_name', 'interface'], 'requests_failed:rate5m'), '{{side}} {{application_name}} {{interface}}' + named],
     ]),
     panel.graph('P99 by method', 'Response time that 99 of 100 calls did not exceed, of all instances: the ten slowest methods.', 's', [
-      ['topk by (side) (10, dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"})' % service, '{{side}} {{application_name}} {{interface}}/{{method}}'],
+      ['topk by (side) (10, dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"})' % service, '{{side}} {{application_name}} {{interface}}/{{method}}' + named],
     ], steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
     panel.timeline('Processes over time', 'Whose figures arrive. A process that has ended has no line any more.', [
-      ['min by (job, instance) (up{%(process)s} and on (%(labels)s) last_over_time(dubbo:process_info{%(application)s}[$__range])) or max by (job, instance) (dubbo:process_up{%(application)s})' % { process: process, application: application, labels: std.join(', ', promql.instanceLabels) }, '{{job}} {{instance}}'],
+      ['min by (%(labels)s) (up{%(process)s} and on (%(labels)s) last_over_time(dubbo:process_info{%(application)s}[$__range])) or max by (%(labels)s) (dubbo:process_up{%(application)s})' % { process: process, application: application, labels: std.join(', ', promql.instanceLabels) }, '{{job}} {{instance}}' + named],
     ], [[null, 'red'], [1, 'green']], { '0': 'no answer', '1': 'up' }),
   ],
 
   local failing = [
     panel.table('Failing calls', 'Failed calls per second, by method, instance and code; a click on a value chooses it.', [
-      ['sort_desc(sum by (side, application_name, interface, method, instance, error_name, fault) (dubbo:errors:rate5m{%s}))' % chosen, 'Failed', 'reqps'],
+      ['sort_desc(%s)' % by('sum', ['side', 'application_name', 'interface', 'method', 'instance', 'error_name', 'fault'], 'dubbo:errors:rate5m{%s}' % chosen), 'Failed', 'reqps'],
     ], 24, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
     panel.graph('Failing calls over time', 'Since when: failed calls per second, by method, instance and code, the ten with most.', 'reqps', [
-      ['topk by (side) (10, sum by (side, interface, method, instance, error_name) (dubbo:errors:rate5m{%s}))' % chosen, '{{side}} {{interface}}/{{method}} {{error_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % by('sum', ['side', 'interface', 'method', 'instance', 'error_name'], 'dubbo:errors:rate5m{%s}' % chosen), '{{side}} {{interface}}/{{method}} {{error_name}} {{instance}}' + named],
     ], 12),
     panel.graph('Errors by instance', 'Share of the calls of an instance that failed, the ten with most.', 'percentunit', [
-      ['topk by (side) (10, %s)' % share(['side', 'application_name', 'instance'], 'requests_failed:rate5m'), '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % share(place + ['side', 'application_name', 'instance'], 'requests_failed:rate5m'), '{{side}} {{application_name}} {{instance}}' + named],
     ], 12),
     panel.graph('Mean response time by instance', 'Time of all calls over their number, the ten slowest instances.', 's', [
-      ['topk by (side) (10, %s)' % share(['side', 'application_name', 'instance'], 'request_duration_seconds_sum:rate5m'), '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % share(place + ['side', 'application_name', 'instance'], 'request_duration_seconds_sum:rate5m'), '{{side}} {{application_name}} {{instance}}' + named],
     ], 12),
     panel.graph('In flight by instance', 'Calls that have started and not ended, the ten instances with most.', 'short', [
-      ['topk by (side) (10, %s)' % total(['side', 'application_name', 'instance'], 'requests_in_flight', chosen), '{{side}} {{application_name}} {{instance}}'],
+      ['topk by (side) (10, %s)' % total(place + ['side', 'application_name', 'instance'], 'requests_in_flight', chosen), '{{side}} {{application_name}} {{instance}}' + named],
     ], 12),
   ],
 
-  local ofMethods(side, name) = totalOfMethods(['interface', 'method'], name, on(side)),
+  local ofMethods(side, name) = totalOfMethods(place + ['interface', 'method'], name, on(side)),
   // Exemplars are those of the buckets that processes export. Nothing is read of them but exemplars: there is no sample at the time 0.
   local exemplars(side) = 'dubbo_%s_request_duration_seconds_bucket{%s} @ 0' % [side, calls],
   local red(side, title) = [
     panel.graph(title + ' requests',
                 'Calls per second that ended, by method: the ten with most.',
                 'reqps',
-                [['topk(10, %s)' % ofMethods(side, 'requests:rate5m'), '{{interface}}/{{method}}']]),
+                [['topk(10, %s)' % ofMethods(side, 'requests:rate5m'), '{{interface}}/{{method}}' + named]]),
     panel.graph(title + ' error rate',
                 'Share of the calls that failed, by method: the ten with most. 0 without calls.',
                 'percentunit',
-                [['topk(10, %s)' % ratio(ofMethods(side, 'requests_failed:rate5m'), ofMethods(side, 'requests:rate5m'), 0), '{{interface}}/{{method}}']]),
+                [['topk(10, %s)' % shareOrNone(ofMethods(side, 'requests_failed:rate5m'), ofMethods(side, 'requests:rate5m')), '{{interface}}/{{method}}' + named]]),
     panel.graph(title + ' errors by type',
                 'Failed calls per second. A business error is an answer of the handler; the others are faults on the way.',
                 'reqps',
@@ -163,22 +178,25 @@ local panel = import 'panel.libsonnet';
     panel.graph(title + ' in flight',
                 'Calls that have started and not ended, by instance: the ten with most.',
                 'short',
-                [['topk(10, %s)' % total(['instance'], 'requests_in_flight', on(side)), '{{instance}}']]),
+                [['topk(10, %s)' % total(place + ['instance'], 'requests_in_flight', on(side)), '{{instance}}' + named]]),
     panel.graph(title + ' messages', 'Messages per second, which are more than calls where methods stream: the ten methods with most.', 'ops', [
-      ['topk(10, %s)' % totalOfMethods(['method'], 'messages_received:rate5m', on(side)), 'received, {{method}}'],
-      ['topk(10, %s)' % totalOfMethods(['method'], 'messages_sent:rate5m', on(side)), 'sent, {{method}}'],
+      ['topk(10, %s)' % totalOfMethods(place + ['method'], 'messages_received:rate5m', on(side)), 'received, {{method}}' + named],
+      ['topk(10, %s)' % totalOfMethods(place + ['method'], 'messages_sent:rate5m', on(side)), 'sent, {{method}}' + named],
     ], 24),
   ],
 
-  // Counts are differences of counters, and rates over five minutes would not tell them to the last call.
+  // Counts are differences of counters, and rates over five minutes would not tell them to the last call. They are those of some of the chosen methods: of a
+  // thousand methods on many instances, Prometheus would read for half a minute.
+  local counted = application + ',interface=~"$interface",method=~"$busiest",group=~"$group",version=~"$version"',
+  local ofCounts = by('sum', ['application_name', 'interface', 'method'], '%s') + ' > 0',
   local statistics(side, title) =
-    panel.table(title + ' statistics', 'Calls within the chosen time; methods without calls are left out.', [
-      ['sum by (application_name, interface, method) (%s) > 0' % within('dubbo_%s_requests_%s{%s}' % [side, column[0], calls]), column[1], 'short']
+    panel.table(title + ' statistics', 'Calls within the chosen time, of the %d chosen methods that are called most; methods without calls are left out.' % busiest, [
+      [ofCounts % within('dubbo_%s_requests_%s{%s}' % [side, column[0], counted]), column[1], 'short']
       for column in [['total', 'Calls'], ['succeed_total', 'Succeeded'], ['failed_total', 'Failed']]
     ] + [
-      ['sum by (application_name, interface, method) (%s) > 0' % orDerived(
-        within('dubbo_%s_requests_%s{%s}' % [side, column[0], calls]),
-        within('dubbo_%s_errors_total{error_type="%s",%s}' % [side, column[1], calls])
+      [ofCounts % orDerived(
+        within('dubbo_%s_requests_%s{%s}' % [side, column[0], counted]),
+        within('dubbo_%s_errors_total{error_type="%s",%s}' % [side, column[1], counted])
       ), column[2], 'short']
       for column in [['business_failed_total', 'business', 'Business'], ['timeout_total', 'timeout', 'Timeout'], ['failed_service_unavailable_total', 'unavailable', 'Unavailable'], ['limit_total', 'limit', 'Limit']]
     ], 24, sort='Calls', links={ application_name: 'application', interface: 'interface', method: 'method' }),
@@ -192,7 +210,7 @@ local panel = import 'panel.libsonnet';
   local codes = [
     panel.table('Errors by code', 'Failed calls within the chosen time, by the code on the wire.', [
       ['sort_desc(%s)' % std.join(' or ', [
-        'label_replace(sum by (application_name, interface, method, instance, error_name, error_code) (%s) > 0, "side", "%s", "", "")' % [within('dubbo_%s_errors_total{%s}' % [side, calls]), side]
+        'label_replace(%s > 0, "side", "%s", "", "")' % [by('sum', ['application_name', 'interface', 'method', 'instance', 'error_name', 'error_code'], within('dubbo_%s_errors_total{%s}' % [side, calls])), side]
         for side in ['provider', 'consumer']
       ]), 'Failed', 'short'],
     ], 24, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
@@ -202,40 +220,40 @@ local panel = import 'panel.libsonnet';
     panel.graph('Attempts per call',
                 '1 means that every call was made once; more are retries. 1 without calls.',
                 'short',
-                [[ratio(totalOfMethods(['application_name'], 'attempts:rate5m', calls), totalOfMethods(['application_name'], 'requests:rate5m', on('consumer')), 1), '{{application_name}}']]),
+                [[ratio(totalOfMethods(place + ['application_name'], 'attempts:rate5m', calls), totalOfMethods(place + ['application_name'], 'requests:rate5m', on('consumer')), 1), '{{application_name}}' + named]]),
     panel.graph('Ejections', 'Providers that calls avoid because theirs fail while those of others do not, and how often that was decided, per second.', 'short', [
-      ['sum by (application_name, instance) (dubbo:ejected_providers{%s})' % application, 'avoided by {{instance}}'],
-      ['sum by (application_name, instance) (dubbo:ejections:rate5m{%s})' % application, 'decisions of {{instance}}'],
+      [by('sum', ['application_name', 'instance'], 'dubbo:ejected_providers{%s}' % application), 'avoided by {{instance}}' + named],
+      [by('sum', ['application_name', 'instance'], 'dubbo:ejections:rate5m{%s}' % application), 'decisions of {{instance}}' + named],
     ]),
   ],
 
   local registry = [
     panel.timeline('Registry session', 'Whether a process has a session in ZooKeeper; without one it works on with what it knows.', [
-      ['min by (application_name, instance) (dubbo:registry_connected{%s})' % application, '{{application_name}} {{instance}}'],
+      [by('min', ['application_name', 'instance'], 'dubbo:registry_connected{%s}' % application), '{{application_name}} {{instance}}' + named],
     ], [[null, 'red'], [1, 'green']], { '0': 'no session', '1': 'session' }),
     panel.timeline('Directory', 'How many providers a consumer can call, of those that it knows.', [
-      ['min by (application_name, interface, instance) (dubbo:directory_valid_providers{%s,interface=~"$interface"})' % application, '{{instance}} {{interface}}'],
+      [by('min', ['application_name', 'interface', 'instance'], 'dubbo:directory_valid_providers{%s,interface=~"$interface"}' % application), '{{instance}} {{interface}}' + named],
     ], [[null, 'red'], [1, 'green']], { '0': 'none' }),
     panel.graph('Known providers', 'Providers that each consumer knows, whether it can call them or not.', 'short', [
-      ['min by (application_name, interface, instance) (dubbo:directory_providers{%s,interface=~"$interface"})' % application, '{{instance}} {{interface}}'],
+      [by('min', ['application_name', 'interface', 'instance'], 'dubbo:directory_providers{%s,interface=~"$interface"}' % application), '{{instance}} {{interface}}' + named],
     ], 8),
     panel.graph('Registrations', 'Successful and failed registrations of services since the start of each process.', 'short', [
-      ['sum by (instance) (dubbo:registrations_succeeded{%s})' % application, 'succeeded, {{instance}}'],
-      ['sum by (instance) (dubbo:registrations_failed{%s})' % application, 'failed, {{instance}}'],
+      [by('sum', ['instance'], 'dubbo:registrations_succeeded{%s}' % application), 'succeeded, {{instance}}' + named],
+      [by('sum', ['instance'], 'dubbo:registrations_failed{%s}' % application), 'failed, {{instance}}' + named],
     ], 8),
     panel.graph('Sessions and malformed nodes', 'Sessions that ZooKeeper granted since the start of each process, more than one after an expiry, and nodes that could not be read and were skipped.', 'short', [
-      ['sum by (instance) (dubbo:registry_sessions{%s})' % application, 'sessions, {{instance}}'],
-      ['sum by (instance) (dubbo:registry_malformed_nodes{%s})' % application, 'malformed, {{instance}}'],
+      [by('sum', ['instance'], 'dubbo:registry_sessions{%s}' % application), 'sessions, {{instance}}' + named],
+      [by('sum', ['instance'], 'dubbo:registry_malformed_nodes{%s}' % application), 'malformed, {{instance}}' + named],
     ]),
     panel.graph('Notifications',
                 'Changes of the list of providers that consumers were told of, per second.',
                 'ops',
-                [['sum by (instance) (dubbo:notifications:rate5m{%s})' % application, '{{instance}}']]),
+                [[by('sum', ['instance'], 'dubbo:notifications:rate5m{%s}' % application), '{{instance}}' + named]]),
   ],
 
   local collection = [
     panel.graph('Age of the figures', 'Since the last push of a process, by the clock of the gateway, or since its last scrape when it does not push. Above %d s its figures are left out of the gauges.' % config.staleSeconds + '', 's', [
-      [among('dubbo:figures_age_seconds{%s}' % process, 'dubbo:process_info'), '{{job}} {{instance}}'],
+      [among('dubbo:figures_age_seconds{%s}' % process, 'dubbo:process_info'), '{{job}} {{instance}}' + named],
     ]),
     panel.graph('Pushes', 'Pushes per second by result. Without data there is no process in push mode.', 'ops', [
       ['sum by (result) (dubbo:pushes:rate5m{%s})' % application, '{{result}}'],
@@ -250,40 +268,41 @@ local panel = import 'panel.libsonnet';
 
   local runtime = [
     panel.graph('Worker threads', 'Threads of the runtime that are there, and that are not idle.', 'short', [
-      ['sum by (instance) (%s)' % running('dubbo:workers{%s}' % process), 'all, {{instance}}'],
-      ['sum by (instance) (%s)' % running('dubbo:workers_busy{%s}' % process), 'busy, {{instance}}'],
+      [by('sum', ['instance'], running('dubbo:workers{%s}' % process)), 'all, {{instance}}' + named],
+      [by('sum', ['instance'], running('dubbo:workers_busy{%s}' % process)), 'busy, {{instance}}' + named],
     ]),
     panel.graph('Worker saturation', 'Busy worker threads as a share of all: above %d %% calls wait for a thread.' % (100 * config.saturationRatio), 'percentunit', [
-      [running('dubbo:workers_busy{%(process)s} / dubbo:workers{%(process)s}' % { process: process }), '{{job}} {{instance}}'],
+      [running('dubbo:workers_busy{%(process)s} / dubbo:workers{%(process)s}' % { process: process }), '{{job}} {{instance}}' + named],
     ], steps=[[null, 'transparent'], [config.saturationRatio, 'red']]),
     panel.graph('Queued tasks',
                 'Tasks that wait for a worker thread.',
                 'short',
-                [['sum by (instance) (%s)' % running('dubbo:tasks_queued{%s}' % process), '{{instance}}']]),
+                [[by('sum', ['instance'], running('dubbo:tasks_queued{%s}' % process)), '{{instance}}' + named]]),
     panel.graph('CPU',
                 'Processor seconds per second: 1 is one core.',
                 'short',
-                [[running('dubbo:process_cpu_seconds:rate5m{%s}' % process), '{{job}} {{instance}}']],
+                [[running('dubbo:process_cpu_seconds:rate5m{%s}' % process), '{{job}} {{instance}}' + named]],
                 6),
     panel.graph('Memory',
                 'Resident set size.',
                 'bytes',
-                [[running('dubbo:process_resident_memory_bytes{%s}' % process), '{{job}} {{instance}}']],
+                [[running('dubbo:process_resident_memory_bytes{%s}' % process), '{{job}} {{instance}}' + named]],
                 6),
     panel.graph('Descriptors',
                 'Open file descriptors, connections among them, as a share of the limit.',
                 'percentunit',
-                [[running('dubbo:process_open_fds{%(process)s} / dubbo:process_max_fds{%(process)s}' % { process: process }), '{{job}} {{instance}}']],
+                [[running('dubbo:process_open_fds{%(process)s} / dubbo:process_max_fds{%(process)s}' % { process: process }), '{{job}} {{instance}}' + named]],
                 6),
     panel.graph('Calls on shared series',
                 'Calls per second that were counted under "other" or "unknown", because their own series would have been too many.',
                 'reqps',
-                [['sum by (instance) (%s)' % running('dubbo:requests_folded:rate5m{%s}' % process), '{{instance}}']],
+                [[by('sum', ['instance'], running('dubbo:requests_folded:rate5m{%s}' % process)), '{{instance}}' + named]],
                 6),
   ],
 
   // === The dashboard ===
 
+  local busiest = 20,
   local variable(name, label, query) = {
     name: name,
     label: label,
@@ -400,10 +419,16 @@ local panel = import 'panel.libsonnet';
             hide: 0,
             skipUrlSync: false,
           },
-          variable('interface', 'Interface', 'label_values(dubbo:requests:rate5m{%s}, interface)' % application),
+          variable('interface', 'Interface', 'label_values(dubbo:instance_requests:rate5m{%s}, interface)' % application),
           variable('group', 'Group', 'label_values(dubbo:requests:rate5m{%s,interface=~"$interface"}, group)' % application),
           variable('version', 'Version', 'label_values(dubbo:requests:rate5m{%s,interface=~"$interface"}, version)' % application),
           variable('method', 'Method', 'label_values(dubbo:requests:rate5m{%s,interface=~"$interface"}, method)' % application),
+          // Of which methods calls are counted.
+          variable('busiest', 'Busiest methods', 'query_result(topk(%d, sum by (method) (max_over_time(dubbo:method_requests:rate5m{%s,%s}[$__range]))))' % [
+            busiest,
+            service,
+            'method=~"$method",group=~"$group",version=~"$version"',
+          ]) { regex: '/method="([^"]+)"/', hide: 2, allValue:: null },
         ],
       },
       panels: panel.place([

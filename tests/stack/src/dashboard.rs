@@ -85,6 +85,7 @@ impl Dashboard {
                     .replace("$application", ".*")
                     .replace("$interface", ".*")
                     .replace("$method", ".*")
+                    .replace("$busiest", ".*")
                     .replace("$side", ".*")
                     .replace("$group", ".*")
                     .replace("$version", ".*");
@@ -94,7 +95,7 @@ impl Dashboard {
                 );
                 (place, query)
             })
-            .map(|(place, query)| (place, label_values(&query).unwrap_or(query)))
+            .map(|(place, query)| (place, of_variable(&query).unwrap_or(query)))
             .collect();
         Self { queries }
     }
@@ -130,8 +131,11 @@ impl Dashboard {
     }
 }
 
-/// Returns what Grafana asks for `label_values(selector, label)`, as a query.
-fn label_values(query: &str) -> Option<String> {
+/// Returns what Grafana asks for `label_values(selector, label)` and `query_result(query)`, as a query.
+fn of_variable(query: &str) -> Option<String> {
+    if let Some(inside) = query.strip_prefix("query_result(") {
+        return inside.strip_suffix(')').map(str::to_owned);
+    }
     let inside = query.strip_prefix("label_values(")?.strip_suffix(')')?;
     let (selector, label) = inside.rsplit_once(", ")?;
     Some(format!("count by ({label}) ({selector})"))

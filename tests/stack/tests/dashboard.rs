@@ -153,6 +153,10 @@ fn ids_are_unique_and_nothing_overlaps() {
 #[test]
 fn every_query_is_filtered_by_job_and_instance() {
     for (place, query) in expressions() {
+        if place == "variable busiest" {
+            // These are some of the chosen methods: what asks for them needs not ask for the chosen ones too.
+            assert!(query.contains("method=~\"$method\""), "{query}");
+        }
         if place.starts_with("variable ") {
             continue;
         }
@@ -175,10 +179,10 @@ fn every_query_is_filtered_by_job_and_instance() {
             // Ejections are those of whole providers.
             && !query.contains("dubbo_consumer_eject")
         {
-            assert!(
-                query.contains("interface=~\"$interface\",method=~\"$method\""),
-                "{place}: {query}"
-            );
+            let filtered = ["method", "busiest"].iter().any(|methods| {
+                query.contains(&format!("interface=~\"$interface\",method=~\"${methods}\""))
+            });
+            assert!(filtered, "{place}: {query}");
         }
     }
 }

@@ -112,7 +112,10 @@ impl Database {
             &format!("http://{}/{path}", self.address),
         ]);
         for one in form {
-            curl.args(["--data-urlencode", one]);
+            match one.as_str() {
+                "--get" => curl.arg(one),
+                _ => curl.args(["--data-urlencode", one]),
+            };
         }
         let output = curl.output().expect("curl can be started");
         output
@@ -129,13 +132,7 @@ impl Database {
 
     /// Asks at the end, or each `step` seconds of a quarter of an hour before it.
     pub(crate) fn ask(&mut self, query: &str, step: Option<u64>) -> (Cost, Value) {
-        if self
-            .server
-            .as_ref()
-            .is_none_or(|(_, since)| since.elapsed() > YOUNG)
-        {
-            self.start();
-        }
+        self.young();
         let mut form = vec![format!("query={query}")];
         let path = match step {
             None => {
@@ -159,6 +156,36 @@ impl Database {
         let answer: Value = serde_json::from_str(&text).expect("the answer is JSON");
         assert_eq!(answer["status"], "success", "{query}: {answer}");
         (cost, answer["data"]["result"].clone())
+    }
+
+    /// Asks for the values of a label, as Grafana does for a variable.
+    pub(crate) fn values(&mut self, label: &str, selector: &str) -> Cost {
+        self.young();
+        let before = self.processor();
+        let form = [
+            "--get".to_owned(),
+            format!("match[]={selector}"),
+            format!("start={}", END - 900),
+            format!("end={END}"),
+        ];
+        let text = self.curl(&format!("api/v1/label/{label}/values"), &form);
+        let answer: Value =
+            serde_json::from_str(&text.expect("the server answers")).expect("the answer is JSON");
+        assert_eq!(answer["status"], "success", "{selector}: {answer}");
+        Cost {
+            processor: self.processor() - before,
+        }
+    }
+
+    /// Starts the server anew when it is old enough to merge blocks.
+    fn young(&mut self) {
+        if self
+            .server
+            .as_ref()
+            .is_none_or(|(_, since)| since.elapsed() > YOUNG)
+        {
+            self.start();
+        }
     }
 
     /// Returns the seconds of processor time that the server has used.

@@ -13,10 +13,12 @@ pub(crate) enum Choice {
     AllInstances,
     /// All groups, versions and methods.
     AllMethods,
+    /// All of both.
+    AllOfBoth,
 }
 
 /// Variables and their values.
-const CHOSEN: [(&str, &str); 9] = [
+const CHOSEN: [(&str, &str); 10] = [
     ("cluster", "east"),
     ("namespace", "shop"),
     ("job", "dubbo|dubbo_server"),
@@ -26,11 +28,18 @@ const CHOSEN: [(&str, &str); 9] = [
     ("group", "g"),
     ("version", "1.0.0"),
     ("method", "Place|Find|Late"),
+    // Of the chosen methods.
+    ("busiest", "Place|Find|Late"),
 ];
 
 impl Choice {
-    pub(crate) fn all() -> [Self; 3] {
-        [Self::Some, Self::AllInstances, Self::AllMethods]
+    pub(crate) fn all() -> [Self; 4] {
+        [
+            Self::Some,
+            Self::AllInstances,
+            Self::AllMethods,
+            Self::AllOfBoth,
+        ]
     }
 
     /// Returns the variables in which something is chosen, and what.
@@ -38,7 +47,8 @@ impl Choice {
         let all: &[&str] = match self {
             Self::Some => &[],
             Self::AllInstances => &["job", "instance"],
-            Self::AllMethods => &["group", "version", "method"],
+            Self::AllMethods => &["group", "version", "method", "busiest"],
+            Self::AllOfBoth => &["job", "instance", "group", "version", "method", "busiest"],
         };
         CHOSEN
             .into_iter()
@@ -85,7 +95,8 @@ pub(crate) fn all() -> BTreeMap<(Choice, String), Expected> {
     for (section, entries) in sections {
         let (section, choice) = match section.split_once(" of all ") {
             Some((section, "instances")) => (section, Choice::AllInstances),
-            Some((section, _)) => (section, Choice::AllMethods),
+            Some((section, "methods")) => (section, Choice::AllMethods),
+            Some((section, _)) => (section, Choice::AllOfBoth),
             None => (section.as_str(), Choice::Some),
         };
         for (title, targets) in entries.as_object().expect("a section has entries") {
@@ -124,9 +135,9 @@ pub(crate) fn all() -> BTreeMap<(Choice, String), Expected> {
     all
 }
 
-/// Returns a query as it is compared: to the millionth, and of a variable's values whether there are any.
+/// Returns a query as it is compared: to the millionth, and of a variable's values whether there are any, unless they are those of a query.
 pub(crate) fn rounded(place: &str, query: &str) -> String {
-    if place.starts_with("variable ") {
+    if place.starts_with("variable ") && query.starts_with("count by (") {
         format!("({query}) * 0 + 1")
     } else {
         format!("round(({query}), 1e-6)")

@@ -139,8 +139,14 @@ pub(crate) fn is_equivalent(choice: Choice, place: &str, query: &str, change: &s
     {
         let rest = &query[start + 1..];
         let sum = &rest[..rest.find("sum by").unwrap_or(rest.len())];
-        let parts = sum.contains("none!~");
-        if parts != (choice == Choice::Some) || sum.contains("_milliseconds_histogram_") {
+        let is_read = if sum.contains("interface_") {
+            choice == Choice::AllOfBoth
+        } else if sum.contains("_bucket:rate5m") {
+            choice == Choice::AllInstances
+        } else {
+            sum.contains("none!~") == (choice == Choice::Some)
+        };
+        if !is_read || sum.contains("_milliseconds_histogram_") {
             return true;
         }
     }
@@ -157,8 +163,9 @@ pub(crate) fn is_equivalent(choice: Choice, place: &str, query: &str, change: &s
         // Of all instances, a method is one series, and nothing is read of what processes export; of all methods, those of one interface have
         // all calls that are in flight.
         || (choice == Choice::AllInstances
-            && ((is("sum by", "max by") && query.contains("dubbo:method_"))
-                || is("rate(", "increase(")))
+            && is("sum by", "max by")
+            && query.contains("dubbo:method_"))
+        || (choice != Choice::Some && is("rate(", "increase("))
         || (choice == Choice::AllMethods
             && is("sum by", "max by")
             && query.contains("dubbo:instance_requests_in_flight"))
@@ -167,8 +174,8 @@ pub(crate) fn is_equivalent(choice: Choice, place: &str, query: &str, change: &s
         || ((is("sum by", "max by") || is("sum by", "count by")) && of(&["Providers"]))
         // An alert that fires is 1.
         || (is("sum by", "count by") && of(&["Firing alerts"]))
-        // Quantiles stand still here.
-        || (is("[20m]", "[5m]") && of(&["Slowest methods"]))
+        // Quantiles and rates stand still here.
+        || (is("[20m]", "[5m]") && (of(&["Slowest methods"]) || place == "variable busiest"))
         // Only a method without failures began within the chosen time.
         || (is(" offset 20m", " offset 1m") && !query.contains("requests_total") && !query.contains("succeed"))
 }
