@@ -25,11 +25,15 @@ pub(crate) struct Database {
     server: Option<(Child, Instant)>,
 }
 
+/// The longest that a server may take to open its blocks.
+const READY: Duration = Duration::from_secs(120);
+
 /// A server merges blocks of the same time a minute after its start, which is not what is measured.
 const YOUNG: Duration = Duration::from_secs(40);
 
-/// The end of the series, in seconds: a full hour, so that steps of any length meet it.
-pub(crate) const END: u64 = 1_767_225_600;
+/// The end of the series, in seconds: a full hour, so that steps of any length meet it, in the middle of a block of two hours, since
+/// promtool reads all of its input again for each block.
+pub(crate) const END: u64 = 1_767_229_200;
 /// How long the series are, in seconds: a little more than the time that a dashboard shows; what is recorded is there for as long.
 pub(crate) const LENGTH: u64 = 960;
 
@@ -87,10 +91,15 @@ impl Database {
             .spawn()
             .expect("Prometheus can be started");
         self.server = Some((server, Instant::now()));
+        let deadline = Instant::now() + READY;
         while self
             .curl("-/ready", &[])
             .is_none_or(|text| !text.contains("Ready"))
         {
+            assert!(
+                Instant::now() < deadline,
+                "Prometheus is not ready within {READY:?}"
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
     }

@@ -107,8 +107,12 @@ fn main() -> io::Result<()> {
             }
         }
         left = waiting;
-        if !answers.is_empty() {
-            database.fill(|file| series::recorded(file, &answers))?;
+        // By length, since promtool reads all of its input again for each two hours of it.
+        let (long, short): (Vec<_>, Vec<_>) = answers.into_iter().partition(series::is_long);
+        for answers in [long, short] {
+            if !answers.is_empty() {
+                database.fill(|file| series::recorded(file, &answers))?;
+            }
         }
     }
     database.start();

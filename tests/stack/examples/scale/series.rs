@@ -140,17 +140,22 @@ fn calls(file: &mut impl Write, process: &str, side: &str, methods: usize) -> io
 }
 
 /// A rule's series: its name, its labels, and what it answered.
-type Answer = (String, BTreeMap<String, String>, Value);
+pub(crate) type Answer = (String, BTreeMap<String, String>, Value);
+
+/// Returns whether a rule's series are written for three days, as those of services are.
+pub(crate) fn is_long((record, ..): &Answer) -> bool {
+    record.starts_with("dubbo:service_")
+}
 
 /// Writes what rules answered as if they had always done so: for as long as the other series, and those of services for three days.
 pub(crate) fn recorded(file: &mut impl Write, answers: &[Answer]) -> io::Result<()> {
-    for (record, labels, answer) in answers {
-        let (length, step) = if record.starts_with("dubbo:service_") {
+    for answer @ (record, labels, samples) in answers {
+        let (length, step) = if is_long(answer) {
             (3 * 86_400, 300)
         } else {
             (LENGTH, 60)
         };
-        for sample in list(answer) {
+        for sample in list(samples) {
             let value = string(&sample["value"][1]);
             let metric = sample["metric"].as_object().into_iter().flatten();
             let written: BTreeMap<_, _> = metric
