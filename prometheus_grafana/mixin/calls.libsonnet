@@ -34,21 +34,28 @@
       network: ['requests_failed_network_total', 'NETWORK', 'provider'],
       codec: ['requests_failed_codec_total', 'CODEC', 'provider'],
     } else {};
-    local byKind(type) =
-      'label_replace(label_replace(label_replace(%(sum)s unless on (%(labels)s) %(codes)s, "error_type", "%(type)s", "", ""), "error_name", "%(name)s", "", ""), "fault", "%(fault)s", "", "")' % {
-        sum: sum('(%s) > 0' % occurrences(kinds[type][0])),
-        labels: std.join(', ', labels),
-        codes: promql.calls(side, 'errors_total'),
-        type: type,
-        name: kinds[type][1],
-        fault: kinds[type][2],
-      };
+    local byKind =
+      local tagged(type, vector) =
+        'label_replace(label_replace(label_replace(%s, "error_type", "%s", "", ""), "error_name", "%s", "", ""), "fault", "%s", "", "")' % ([vector, type] + kinds[type][1:]);
+      // Those of all kinds at once: what they are compared with is read once, and zeros are left out before they get labels.
+      local all(rate) = std.join('\nor\n', [tagged(type, rate(promql.calls(side, kinds[type][0]))) for type in std.objectFields(kinds)]);
+      '%s\nunless on (%s) %s' % [
+        promql.sum(labels + ['error_type', 'error_name', 'fault'], '\n(\n%s\n)\nand on (%s) %s offset %s\nor\n%s\n' % [
+          all(promql.first),
+          std.join(', ', labels),
+          promql.calls(side, 'requests_total'),
+          config.rateWindow,
+          all(function(vector) promql.rate(vector) + ' > 0'),
+        ]),
+        std.join(', ', labels),
+        promql.calls(side, 'errors_total'),
+      ];
     local errors =
       (if rust then [promql.sum(
         labels + ['error_type', 'error_code', 'error_name', 'fault'],
         promql.rateOfOccurrences(labels, promql.calls(side, 'errors_total'), promql.calls(side, 'requests_total')),
       ) + ' > 0'] else []) +
-      (if others then [byKind(type) for type in std.objectFields(kinds)] else []);
+      (if others then [byKind] else []);
 
     // Over the sliding window of the processes themselves; a lean process leaves it out, Java names it otherwise, and without calls it may say NaN. Rates go on for a while
     // after the end of a process, whose calls in flight do not.

@@ -53,14 +53,10 @@ function(config) {
   // The same, of families of which a process has one series for each of these labels: the count itself is that of the window, where the series
   // was not there before it and `always` was.
   rateSinceFirst(labels, vector, always)::
-    '%(vector)s / %(seconds)d unless %(vector)s offset %(window)s and on (%(labels)s) %(always)s offset %(window)s or %(rate)s' % {
-      vector: vector,
-      always: always,
-      rate: this.rate(vector),
-      seconds: this.seconds(config.rateWindow),
-      window: config.rateWindow,
-      labels: join(labels),
-    },
+    '%s and on (%s) %s offset %s or %s' % [this.first(vector), join(labels), always, config.rateWindow, this.rate(vector)],
+  // The counts of series that were not there before the window, as rates.
+  first(vector)::
+    '(%(vector)s > 0) / %(seconds)d unless %(vector)s offset %(window)s' % { vector: vector, seconds: this.seconds(config.rateWindow), window: config.rateWindow },
 
   // How the methods are divided into parts: by the last character of their names, so that parts are of some the same size.
   local characters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz',
