@@ -25,6 +25,17 @@ const SLOTS: usize = 64;
 const ERRORS: usize = u8::MAX as usize + 1;
 const LISTS: usize = ERRORS + CODES;
 
+/// A bit for each hexadecimal digit whose lowest bit is set, at its code modulo 64.
+const ODD_DIGITS: u64 = {
+    let (digits, mut odd) = (b"13579bdf", 0);
+    let mut at = 0;
+    while at < digits.len() {
+        odd |= 1 << (digits[at] % 64);
+        at += 1;
+    }
+    odd
+};
+
 /// Returns the header of a call whose trace is sampled, as far as version 00 goes. What else is wrong with it shows when it is read.
 #[inline]
 pub(crate) fn sampled(header: &[u8]) -> Option<&[u8; HEADER]> {
@@ -32,9 +43,8 @@ pub(crate) fn sampled(header: &[u8]) -> Option<&[u8; HEADER]> {
         Ok(whole) => whole,
         Err(_) => of_a_later_version(header)?,
     };
-    let flags = whole[HEADER - 1];
-    // The lowest bit of a hexadecimal digit: letters begin with an even one at an odd code.
-    ((flags ^ (flags >> 6)) & 1 == 1).then_some(whole)
+    let odd = ODD_DIGITS.wrapping_shr(u32::from(whole[HEADER - 1]));
+    (odd & 1 == 1).then_some(whole)
 }
 
 #[cold]

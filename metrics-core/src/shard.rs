@@ -95,8 +95,8 @@ impl Shard {
         }
     }
 
-    /// Makes the trace of a call that ended an exemplar. Nothing comes after it, which keeps it out of the way of calls without one.
-    #[inline(never)]
+    /// Makes the trace of a call that ended an exemplar.
+    #[inline]
     fn publish(&self, trace: Number, time: (u64, usize), at: Moment, outcome: Outcome) {
         if let Some(traces) = self.traces.get() {
             traces.end(trace, time, at, outcome);
@@ -114,6 +114,15 @@ impl Shard {
 
     #[inline]
     fn traces(&self) -> &Traces {
+        match self.traces.get() {
+            Some(traces) => traces,
+            None => self.add_traces(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_traces(&self) -> &Traces {
         self.traces
             .get_or_init(|| Box::new(Traces::new(&self.classes)))
     }

@@ -25,7 +25,9 @@ pub(crate) struct Slots<const N: usize, const WORDS: usize, const LISTS: usize> 
     lists: [AtomicU8; LISTS],
 }
 
+/// As large as a power of two, so that one is found by a shift.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Slot<const WORDS: usize> {
     words: [AtomicU64; WORDS],
     /// The lists that hold the slot, while it is in two.

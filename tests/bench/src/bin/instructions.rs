@@ -1,11 +1,14 @@
-//! Makes a number of calls and nothing else, for callgrind to count instructions: `instructions call|traced|layer|bare|layer-traced|bare-traced CALLS`.
+//! Makes a number of calls and nothing else, for callgrind to count instructions: `instructions call|traced|layer|bare|layer-traced|bare-traced CALLS`,
+//! or scrapes of ten methods with exemplars: `instructions all-text|all-openmetrics|all-protobuf|lean-text|lean-openmetrics|lean-native SCRAPES`.
 //!
 //! The clock stands still, so that the count is the same on every machine that has the same instructions.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use bench::{Echo, TRACEPARENT, layered_call, method, metrics, request, services, traced_request};
+use bench::{
+    Echo, SCRAPES, TRACEPARENT, layered_call, method, metrics, request, services, traced_request,
+};
 use metrics_core::{Clock, Outcome, ProviderLayer};
 use tower_layer::Layer;
 
@@ -49,7 +52,16 @@ fn main() -> ExitCode {
         "bare-traced" => measured(calls, || {
             layered_call(&mut Echo, traced_request("/greet.GreetService/Greet"))
         }),
-        _ => return ExitCode::from(2),
+        name => {
+            let Some(kind) = SCRAPES.into_iter().find(|kind| kind.name == name) else {
+                return ExitCode::from(2);
+            };
+            let (metrics, _hand) = kind.metrics(10, true);
+            let headers = kind.headers();
+            measured(calls, || {
+                black_box(metrics.scrape(&headers));
+            });
+        }
     }
     ExitCode::SUCCESS
 }
