@@ -5,19 +5,24 @@ use std::time::Duration;
 
 use e2e::Program;
 use stack::Dashboard;
-use test_servers::{LONG, eventually};
+use test_servers::{LONG, PrometheusVersion, eventually};
 use tokio::time::Instant;
 
-use crate::stack::{Mode, Stack};
+use crate::stack::{Families, Mode, Stack};
 
 #[tokio::test]
 async fn every_query_answers_under_load_by_push() {
-    every_query_answers_under_load(Mode::Push).await;
+    every_query_answers_under_load(Mode::Push, Families::All).await;
 }
 
 #[tokio::test]
 async fn every_query_answers_under_load_by_pull() {
-    every_query_answers_under_load(Mode::Pull).await;
+    every_query_answers_under_load(Mode::Pull, Families::All).await;
+}
+
+#[tokio::test]
+async fn every_query_answers_under_load_of_lean_processes() {
+    every_query_answers_under_load(Mode::Pull, Families::Lean).await;
 }
 
 /// What a client did by its own output, one line for each call: the measure of the rates.
@@ -46,8 +51,8 @@ fn close(shown: Option<f64>, driven: Option<f64>) -> bool {
         .is_some_and(|(shown, driven)| (shown / driven - 1.0).abs() < 0.1)
 }
 
-async fn every_query_answers_under_load(mode: Mode) {
-    let stack = Stack::start(mode).await;
+async fn every_query_answers_under_load(mode: Mode, families: Families) {
+    let stack = Stack::start(PrometheusVersion::Installed, mode, families).await;
     let window = "10s";
     let dashboard = Dashboard::new("20s", "1m");
     // Slow enough that even a busy machine does not move a call into the next bucket, from 1 to 2.5 s.
@@ -94,6 +99,11 @@ async fn every_query_answers_under_load(mode: Mode) {
         assert!(p99 > 1.0 && p99 <= 2.5, "{side}: p99 {p99}");
         let errors = value("error rate").await;
         assert!(errors > 0.0 && errors < 0.5, "{side}: error rate {errors}");
+        let success = value("success rate").await;
+        assert!(
+            success > 0.5 && success < 1.0,
+            "{side}: success rate {success}"
+        );
     }
 
     // The windows of the objectives are counted in steps of a minute.

@@ -15,27 +15,43 @@ pub(crate) enum Mode {
     Pull,
 }
 
+/// What leaves the processes of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Families {
+    /// Everything.
+    All,
+    /// What the rest can be derived from.
+    Lean,
+}
+
+impl Families {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &[],
+            Self::Lean => &["--metrics-families", "lean"],
+        }
+    }
+}
+
 /// The servers behind the dashboard, and how processes find them.
 #[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) mode: Mode,
+    families: Families,
     pub(crate) zookeeper: ZooKeeper,
     pushgateway: Pushgateway,
     pub(crate) prometheus: Prometheus,
 }
 
 impl Stack {
-    pub(crate) async fn start(mode: Mode) -> Self {
-        Self::start_on(PrometheusVersion::Installed, mode).await
-    }
-
-    /// Starts the servers with this version of Prometheus.
-    pub(crate) async fn start_on(version: PrometheusVersion, mode: Mode) -> Self {
+    /// Starts the servers with this version of Prometheus, for processes that export these families.
+    pub(crate) async fn start(version: PrometheusVersion, mode: Mode, families: Families) -> Self {
         let (zookeeper, pushgateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
         let config = prometheus_pull(&zookeeper.address(), &pushgateway.address());
         let prometheus = Prometheus::start_version(version, &config, &short_rules()).await;
         Self {
             mode,
+            families,
             zookeeper,
             pushgateway,
             prometheus,
@@ -45,6 +61,7 @@ impl Stack {
     /// Starts a process whose figures leave it in the mode of this stack, with this window.
     pub(crate) fn exported(&self, mut command: Command, window: &str) -> Program {
         command.args(["--metrics-window", window]);
+        command.args(self.families.options());
         match self.mode {
             Mode::Push => command.args([
                 "--push-interval",
