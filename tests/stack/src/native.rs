@@ -28,8 +28,8 @@ pub struct Native {
     _cleanup: CleanupIfKilled,
 }
 
-/// Returns the files of rules, by `rules/` and their name, for a test that can't wait for minutes: alerts fire after a second, rates look back for 30 s, groups
-/// are stale after 20 s, and everything is evaluated each second.
+/// Returns the files of rules, by `rules/` and their name, for a test that can't wait for minutes: alerts fire after a second, rates look back for 30 s where
+/// it was 5 min, groups are stale after 20 s, and everything is evaluated each second. The windows of the objectives stay as they are.
 ///
 /// # Panics
 /// When the rules have nothing to shorten.
@@ -45,6 +45,13 @@ pub fn short_rules() -> Vec<(String, String)> {
                 });
             let short = waiting
                 .replace("[5m]", "[30s]")
+                // What rates do not see, the first occurrence of an error, is counted by the same window.
+                .replace(" / 300 unless ", " / 30 unless ")
+                .replace(" / 300 and ", " / 30 and ")
+                .replace(" offset 5m", " offset 30s")
+                // So many calls in the window of a rate.
+                .replace(") * 300 > ", ") * 30 > ")
+                .replace(" offset 2m", " offset 12s")
                 .replace("offset 120s", "offset 20s")
                 .replace("interval: \"15s\"", "interval: \"1s\"")
                 .replace("interval: \"1m\"", "interval: \"1s\"");
@@ -139,5 +146,27 @@ impl Drop for Native {
     fn drop(&mut self) {
         // A stopped process ends only by SIGKILL, which the script sends in the end.
         self.run("down");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shortened_rules_have_one_window_for_rates_and_first_occurrences() {
+        for (file, rules) in short_rules() {
+            // A step of 5 min in windows of hours is another thing.
+            let rules = rules.replace(":300s]) * 300", "");
+            let is_left: Vec<_> = rules
+                .split_whitespace()
+                .filter(|word| ["300", "300\"", "5m"].contains(word) || word.contains("[5m]"))
+                .collect();
+            assert!(is_left.is_empty(), "{file}: {is_left:?}");
+        }
+        let (_, recording) = &short_rules()[0];
+        for window in ["[30s]", " / 30 unless ", " / 30 and ", " offset 30s"] {
+            assert!(recording.contains(window), "{window:?}");
+        }
     }
 }

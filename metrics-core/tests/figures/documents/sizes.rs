@@ -63,7 +63,10 @@ const NEEDS: &str = "\n\
     250 ms, and quantiles are as exact as the bounds are close: `--metrics-buckets=5ms,25ms,100ms,250ms,1s` is the least that is useful. With\n\
     `none` they need a Prometheus that reads native histograms (before 3.8 `--enable-feature=native-histograms`, since then `scrape_native_histograms: true`)\n\
     and scrapes the process itself: the Pushgateway gets the text format, where nothing but the number and the sum of the calls is left then. All\n\
-    processes of an application should have the same bounds: sums over `le` of different ones are wrong.\n";
+    processes of an application should have the same bounds: sums over `le` of different ones are wrong.\n\
+    \n\
+    What is derived rests on rates, and `rate()` needs two samples of a series: calls that a lean process made before its first scrape, or its first push, are in the\n\
+    totals but in no rate, share or quantile. So a short job whose rates matter, `client --count` for one, should export `all`: its own windowed figures are right in the first sample.\n";
 
 /// Drops what a lean process leaves out, where Prometheus reads and the process cannot be changed.
 const RELABELLING: &str = "\

@@ -18,10 +18,12 @@ pub(crate) enum Mode {
 /// What leaves the processes of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Families {
-    /// Everything.
+    /// Everything, with classic buckets.
     All,
-    /// What the rest can be derived from.
+    /// What the rest can be derived from, with classic buckets.
     Lean,
+    /// The same, with native buckets only.
+    LeanNative,
 }
 
 impl Families {
@@ -29,6 +31,7 @@ impl Families {
         match self {
             Self::All => &[],
             Self::Lean => &["--metrics-families", "lean"],
+            Self::LeanNative => &["--metrics-families", "lean", "--metrics-buckets", "none"],
         }
     }
 }
@@ -44,11 +47,16 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Starts the servers with this version of Prometheus, for processes that export these families.
+    /// Starts the servers with this version of Prometheus, for processes that export these families; it reads native histograms where there are no
+    /// others.
     pub(crate) async fn start(version: PrometheusVersion, mode: Mode, families: Families) -> Self {
         let (zookeeper, pushgateway) = tokio::join!(ZooKeeper::start(), Pushgateway::start());
         let config = prometheus_pull(&zookeeper.address(), &pushgateway.address());
-        let prometheus = Prometheus::start_version(version, &config, &short_rules()).await;
+        let prometheus = if families == Families::LeanNative {
+            Prometheus::start_native(version, &config, &short_rules(), "").await
+        } else {
+            Prometheus::start_version(version, &config, &short_rules()).await
+        };
         Self {
             mode,
             families,
