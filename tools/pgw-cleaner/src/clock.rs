@@ -1,5 +1,6 @@
 //! The gateway's clock, read off its answers.
 
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -35,9 +36,12 @@ impl GatewayClock {
     }
 
     /// Returns the age of what happened at a time since 1970, or the time since silence counts, if that is shorter; what lies in the
-    /// future has none.
+    /// future has none. It is the age when the answer was asked for: a gateway that hung until then took no pushes either.
     pub fn age(&self, at: Duration) -> Duration {
-        self.now.saturating_sub(at.max(self.since))
+        let waited = self.answered.saturating_duration_since(self.asked);
+        self.now
+            .saturating_sub(waited)
+            .saturating_sub(at.max(self.since))
     }
 
     /// Returns by how much the gateway's clock was set since an earlier answer, if it was.
@@ -57,8 +61,10 @@ impl GatewayClock {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClockHistory {
     last: Option<GatewayClock>,
-    /// When the latest step was noticed, by the clock that was set.
-    stepped: Duration,
+    /// Since when silence counts, by the gateway's clock: the latest step, or the end of the latest gap.
+    since: Duration,
+    /// Whether there were no readings where there should have been some.
+    gap: bool,
 }
 
 impl ClockHistory {
@@ -69,12 +75,17 @@ impl ClockHistory {
     /// older than this one.
     pub(crate) fn see(&mut self, mut clock: GatewayClock) -> Result<GatewayClock, Duration> {
         let last = self.last.replace(clock);
-        if let Some(step) = last.and_then(|last| clock.stepped_since(&last)) {
-            self.stepped = clock.now;
-            return Err(step);
+        let step = last.and_then(|last| clock.stepped_since(&last));
+        if mem::take(&mut self.gap) || step.is_some() {
+            self.since = clock.now;
         }
-        clock.since = clock.since.max(self.stepped);
-        Ok(clock)
+        clock.since = clock.since.max(self.since);
+        step.map_or(Ok(clock), Err)
+    }
+
+    /// Notes that a reading failed, or came too late: pushes may have failed as well, so that silence counts from the next reading on.
+    pub(crate) fn interrupt(&mut self) {
+        self.gap = true;
     }
 }
 
@@ -136,8 +147,27 @@ mod tests {
         let first = history.see(clock(start, 0, 1, 10_000)).unwrap();
         assert_eq!(first.since, Duration::ZERO);
         history.see(clock(start, 60, 61, 13_660)).unwrap_err();
-        let after = history.see(clock(start, 120, 121, 13_720)).unwrap();
+        let after = history.see(clock(start, 120, 120, 13_720)).unwrap();
         assert_eq!(after.age(Duration::ZERO), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_gap_is_no_silence_and_a_single_one_counts_once() {
+        let start = Instant::now();
+        let mut history = ClockHistory::default();
+        history.see(clock(start, 0, 0, 10_000)).unwrap();
+        history.interrupt();
+        let after = history.see(clock(start, 600, 600, 10_600)).unwrap();
+        assert_eq!(after.age(Duration::ZERO), Duration::ZERO);
+        let later = history.see(clock(start, 660, 660, 10_660)).unwrap();
+        assert_eq!(later.age(Duration::ZERO), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_time_in_which_an_answer_was_waited_for_is_no_silence() {
+        let clock = clock(Instant::now(), 0, 25, 1000);
+        assert_eq!(clock.age(Duration::from_secs(970)), Duration::from_secs(5));
+        assert_eq!(clock.age(Duration::from_secs(990)), Duration::ZERO);
     }
 
     #[test]

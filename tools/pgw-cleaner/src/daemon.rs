@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Output;
@@ -17,6 +18,11 @@ use crate::report::Report;
 
 /// How long a pass may take without the process counting as stuck; ten thousand deletions take some seconds.
 const LONG_PASS: Duration = Duration::from_secs(30 * 60);
+
+/// However short the interval is, the gateway is not asked again and again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// As good as for ever; times that are longer cannot be added up.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Makes the first pass at once and further ones after each pause; a pass that fails is only logged and counted.
 ///
@@ -41,7 +47,8 @@ pub async fn run(
             format!("cannot listen on {metrics_addr}: choose another --metrics-addr")
         })?;
     tracing::info!(address = %listener.local_addr()?, interval = %humantime::format_duration(*interval), "serving metrics");
-    let health = Health::new(*interval * 3 + LONG_PASS);
+    let interval = (*interval).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let health = Health::new(interval * 3 + LONG_PASS);
     let server = tokio::spawn(endpoint::serve(
         listener,
         metrics.clone(),
@@ -64,8 +71,17 @@ pub async fn run(
                 tracing::error!(%error, "cannot write the report");
             }
         }
-        stop.run_until_cancelled(tokio::time::sleep(jittered(*interval)))
-            .await;
+        let (begun, pause) = (Instant::now(), jittered(interval));
+        stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        let took = begun.elapsed();
+        if overslept(pause, took) {
+            tracing::warn!(
+                ?pause,
+                ?took,
+                "this process was stopped, and pushers may have been: silence counts from the next reading on"
+            );
+            cleaner.interrupt();
+        }
     }
     tracing::info!("stopped");
     server.await.context("the endpoint for metrics failed")
@@ -78,6 +94,11 @@ fn log(report: &Report) {
     }
 }
 
+/// Says whether a pause took so much longer that the process, and perhaps the whole machine, was stopped.
+fn overslept(pause: Duration, took: Duration) -> bool {
+    took.saturating_sub(pause) > Duration::from_secs(5)
+}
+
 /// Returns the pause, a tenth more or less, so that several cleaners do not come at the same time.
 fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fastrand::f64())
@@ -86,6 +107,15 @@ fn jittered(interval: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_that_a_busy_machine_stretches_is_told_from_a_stop() {
+        for (pause, took, stopped) in [(60, 64, false), (60, 66, true), (1, 5, false), (1, 7, true)]
+        {
+            let [pause, took] = [pause, took].map(Duration::from_secs);
+            assert_eq!(overslept(pause, took), stopped, "{pause:?} {took:?}");
+        }
+    }
 
     #[test]
     fn the_pause_stays_within_a_tenth() {

@@ -68,6 +68,11 @@ impl Cleaner {
         report
     }
 
+    /// Notes that there was no reading for longer than planned: the next one begins a new count of silence.
+    pub fn interrupt(&mut self) {
+        self.clocks.interrupt();
+    }
+
     async fn run(
         &mut self,
         report: &mut Report,

@@ -1,4 +1,4 @@
-//! Random lives of a gateway whose clock is set and which is restarted, and of pushers that live through it: none may count as silent.
+//! Random lives of a gateway that is restarted, hangs, or has its clock set, and of pushers that live through it: none may count as silent.
 
 use fastrand::Rng;
 
@@ -8,7 +8,9 @@ use super::*;
 const ROUNDS: u64 = 200;
 const TTL: u64 = 60;
 const PUSH_INTERVAL: u64 = 10;
-const PASSES: u64 = 30;
+const PASSES: u64 = 150;
+/// The longest pause between two passes, in which pushes may fail unseen: with those before and after it is less than a TTL.
+const LONGEST_PAUSE: u64 = TTL - 2 * PUSH_INTERVAL;
 
 /// A gateway as its pushers and its cleaner see it.
 struct Gateway {
@@ -18,6 +20,8 @@ struct Gateway {
     ahead: u64,
     started: u64,
     down_until: u64,
+    /// It takes no connection until then, and forgets nothing.
+    hangs_until: u64,
     /// The time of the last push to the living group and to the dead one, by the gateway's clock.
     pushed: [u64; 2],
     persisted: [u64; 2],
@@ -28,13 +32,17 @@ impl Gateway {
         self.now + self.ahead
     }
 
+    fn answers(&self) -> bool {
+        self.now >= self.down_until.max(self.hangs_until)
+    }
+
     fn second(&mut self) {
         self.now += 1;
         if self.now == self.down_until {
             self.started = self.clock();
             self.pushed = self.persisted;
         }
-        if self.now < self.down_until {
+        if !self.answers() {
             return;
         }
         if self.now.is_multiple_of(PUSH_INTERVAL) {
@@ -48,6 +56,7 @@ impl Gateway {
             // A clock that is set by less than the tolerance is one that runs unevenly.
             1 => self.ahead += self.rng.u64(0..100_000),
             2 => self.ahead -= self.rng.u64(0..=self.ahead.min(100_000)),
+            3 => self.hangs_until = self.now + self.rng.u64(1..500),
             _ => {}
         }
     }
@@ -56,7 +65,7 @@ impl Gateway {
 #[test]
 fn a_living_group_is_never_silent_whatever_becomes_of_the_gateway_and_its_clock() {
     let begun = Instant::now();
-    let (mut judged, mut dead_went, mut steps) = (0, 0, 0);
+    let (mut judged, mut dead_went, mut steps, mut gaps) = (0, 0, 0, 0);
     for round in 0..ROUNDS {
         let mut gateway = Gateway {
             rng: Rng::with_seed(round),
@@ -64,6 +73,7 @@ fn a_living_group_is_never_silent_whatever_becomes_of_the_gateway_and_its_clock(
             ahead: 1_000_000,
             started: 2_000_000,
             down_until: 0,
+            hangs_until: 0,
             pushed: [2_000_000; 2],
             persisted: [2_000_000; 2],
         };
@@ -73,12 +83,14 @@ fn a_living_group_is_never_silent_whatever_becomes_of_the_gateway_and_its_clock(
             let pause = if pass == 0 {
                 0
             } else {
-                gateway.rng.u64(1..200)
+                gateway.rng.u64(1..LONGEST_PAUSE)
             };
             for _ in 0..pause {
                 gateway.second();
             }
-            if gateway.now < gateway.down_until {
+            if !gateway.answers() {
+                history.interrupt();
+                gaps += 1;
                 continue;
             }
             let at = begun + Duration::from_secs(gateway.now);
@@ -101,5 +113,6 @@ fn a_living_group_is_never_silent_whatever_becomes_of_the_gateway_and_its_clock(
     }
     assert!(judged > 1000, "{judged}");
     assert!(steps > 50, "{steps}");
+    assert!(gaps > 50, "{gaps}");
     assert!(dead_went > 200, "{dead_went}");
 }

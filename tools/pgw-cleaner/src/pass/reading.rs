@@ -101,7 +101,13 @@ impl Cleaner {
                 Some(Ok(reading)) => return Ok(reading),
                 Some(Err(error)) => match pauses.next() {
                     Some(time) if error.is_transient() => pause(Some(time), stop).await?,
-                    _ => return Err(error.into()),
+                    _ => {
+                        // A step counts from its own reading.
+                        if !matches!(error, ListingError::ClockStepped { .. }) {
+                            self.interrupt();
+                        }
+                        return Err(error.into());
+                    }
                 },
             }
         }

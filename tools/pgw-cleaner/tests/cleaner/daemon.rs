@@ -4,71 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::http::Method;
-use test_servers::{Authority, LONG, Process, Pushgateway, Sample, eventually, free_port, get};
+use test_servers::{Authority, LONG, Pushgateway, eventually};
 
-use crate::support::{Action, Front, instances, push_some, run, start};
-
-/// A daemon that makes a pass every 100 ms unless its options say otherwise.
-struct Daemon {
-    process: Process,
-    endpoint: String,
-}
-
-impl Daemon {
-    fn start(url: &str, options: &[&str]) -> Self {
-        let endpoint = format!("127.0.0.1:{}", free_port());
-        let common = ["--daemon", "--metrics-addr", &endpoint];
-        let interval: &[&str] = if options.contains(&"--interval") {
-            &[]
-        } else {
-            &["--interval", "100ms"]
-        };
-        let process = start(url, &[&common[..], interval, options].concat());
-        Self {
-            process,
-            endpoint: format!("http://{endpoint}"),
-        }
-    }
-
-    /// Returns the value of a series.
-    async fn value(&self, name: &str, labels: &[(&str, &str)]) -> Result<f64, String> {
-        let body = get(&format!("{}/metrics", self.endpoint)).await?.body;
-        let found = Sample::parse(&body)
-            .into_iter()
-            .find(|sample| sample.name() == name && sample.has(labels));
-        found.map(|sample| sample.value).ok_or(body)
-    }
-
-    /// Waits until a series has reached a value, and returns it.
-    async fn reaches(&self, name: &str, labels: &[(&str, &str)], value: f64) -> f64 {
-        eventually(
-            LONG,
-            &format!("{name}{labels:?} reaches {value}"),
-            async || match self.value(name, labels).await {
-                Ok(seen) if seen >= value => Ok(seen),
-                seen => Err(seen),
-            },
-        )
-        .await
-    }
-
-    async fn status(&self, path: &str) -> u16 {
-        get(&format!("{}{path}", self.endpoint))
-            .await
-            .map_or(0, |answer| answer.status)
-    }
-
-    async fn stop(mut self) -> String {
-        self.process.terminate();
-        assert_eq!(
-            self.process.wait(LONG).await,
-            0,
-            "{}",
-            self.process.stderr()
-        );
-        self.process.stderr()
-    }
-}
+use crate::support::{Action, Daemon, Front, instances, push_some, run};
 
 #[tokio::test]
 async fn it_deletes_what_expires_and_tells_of_it() {

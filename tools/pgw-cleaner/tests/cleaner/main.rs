@@ -11,3 +11,4 @@ mod race;
 mod restarts;
 mod rounds;
 mod support;
+mod unsteady;

@@ -1,4 +1,4 @@
-//! The time while a gateway was down is no silence of its groups.
+//! The time while a gateway was down, hung or was not watched is no silence of its groups.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use test_servers::{LONG, Pushgateway, eventually, free_port, get};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::support::{client, instances, push_some, run};
+use crate::support::{Daemon, client, instances, push_some, run};
 
 const TTL: Duration = Duration::from_secs(3);
 const OPTIONS: [&str; 4] = ["--ttl", "3s", "--output", "json"];
@@ -46,6 +46,51 @@ async fn groups_get_their_whole_ttl_after_a_restart_and_go_then() {
     )
     .await;
     assert!(restarted.elapsed() > TTL, "not before their TTL");
+}
+
+/// A daemon between its first two passes, on a gateway whose groups have had a push right before this returns.
+async fn watched(server: &Pushgateway) -> Daemon {
+    let options = ["--ttl", "5s", "--interval", "2s", "--list-timeout", "1s"];
+    let daemon = Daemon::start(&server.url(), &options);
+    daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "success")], 1.0)
+        .await;
+    push_some(server, 2).await;
+    daemon
+}
+
+/// Checks that the groups go, but not within their TTL from now on.
+async fn groups_get_their_whole_ttl(server: &Pushgateway) {
+    let begun = Instant::now();
+    eventually(LONG, "silent groups are deleted", async || {
+        instances(server).await.is_empty()
+    })
+    .await;
+    let took = begun.elapsed();
+    assert!(took > Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn groups_get_their_whole_ttl_after_the_gateway_hung() {
+    let mut server = Pushgateway::start().await;
+    let daemon = watched(&server).await;
+    server.stop_process();
+    sleep(Duration::from_secs(6)).await;
+    server.continue_process();
+    groups_get_their_whole_ttl(&server).await;
+    drop(daemon);
+}
+
+#[tokio::test]
+async fn groups_get_their_whole_ttl_after_all_processes_were_stopped() {
+    let mut server = Pushgateway::start().await;
+    let mut daemon = watched(&server).await;
+    server.stop_process();
+    daemon.process.stop_process();
+    sleep(Duration::from_secs(9)).await;
+    server.continue_process();
+    daemon.process.continue_process();
+    groups_get_their_whole_ttl(&server).await;
 }
 
 #[tokio::test]
@@ -122,4 +167,32 @@ async fn a_full_disk_does_not_end_the_daemon() {
     assert!(metrics.contains("pgw_cleaner_checked_total"), "{metrics}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn no_length_of_a_time_ends_the_daemon_or_makes_it_ask_without_a_pause() {
+    let server = Pushgateway::start().await;
+    let endless = "500000000000y";
+    for option in [
+        "--interval",
+        "--ttl",
+        "--timeout",
+        "--list-timeout",
+        "--max-window",
+    ] {
+        let daemon = Daemon::start(&server.url(), &[option, endless]);
+        daemon
+            .reaches("pgw_cleaner_passes_total", &[("result", "success")], 1.0)
+            .await;
+        daemon.stop().await;
+    }
+    let daemon = Daemon::start(&server.url(), &["--interval", "1ns"]);
+    let begun = Instant::now();
+    let passes = daemon
+        .reaches("pgw_cleaner_passes_total", &[("result", "success")], 5.0)
+        .await;
+    // A tenth of a second each, but for jitter, and the first one at once.
+    let most = 1.0 + begun.elapsed().as_secs_f64() / 0.09;
+    assert!(passes <= most + 1.0, "{passes} of {most}");
+    daemon.stop().await;
 }

@@ -1,6 +1,7 @@
 //! What the tests share: pushing, running the program, and a front that misbehaves.
 
 mod canned;
+mod daemon;
 mod front;
 mod program;
 
@@ -8,6 +9,7 @@ use pushgateway::{Access, Gateway, GroupingKey};
 use test_servers::{LONG, Pushgateway, eventually};
 
 pub(crate) use canned::canned;
+pub(crate) use daemon::Daemon;
 pub(crate) use front::{Action, Front};
 pub(crate) use program::{run, start};
 
