@@ -2,6 +2,7 @@
 //!
 //! [`sampled`] and [`Traces`] are on the hot path of calls that carry a trace; the rest is for the ticker and for readers.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::buckets::{FINE, Geometry};
@@ -103,9 +104,15 @@ impl Traces {
         }
     }
 
-    /// Moves what ended to what a series keeps.
-    pub(crate) fn drain_into(&self, kept: &mut Exemplars, clock: &Clock, unix_now: f64) {
-        for list in 0..LISTS {
+    /// Moves what ended to what a series keeps: errors, and the classes of the fine buckets in this range.
+    pub(crate) fn drain_into(
+        &self,
+        kept: &mut Arc<Exemplars>,
+        used: Range<usize>,
+        clock: &Clock,
+        unix_now: f64,
+    ) {
+        for list in self.classes_of(used).chain(ERRORS..LISTS) {
             let Some(words) = self.slots.take_from(list) else {
                 continue;
             };
@@ -122,41 +129,64 @@ impl Traces {
                 None => List::Class(list as u8),
                 Some(code) => List::Error(code),
             };
-            kept.put(list, exemplar);
+            // Readings share what is kept: it is copied when it changes while one of them is written.
+            Arc::make_mut(kept).put(list, exemplar);
         }
+    }
+
+    /// Returns the lists of the classes of these fine buckets.
+    fn classes_of(&self, used: Range<usize>) -> impl Iterator<Item = usize> + use<> {
+        let mut classes = self.classes[used].iter().map(|class| usize::from(*class));
+        let ends = classes.clone().next().zip(classes.next_back());
+        ends.map(|(first, last)| first..=last).into_iter().flatten()
     }
 }
 
 /// Returns the trace's id from the words of a header, if the header is legal.
-fn trace_id(words: &[u64; WORDS]) -> Option<Box<str>> {
+fn trace_id(words: &[u64; WORDS]) -> Option<TraceId> {
     let mut header = [0; HEADER];
     for (word, offset) in words.iter().zip(OFFSETS) {
         header[offset..offset + 8].copy_from_slice(&word.to_ne_bytes());
     }
-    let text = std::str::from_utf8(&header).ok()?;
-    let mut parts = text.split('-');
-    let mut part = |len: usize, illegal: char| {
+    let mut parts = header.split(|byte| *byte == b'-');
+    let mut part = |len: usize, illegal: u8| {
         let part = parts.next()?;
-        let digits = part
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        (part.len() == len && digits && part.chars().any(|c| c != illegal)).then_some(part)
+        let digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+        let legal = part.iter().all(digit) && part.iter().any(|b| *b != illegal);
+        (part.len() == len && legal).then_some(part)
     };
-    part(2, 'f')?;
-    let id = part(32, '0')?;
-    part(16, '0')?;
-    part(2, ' ')?;
-    Some(id.into())
+    part(2, b'f')?;
+    let id = part(32, b'0')?;
+    part(16, b'0')?;
+    part(2, b' ')?;
+    id.try_into().map(TraceId).ok()
+}
+
+/// The id of a trace: 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceId([u8; 32]);
+
+impl TraceId {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("digits are text")
+    }
 }
 
 /// A call that a trace was made of.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Exemplar {
-    pub(crate) trace_id: Box<str>,
+    pub(crate) trace_id: TraceId,
     /// How long the call took.
     pub(crate) seconds: f64,
     /// When it ended.
     pub(crate) unix_seconds: f64,
+}
+
+impl Exemplar {
+    /// Returns when the call ended, in whole milliseconds.
+    pub(crate) fn unix_millis(&self) -> i64 {
+        (self.unix_seconds.max(0.0) * 1e3).round() as i64
+    }
 }
 
 /// What an exemplar is the newest of.

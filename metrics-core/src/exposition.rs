@@ -16,7 +16,7 @@ use crate::native::Native;
 pub(crate) use labels::Labels;
 use labels::escape;
 use messages::Messages;
-use protobuf::{Bucket, Counter, ExemplarMessage, Histogram, Metric, Value};
+use protobuf::{Histogram, Metric, Value};
 
 /// The label of an exemplar, by the name that Grafana and OpenTelemetry look for.
 const TRACE_ID: &str = "trace_id";
@@ -229,10 +229,11 @@ impl Text {
         let (Format::OpenMetrics, Some(exemplar)) = (self.format, exemplar) else {
             return;
         };
-        let id = Labels::one(TRACE_ID, &exemplar.trace_id);
-        self.text.extend([" # {", &id.text, "} "]);
+        let id = exemplar.trace_id.as_str();
+        self.text.extend([" # {", TRACE_ID, "=\"", id, "\"} "]);
         write_number(&mut self.text, value(exemplar));
-        let _ = write!(self.text, " {:.3}", exemplar.unix_seconds);
+        let millis = exemplar.unix_millis();
+        let _ = write!(self.text, " {}.{:03}", millis / 1_000, millis % 1_000);
     }
 
     /// Writes when a sample began to count, in OpenMetrics.
@@ -253,55 +254,28 @@ impl Text {
         value: f64,
         exemplar: Option<&Exemplar>,
     ) {
-        let metric = match self.kind {
-            Some(Type::Counter) => Metric {
-                counter: Some(Counter {
-                    value,
-                    exemplar: exemplar.map(|exemplar| ExemplarMessage::new(exemplar, 1.0)),
-                }),
-                ..Metric::default()
-            },
-            _ => Metric {
+        if self.kind == Some(Type::Counter) {
+            self.messages.push_counter(labels, extra, value, exemplar);
+        } else {
+            let gauge = Metric {
                 gauge: Some(Value { value: Some(value) }),
                 ..Metric::default()
-            },
-        };
-        self.messages.push(labels, extra, &metric);
+            };
+            self.messages.push(labels, extra, &gauge);
+        }
     }
 
     fn message_of_histogram(&mut self, labels: &Labels, histogram: &Distribution<'_>, total: u64) {
-        let mut below = 0;
-        let buckets = histogram.bounds.iter().enumerate();
-        let bucket = buckets.filter_map(|(place, (_, upper_bound))| {
-            below += histogram.counts[place];
-            let exemplar = histogram.exemplar(place);
-            // The infinite bucket is what the count says, unless it has an exemplar.
-            (upper_bound.is_finite() || (place > 0 && exemplar.is_some())).then(|| Bucket {
-                cumulative_count: below,
-                upper_bound: *upper_bound,
-                exemplar: exemplar.map(|e| ExemplarMessage::new(e, e.seconds.min(*upper_bound))),
-            })
-        });
         let mut message = Histogram {
             sample_count: total,
             sample_sum: histogram.sum,
-            bucket: bucket.collect(),
             ..Histogram::default()
         };
         if let Some(native) = histogram.native {
             message = message.native(native);
             message.sample_count = native.count();
-            let exemplars = histogram.exemplars.map(Exemplars::by_time);
-            let exemplars = exemplars.into_iter().flatten();
-            message.exemplars = exemplars
-                .map(|exemplar| ExemplarMessage::new(exemplar, exemplar.seconds))
-                .collect();
         }
-        let metric = Metric {
-            histogram: Some(message),
-            ..Metric::default()
-        };
-        self.messages.push(labels, Labels::none(), &metric);
+        self.messages.push_histogram(labels, &message, histogram);
     }
 
     fn head(&mut self, name: &str, labels: &Labels, extra: &Labels) {

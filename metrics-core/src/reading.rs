@@ -1,5 +1,7 @@
 //! The figures of one series at one moment.
 
+use std::sync::Arc;
+
 use crate::buckets::Geometry;
 use crate::exemplars::Exemplars;
 use crate::native::Native;
@@ -18,7 +20,7 @@ pub(crate) struct Reading {
     /// Calls per exported bucket, not cumulative, the infinite one last.
     pub(crate) exported: Vec<u64>,
     pub(crate) native: Native,
-    pub(crate) exemplars: Exemplars,
+    pub(crate) exemplars: Arc<Exemplars>,
     pub(crate) last_nanos: Option<f64>,
     pub(crate) extremes_nanos: Option<(u64, u64)>,
     pub(crate) received: u64,

@@ -95,7 +95,7 @@ impl Series {
             scratch.total.fill(0);
             for shard in self.shards() {
                 window.add_sum(shard.drain_sum());
-                shard.drain_traces(&mut window.exemplars);
+                shard.drain_traces(used.clone(), &mut window.exemplars);
                 shard.drain_times(used.clone(), &mut scratch.total);
             }
             window.close(number, now, &scratch.total, used, geometry);
@@ -120,7 +120,7 @@ impl Series {
         if window.moved(&now) || !window.idle() {
             let used = used(extremes);
             for shard in self.shards() {
-                shard.drain_traces(&mut window.exemplars);
+                shard.drain_traces(used.clone(), &mut window.exemplars);
                 shard.add_times(used.clone(), &mut scratch.total);
             }
             if scratch.total[used.clone()].iter().any(|count| *count != 0) {
@@ -143,7 +143,7 @@ impl Series {
             codes,
             exported: drained.exported,
             native: drained.native,
-            exemplars: window.exemplars.as_deref().cloned().unwrap_or_default(),
+            exemplars: window.exemplars.clone().unwrap_or_default(),
             last_nanos: self
                 .shards()
                 .filter_map(|shard| shard.last(at))

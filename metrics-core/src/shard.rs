@@ -127,10 +127,12 @@ impl Shard {
             .get_or_init(|| Box::new(Traces::new(&self.classes)))
     }
 
-    /// Moves the exemplars of calls that ended to what the series keeps. Before the fine buckets are read: an exemplar's call is in its bucket.
-    pub(crate) fn drain_traces(&self, kept: &mut Option<Box<Exemplars>>) {
+    /// Moves the exemplars of calls that ended to what the series keeps, those of calls in this range of fine buckets. Before the buckets are
+    /// read: an exemplar's call is in its bucket.
+    pub(crate) fn drain_traces(&self, used: Range<usize>, kept: &mut Option<Arc<Exemplars>>) {
         if let Some(traces) = self.traces.get() {
-            traces.drain_into(kept.get_or_insert_default(), &self.clock, unix_seconds());
+            let kept = kept.get_or_insert_default();
+            traces.drain_into(kept, used, &self.clock, unix_seconds());
         }
     }
 

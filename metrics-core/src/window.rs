@@ -7,6 +7,7 @@ mod pane;
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::buckets::Geometry;
 use crate::counters::Edge;
@@ -81,7 +82,7 @@ pub(crate) struct Window {
     /// The sum of the panes' buckets; empty when there are none.
     fine: Vec<u32>,
     /// None before the first call that carries a trace.
-    pub(crate) exemplars: Option<Box<Exemplars>>,
+    pub(crate) exemplars: Option<Arc<Exemplars>>,
 }
 
 /// Calls by bucket.

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use prost::Message;
+
 use super::*;
+use crate::exposition::Format;
+use crate::exposition::protobuf::{Metric, MetricFamily};
 use crate::{Clock, Config, Families, ManualClock, Method, MethodKey, Metrics, Side};
 
 const FIRST: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -42,9 +46,21 @@ impl World {
         call.end(outcome);
     }
 
+    /// Returns the first sample of a family in protobuf.
+    fn message(&self, name: &str) -> Metric {
+        let bytes = self.metrics.written(Format::Protobuf, Families::Lean);
+        let mut rest = &bytes[..];
+        loop {
+            let family = MetricFamily::decode_length_delimited(&mut rest).unwrap();
+            if family.name == name {
+                return family.metric.into_iter().next().unwrap();
+            }
+        }
+    }
+
     /// Returns the lines with exemplars, without what all of them have in common, and without their times.
     fn exemplars(&self) -> Vec<String> {
-        let format = crate::exposition::Format::OpenMetrics;
+        let format = Format::OpenMetrics;
         let text = String::from_utf8(self.metrics.written(format, Families::Lean)).unwrap();
         let lines = text.lines().filter(|line| line.contains(" # {"));
         lines
@@ -168,31 +184,25 @@ fn an_exemplar_says_when_its_call_ended() {
     let world = World::new(vec![1.0]);
     world.call(10, &header(FIRST), Outcome::SUCCESS);
     world.manual.advance(Duration::from_secs(100));
-    let format = crate::exposition::Format::OpenMetrics;
+    let format = Format::OpenMetrics;
     let text = String::from_utf8(world.metrics.written(format, Families::Lean)).unwrap();
     let line = text.lines().find(|line| line.contains(" # {")).unwrap();
     let time: f64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
     let ago = crate::clock::unix_seconds() - time;
     assert!((95.0..160.0).contains(&ago), "{ago} s ago");
+    let histogram = world.message("dubbo_provider_request_duration_seconds");
+    let exemplar = histogram.histogram.unwrap().exemplars.remove(0);
+    let timestamp = exemplar.timestamp.unwrap();
+    let told = timestamp.seconds as f64 + f64::from(timestamp.nanos) / 1e9;
+    assert!((told - time).abs() < 0.001, "{told} and {time}");
 }
 
 #[test]
 fn protobuf_carries_exemplars_of_buckets_of_errors_and_of_native_histograms() {
-    use crate::exposition::{Format, protobuf::MetricFamily};
-    use prost::Message;
     let world = World::new(vec![0.01]);
     world.call(5, &header(FIRST), Outcome::SUCCESS);
     world.call(7_000, &header(SECOND), Outcome::INTERNAL);
-    let bytes = world.metrics.written(Format::Protobuf, Families::Lean);
-    let mut rest = &bytes[..];
-    let mut families = Vec::new();
-    while !rest.is_empty() {
-        families.push(MetricFamily::decode_length_delimited(&mut rest).unwrap());
-    }
-    let metric = |name: &str| {
-        let family = families.iter().find(|family| family.name == name).unwrap();
-        family.metric[0].clone()
-    };
+    let metric = |name: &str| world.message(name);
     let histogram = metric("dubbo_provider_request_duration_seconds")
         .histogram
         .unwrap();

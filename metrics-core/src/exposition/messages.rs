@@ -1,10 +1,13 @@
 //! Writes families as protobuf messages, sample by sample.
 
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use super::protobuf::{Metric, write_length, write_string};
-use super::{Labels, Type};
+use super::protobuf::{
+    Counter, Histogram, Metric, write_bucket, write_exemplar, write_length, write_string,
+};
+use super::{Distribution, Labels, Type};
+use crate::exemplars::{Exemplar, Exemplars};
 
 /// The number of a summary among the types of families.
 pub(super) const SUMMARY: u8 = 2;
@@ -29,6 +32,8 @@ pub(super) struct Messages {
     open: Vec<u8>,
     /// How much of it stands before its first sample.
     head: usize,
+    /// The message of one field; kept for its room.
+    field: Vec<u8>,
 }
 
 impl Messages {
@@ -54,6 +59,73 @@ impl Messages {
         sample
             .encode(&mut self.open)
             .expect("a Vec takes everything");
+    }
+
+    /// Adds a counter.
+    pub(super) fn push_counter(
+        &mut self,
+        labels: &Labels,
+        extra: &Labels,
+        value: f64,
+        exemplar: Option<&Exemplar>,
+    ) {
+        let counter = Counter {
+            value,
+            exemplar: None,
+        };
+        self.push_field(labels, extra, 3, &counter, |message| {
+            if let Some(exemplar) = exemplar {
+                write_exemplar(message, 2, exemplar, 1.0);
+            }
+        });
+    }
+
+    /// Adds a histogram, of which `head` is what is not written here: classic buckets, and the exemplars of native ones.
+    pub(super) fn push_histogram(
+        &mut self,
+        labels: &Labels,
+        head: &Histogram,
+        histogram: &Distribution<'_>,
+    ) {
+        self.push_field(labels, Labels::none(), 7, head, |message| {
+            let mut below = 0;
+            for (place, (_, upper)) in histogram.bounds.iter().enumerate() {
+                below += histogram.counts[place];
+                let exemplar = histogram.exemplar(place);
+                // The infinite bucket is what the count says, unless it has an exemplar.
+                if upper.is_finite() || (place > 0 && exemplar.is_some()) {
+                    write_bucket(message, below, *upper, exemplar);
+                }
+            }
+            if histogram.native.is_some() {
+                let exemplars = histogram.exemplars.map(Exemplars::by_time);
+                for exemplar in exemplars.into_iter().flatten() {
+                    write_exemplar(message, 16, exemplar, exemplar.seconds);
+                }
+            }
+        });
+    }
+
+    /// Adds a sample whose one field, beside the labels, is a message with more behind it: fields that are many are written as they come.
+    fn push_field(
+        &mut self,
+        labels: &Labels,
+        extra: &Labels,
+        number: u32,
+        head: &impl Message,
+        more: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.field.clear();
+        head.encode(&mut self.field)
+            .expect("a Vec takes everything");
+        more(&mut self.field);
+        let (labels, extra) = (labels.message(), extra.message());
+        let len = key_len(number) + encoded_len_varint(self.field.len() as u64) + self.field.len();
+        write_length(&mut self.open, 4, labels.len() + extra.len() + len);
+        self.open.extend_from_slice(labels);
+        self.open.extend_from_slice(extra);
+        write_length(&mut self.open, number, self.field.len());
+        self.open.extend_from_slice(&self.field);
     }
 
     /// Ends the last family, and returns what was written.

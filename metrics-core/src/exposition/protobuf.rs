@@ -3,7 +3,9 @@
 //! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>
 
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{
+    WireType, double, encode_key, encode_varint, encoded_len_varint, int32, int64, uint64,
+};
 
 use super::TRACE_ID;
 use crate::exemplars::Exemplar;
@@ -173,22 +175,44 @@ impl Histogram {
     }
 }
 
-impl ExemplarMessage {
-    /// Returns the message of an exemplar with this value.
-    pub(crate) fn new(exemplar: &Exemplar, value: f64) -> Self {
-        let millis = (exemplar.unix_seconds * 1e3).round() as i64;
-        Self {
-            label: vec![LabelPair {
-                name: TRACE_ID.to_owned(),
-                value: exemplar.trace_id.to_string(),
-            }],
-            value,
-            timestamp: Some(Timestamp {
-                seconds: millis.div_euclid(1_000),
-                nanos: millis.rem_euclid(1_000) as i32 * 1_000_000,
-            }),
+/// Writes a classic bucket as it stands in the message of a histogram.
+pub(super) fn write_bucket(
+    message: &mut Vec<u8>,
+    below: u64,
+    upper: f64,
+    exemplar: Option<&Exemplar>,
+) {
+    write_short(message, 3, |bucket| {
+        uint64::encode(1, &below, bucket);
+        double::encode(2, &upper, bucket);
+        if let Some(exemplar) = exemplar {
+            write_exemplar(bucket, 3, exemplar, exemplar.seconds.min(upper));
         }
-    }
+    });
+}
+
+/// Writes an exemplar with this value as a field.
+pub(super) fn write_exemplar(message: &mut Vec<u8>, number: u32, exemplar: &Exemplar, value: f64) {
+    write_short(message, number, |fields| {
+        write_label(fields, TRACE_ID, exemplar.trace_id.as_str());
+        double::encode(2, &value, fields);
+        write_short(fields, 3, |timestamp| {
+            let millis = exemplar.unix_millis();
+            int64::encode(1, &(millis / 1_000), timestamp);
+            int32::encode(2, &((millis % 1_000) as i32 * 1_000_000), timestamp);
+        });
+    });
+}
+
+/// Writes a field whose message takes less than 128 bytes: the length of such a one takes one byte, and is known when the rest is written.
+fn write_short(message: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    encode_key(number, WireType::LengthDelimited, message);
+    let begin = message.len();
+    message.push(0);
+    write(message);
+    let len = message.len() - begin - 1;
+    debug_assert!(len < 128, "{len} bytes are not short");
+    message[begin] = len as u8;
 }
 
 /// Writes a label as it stands in the message of a sample.

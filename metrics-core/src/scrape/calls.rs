@@ -87,7 +87,10 @@ fn write_samples(
                 counts: &reading.exported,
                 sum: reading.totals.sum as f64 / 1e9,
                 native: Some(&reading.native),
-                newest: &reading.exemplars.by_bucket(rendered.geometry),
+                newest: &match text.format() {
+                    Format::Text => Vec::new(),
+                    _ => reading.exemplars.by_bucket(rendered.geometry),
+                },
                 exemplars: Some(&reading.exemplars),
             },
         ),

@@ -48,7 +48,7 @@ fn collected(program: &Path, case: &str, calls: u64) -> u64 {
         .args([
             "--tool=callgrind",
             "--callgrind-out-file=/dev/null",
-            "--toggle-collect=*measured*",
+            "--toggle-collect=instructions::measured*",
         ])
         .arg(program)
         .args([case, &calls.to_string()])

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Callgrind counts inside of this function (`--toggle-collect=*measured*`).
+/// Callgrind counts inside of this function (`--toggle-collect=instructions::measured*`).
 #[inline(never)]
 fn measured(calls: u64, mut call: impl FnMut()) {
     for _ in 0..calls {
