@@ -16,6 +16,7 @@
   // The client of newer Dubbo Java takes _info and _total from the name of this gauge.
   local infos = [promql.family(name) for name in ['dubbo_application_info_total'] + if java then ['dubbo_application_info', 'dubbo_application'] else []],
   local pushed = 'push_time_seconds',
+  local alive = 'num_alive_connections{%s}' % config.zookeeper,
 
   prometheusRules+:: {
     groups+: [{
@@ -97,6 +98,19 @@
         record('cleaner_%s:rate5m' % what, promql.sum(config.clusterLabels, promql.rate('pgw_cleaner_%s_total' % what)))
         for what in ['deleted', 'spared', 'failures']
       ] + [
+        // 1 of a ZooKeeper server that serves clients, 0 of one that does not answer or has no majority around it: ZooKeeper's own Prometheus provider
+        // (3.6 and later) goes on answering then, and leaves out what it says of clients. Of other exporters only whether they answer is known.
+        record('zookeeper_serving', |||
+          %(serving)s
+          or
+          %(known)s * 0
+          or
+          %(answering)s
+        ||| % {
+          serving: promql.by('group', instance, alive),
+          known: promql.by('group', instance, 'up{%s} and on (%s) last_over_time(%s[1d])' % [config.zookeeper, std.join(', ', promql.jobLabels), alive]),
+          answering: promql.by('max', instance, 'up{%s}' % config.zookeeper),
+        }),
         record('registry_connected', promql.by('min', instance + ['application_name'], promql.live(promql.family('dubbo_registry_connected') + ' >= 0'))),
         // Dubbo Java has a series for each way of discovery and each registry, any of which may have the providers.
         record('directory_providers', promql.by('max', instance + ['application_name', 'interface'], promql.live(promql.family('dubbo_registry_directory_num_all') + ' >= 0'))),

@@ -7,7 +7,8 @@ function(config) {
 
   // === Labels ===
 
-  instanceLabels: config.clusterLabels + ['job', 'instance'],
+  jobLabels: config.clusterLabels + ['job'],
+  instanceLabels: self.jobLabels + ['instance'],
   applicationLabels: config.clusterLabels + ['application_name'],
   serviceLabels: self.applicationLabels + ['interface'],
   methodLabels: self.serviceLabels + ['group', 'version', 'method'],

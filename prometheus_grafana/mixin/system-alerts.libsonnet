@@ -13,6 +13,14 @@
     and
     %(counter)s > %(counter)s offset 2m
   ||| % { counter: counter, times: times },
+  // Servers that do not answer, and jobs without any: discovery forgets servers that are gone, all of them at once where a name is no longer resolved.
+  local down(servers) = |||
+    up{%(servers)s} == 0
+    or
+    group by (%(labels)s) (last_over_time(up{%(servers)s}[%(within)s])) * 0
+    unless on (%(labels)s) up{%(servers)s}
+  ||| % { servers: servers, labels: join(promql.jobLabels), within: config.goneWithin },
+  local notAnswering = '{{ with $labels.instance }}{{ . }} does not answer{{ else }}Job {{ $labels.job }} has no target any more{{ end }}',
   local running = 'dubbo:application_processes',
   local process = '{{ $labels.instance }} of {{ $labels.application_name }}',
 
@@ -63,20 +71,24 @@
           alert('DubboZooKeeperDown',
                 'warning',
                 '1m',
-                'up{%s} == 0' % config.zookeeper,
-                'A ZooKeeper server does not answer.',
-                '{{ $labels.instance }} of job {{ $labels.job }} does not answer on its metrics port.',
+                'dubbo:zookeeper_serving == 0',
+                'A ZooKeeper server does not serve clients.',
+                '{{ $labels.instance }} of job {{ $labels.job }} does not answer on its metrics port, or has no majority of the servers around it.',
                 ours=false),
+          // As with `down`, none may be known any more.
           alert('DubboZooKeeperNoQuorum',
                 'critical',
                 '1m',
                 |||
-                  sum by (%(labels)s) (up{%(zookeeper)s}) * 2
+                  sum by (%(labels)s) (dubbo:zookeeper_serving) * 2
                   <=
-                  count by (%(labels)s) (up{%(zookeeper)s})
-                ||| % { labels: join(config.clusterLabels + ['job']), zookeeper: config.zookeeper },
+                  count by (%(labels)s) (dubbo:zookeeper_serving)
+                  or
+                  sum by (%(labels)s) (last_over_time(dubbo:zookeeper_serving[%(within)s])) * 0
+                  unless on (%(labels)s) dubbo:zookeeper_serving
+                ||| % { labels: join(promql.jobLabels), within: config.goneWithin },
                 'ZooKeeper has no majority.',
-                'At most half of the servers of job {{ $labels.job }} answer: nothing can register, and no change of providers is seen.',
+                'At most half of the servers of job {{ $labels.job }} serve clients: nothing can register, and no change of providers is seen.',
                 ours=false),
         ],
       },
@@ -175,9 +187,9 @@
           alert('DubboPushgatewayDown',
                 'critical',
                 '1m',
-                'up{%s} == 0' % config.pushgateway,
+                down(config.pushgateway),
                 'Prometheus can not scrape the Pushgateway.',
-                '{{ $labels.instance }} does not answer: nothing of the processes in push mode is seen.',
+                notAnswering + ': nothing of the processes in push mode is seen.',
                 ours=false),
           alert('DubboTargetDown',
                 'warning',
@@ -193,17 +205,24 @@
                   or
                   count by (%(cluster)s) (time() - dubbo:cleaner_last_success_timestamp_seconds > %(seconds)d)
                   or
-                  count by (%(cluster)s) (up{%(cleaner)s} == 0)
-                ||| % { cluster: join(config.clusterLabels), within: config.cleanedWithin, seconds: promql.seconds(config.cleanedWithin), cleaner: config.cleaner },
+                  count by (%(cluster)s) (
+                    %(down)s
+                  )
+                ||| % {
+                  cluster: join(config.clusterLabels),
+                  within: config.cleanedWithin,
+                  seconds: promql.seconds(config.cleanedWithin),
+                  down: std.strReplace(std.rstripChars(down(config.cleaner), '\n'), '\n', '\n  '),
+                },
                 'Stale groups stay in the Pushgateway.',
                 'The cleaner does not run, or does not succeed: groups without pushes are there for longer than %s.' % config.cleanedWithin,
                 ours=false),
           alert('DubboAlertmanagerDown',
                 'warning',
                 '1m',
-                'up{%s} == 0' % config.alertmanager,
+                down(config.alertmanager),
                 'An Alertmanager does not answer.',
-                '{{ $labels.instance }} does not answer: alerts may not be sent.',
+                notAnswering + ': alerts may not be sent.',
                 ours=false),
           alert('DubboRulesFailing',
                 'warning',
