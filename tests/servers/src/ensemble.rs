@@ -28,6 +28,7 @@ pub struct Ensemble {
 #[derive(Debug)]
 struct Member {
     number: usize,
+    settings: Settings,
     /// Where it reaches each member, itself included: transactions and votes.
     peers: Vec<[String; 2]>,
 }
@@ -40,6 +41,14 @@ impl Ensemble {
     /// # Panics
     /// When ZooKeeper is not installed, or no leader is elected.
     pub async fn start() -> Self {
+        Self::start_with(|_| Settings::default()).await
+    }
+
+    /// Starts three servers with no data, each with the settings of its number, and returns once each has found its place.
+    ///
+    /// # Panics
+    /// When ZooKeeper is not installed, or no leader is elected.
+    pub async fn start_with(settings: impl Fn(usize) -> Settings) -> Self {
         let own: Vec<[u16; 2]> = (0..MEMBERS).map(|_| [free_port(), free_port()]).collect();
         let mut ways = BTreeMap::new();
         for from in 0..MEMBERS {
@@ -50,6 +59,7 @@ impl Ensemble {
         }
         let member = |number: usize| Member {
             number,
+            settings: settings(number),
             peers: (0..MEMBERS)
                 .map(|to| match ways.get(&(number, to)) {
                     Some(way) => way.each_ref().map(TcpProxy::address),
@@ -178,12 +188,10 @@ impl Launch for Member {
                 format!("server.{}={transactions}:{votes}\n", number + 1)
             })
             .collect();
-        let standalone = Standalone {
-            settings: Settings {
-                lines: vec![format!("initLimit=100\nsyncLimit=50\n{peers}")],
-                ..Settings::default()
-            },
-        };
+        let mut settings = self.settings.clone();
+        let ensemble = format!("initLimit=100\nsyncLimit=50\n{peers}");
+        settings.lines.push(ensemble);
+        let standalone = Standalone { settings };
         let command = standalone.command(port, folder);
         let number = (self.number + 1).to_string();
         std::fs::write(folder.join("data/myid"), number).expect("the folder is ours");

@@ -23,8 +23,8 @@ pub struct ZooKeeper {
 /// What makes a server unlike the others.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The ZooKeeper of another release: its jar in place of Debian's.
-    pub jar: Option<PathBuf>,
+    /// The ZooKeeper of another release: its jars in place of Debian's, but for those of the log.
+    pub jars: Vec<PathBuf>,
     /// Java's system properties, such as `zookeeper.enforce.auth.enabled=true`.
     pub properties: Vec<String>,
     /// Lines of the configuration file, such as those of an ensemble, in which this server is the first.
@@ -144,12 +144,13 @@ impl Launch for Standalone {
         )
         .expect("the folder is ours");
         std::fs::write(data.join("myid"), "1").expect("the folder is ours");
-        let classpath = match &self.settings.jar {
-            Some(jar) => format!(
-                "{}:/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-simple.jar",
-                jar.display()
-            ),
-            None => "/etc/zookeeper/conf:/usr/share/java/*".to_owned(),
+        let jars = &self.settings.jars;
+        let classpath = if jars.is_empty() {
+            "/etc/zookeeper/conf:/usr/share/java/*".into()
+        } else {
+            let log = ["slf4j-api", "slf4j-simple"]
+                .map(|name| PathBuf::from(format!("/usr/share/java/{name}.jar")));
+            std::env::join_paths(jars.iter().chain(&log)).expect("no path has a colon")
         };
         let properties = self.settings.properties.iter();
         let mut command = Command::new("java");
@@ -170,7 +171,8 @@ impl Launch for Standalone {
                 "-Dzookeeper.jmx.log4j.disable=true",
             ])
             .args(properties.map(|property| format!("-D{property}")))
-            .args(["-cp", &classpath])
+            .arg("-cp")
+            .arg(classpath)
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(configuration)
             .current_dir(folder);

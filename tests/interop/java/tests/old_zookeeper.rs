@@ -1,14 +1,9 @@
-//! ZooKeeper 3.4, which knows neither `create2` nor how to take a watch back. Its jar comes by Maven.
+//! ZooKeeper 3.4, which knows neither `create2` nor how to take a watch back.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use interop::{Consumer, Language, Load, Provider};
-use test_servers::{Ephemerals, LONG, ZooKeeper, ZooKeeperSettings, eventually, target_folder};
-
-const VERSION: &str = "3.4.14";
+use test_servers::{Ephemerals, LONG, ZooKeeper, ZooKeeperSettings, eventually};
 
 const LOAD: Load = Load {
     concurrency: 2,
@@ -16,42 +11,14 @@ const LOAD: Load = Load {
     count: None,
 };
 
-/// Returns the jar of ZooKeeper 3.4, from Maven's own store on this machine, or downloaded into it.
-fn jar() -> PathBuf {
-    static COPIED: LazyLock<PathBuf> = LazyLock::new(copied);
-    COPIED.clone()
-}
-
-fn copied() -> PathBuf {
-    let folder = target_folder().join("zookeeper");
-    let jar = folder.join(format!("zookeeper-{VERSION}.jar"));
-    for options in [&["--offline"][..], &[]] {
-        if jar.exists() {
-            break;
-        }
-        let status = Command::new("mvn")
-            .args(["--batch-mode", "--quiet"])
-            .args(options)
-            .arg("org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy")
-            .arg(format!(
-                "-Dartifact=org.apache.zookeeper:zookeeper:{VERSION}"
-            ))
-            .arg(format!("-DoutputDirectory={}", folder.display()))
-            .status();
-        assert!(status.is_ok(), "this test needs Maven: {status:?}");
-    }
-    assert!(jar.exists(), "Maven has no ZooKeeper {VERSION}");
-    jar
-}
-
 async fn start() -> ZooKeeper {
     let settings = ZooKeeperSettings {
-        jar: Some(jar()),
+        jars: interop_java::zookeeper("3.4"),
         ..ZooKeeperSettings::default()
     };
     let zookeeper = ZooKeeper::start_with(settings).await;
     let version = zookeeper.ask("srvr").await.expect("it answers");
-    assert!(version.contains(VERSION), "{version}");
+    assert!(version.contains("version: 3.4."), "{version}");
     zookeeper
 }
 
