@@ -182,8 +182,9 @@ impl Clock {
             return self.steady_nanos().saturating_sub(from.0);
         }
         let between = |from, to| self.nanos_between(from, to);
-        let now = self.steady_nanos();
-        now.saturating_sub(self.anchors.steady_nanos_of(from, now, between))
+        let now = (self.now(), self.steady_nanos());
+        now.1
+            .saturating_sub(self.anchors.steady_nanos_of(from, now, between))
     }
 }
 

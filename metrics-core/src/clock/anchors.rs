@@ -29,25 +29,31 @@ impl Anchors {
         notes.push_back(Anchor { fast, steady_nanos });
     }
 
-    /// Returns what the steady clock showed at a moment of the fast one, which lies before `now_nanos`.
+    /// Returns what the steady clock showed at a moment of the fast one, where both show this now.
     ///
-    /// That is what it showed at a note, and the time from there, where that leads to no later than the next note: the newest such
-    /// note, as a counter that started anew passes the same moments again. Where no note fits, it is the oldest.
+    /// Between two notes that is what it showed at the first one, and the time from there, or at the second one, less the time until then,
+    /// where the other note is not passed by that: the newest such pair, as a counter that started anew passes the same moments again.
+    /// Where no note fits, the fast clock was set twice since one: it is the newest.
     pub(super) fn steady_nanos_of(
         &self,
         moment: Moment,
-        now_nanos: u64,
+        (fast, steady_nanos): (Moment, u64),
         between: impl Fn(Moment, Moment) -> u64,
     ) -> u64 {
         let notes = self.0.lock();
-        let mut end = now_nanos;
+        let mut end = Anchor { fast, steady_nanos };
         for note in notes.iter().rev() {
             let reached = note.steady_nanos.saturating_add(between(note.fast, moment));
-            if note.fast <= moment && reached <= end {
+            if note.fast <= moment && reached <= end.steady_nanos {
                 return reached;
             }
-            end = note.steady_nanos;
+            let left = end.steady_nanos.checked_sub(between(moment, end.fast));
+            if let Some(left) = left.filter(|left| moment <= end.fast && *left >= note.steady_nanos)
+            {
+                return left;
+            }
+            end = *note;
         }
-        end
+        notes.back().map_or(steady_nanos, |note| note.steady_nanos)
     }
 }

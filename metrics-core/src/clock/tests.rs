@@ -54,6 +54,28 @@ fn a_jump_of_the_fast_clock_is_no_time() {
 }
 
 #[test]
+fn a_call_between_two_jumps_is_as_long_as_it_was_or_as_the_time_between_two_notes() {
+    for noted in [true, false] {
+        let (clock, manual) = Clock::manual();
+        clock.anchor();
+        manual.advance(5000 * SECOND);
+        clock.anchor();
+        manual.set_fast_back(100_000 * SECOND);
+        manual.advance(3 * SECOND);
+        let start = clock.now();
+        manual.advance(SECOND);
+        if noted {
+            clock.anchor();
+        }
+        manual.set_fast_forward(100_000 * SECOND);
+        manual.advance(SECOND);
+        let measured = Duration::from_nanos(clock.nanos_of_unusual_call(start));
+        let expected = if noted { 2 * SECOND } else { 5 * SECOND };
+        assert_eq!(measured, expected, "noted: {noted}");
+    }
+}
+
+#[test]
 fn a_call_that_began_before_all_notes_that_are_left_is_as_long_as_it_was() {
     let (clock, manual) = Clock::manual();
     clock.anchor();

@@ -5,9 +5,9 @@ use std::time::Duration;
 use prost::Message;
 
 use super::*;
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock};
 use crate::config::{Application, Config};
-use crate::exposition::protobuf::MetricFamily;
+use crate::exposition::protobuf::{Histogram, MetricFamily};
 use crate::key::{MethodKey, Side};
 use crate::outcome::Outcome;
 
@@ -145,6 +145,72 @@ fn messages_hold_every_call_in_classic_and_native_buckets() {
     };
     assert_eq!(names(Format::Text).len(), families.len(), "every family");
     assert_eq!(names(Format::OpenMetrics).len(), families.len());
+}
+
+/// Returns the places of the native buckets that hold calls, and how many.
+fn native_buckets(histogram: &Histogram) -> Vec<(i32, i64)> {
+    let (mut place, mut count) = (0, 0);
+    let mut deltas = histogram.positive_delta.iter();
+    let mut found = Vec::new();
+    for span in &histogram.positive_span {
+        place += span.offset;
+        for delta in deltas.by_ref().take(span.length as usize) {
+            count += delta;
+            found.extend((count > 0).then_some((place, count)));
+            place += 1;
+        }
+    }
+    found
+}
+
+#[test]
+fn long_calls_and_calls_across_jumps_of_the_clock_are_in_their_native_buckets() {
+    for side in [Side::Provider, Side::Consumer] {
+        let (clock, manual) = Clock::manual();
+        let metrics = Metrics::new(Config {
+            clock,
+            families: Families::Lean,
+            buckets: Vec::new(),
+            ..Config::default()
+        })
+        .unwrap();
+        let method = metrics.method(side, &MethodKey::new("x.Y", "Z"));
+        let long = method.start();
+        for _ in 0..120 {
+            manual.advance(Duration::from_secs(59));
+            metrics.figures(side);
+        }
+        long.end(Outcome::SUCCESS);
+        for jump in [ManualClock::set_fast_back, ManualClock::set_fast_forward] {
+            metrics.figures(side);
+            let call = method.start();
+            manual.advance(Duration::from_millis(50));
+            jump(&manual, Duration::from_secs(100_000));
+            manual.advance(Duration::from_millis(50));
+            call.end(Outcome::SUCCESS);
+        }
+        let families = decoded(&metrics.written(Format::Protobuf, Families::Lean));
+        let named = |family: &&MetricFamily| family.name.ends_with("request_duration_seconds");
+        let family = families.iter().find(named).unwrap();
+        let histogram = family.metric[0].histogram.as_ref().unwrap();
+        assert_eq!((histogram.sample_count, histogram.zero_count), (3, 0));
+        assert!((histogram.sample_sum - 7080.2).abs() < 1.0, "{histogram:?}");
+        let buckets = native_buckets(histogram);
+        assert_eq!(buckets.iter().map(|(_, count)| count).sum::<i64>(), 3);
+        let upper = |place: i32| 2f64.powf(f64::from(place) * 2f64.powi(-histogram.schema));
+        // Jumps are told by the pane in which they happened, so that a call may seem as long as that, 12 s here.
+        for (place, _) in &buckets[..buckets.len() - 1] {
+            assert!((0.05..=13.0).contains(&upper(*place)), "{buckets:?}");
+        }
+        let (longest, one) = buckets[buckets.len() - 1];
+        assert_eq!(one, 1, "{buckets:?}");
+        assert!(
+            upper(longest - 1) < 7080.0 && 7080.0 <= upper(longest),
+            "{} to {}",
+            upper(longest - 1),
+            upper(longest)
+        );
+    }
 }
 
 #[test]

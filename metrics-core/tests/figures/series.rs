@@ -321,49 +321,54 @@ fn the_labels_say_who_measures() {
 /// A machine that wakes up, or a virtual one that moved: the counter of the processor starts anew or runs ahead.
 #[test]
 fn jumps_of_the_fast_clock_show_in_no_figure() {
-    let window = Duration::from_secs(10);
-    for jump in [ManualClock::set_fast_back, ManualClock::set_fast_forward] {
-        let (metrics, manual) = metrics_with_manual_clock(window);
-        let method = metrics.method(Side::Provider, &MethodKey::new("x", "m"));
-        // Ten calls a second, for a window and a half.
-        let work = || {
-            for _ in 0..150 {
-                let call = method.start();
-                manual.advance(Duration::from_millis(100));
-                call.end(Outcome::SUCCESS);
-                metrics.figures(Side::Provider);
-            }
-        };
-        work();
-        let before = metrics.figures(Side::Provider).remove(0);
-        let call = method.start();
-        manual.advance(Duration::from_millis(50));
-        jump(&manual, Duration::from_secs(100_000));
-        manual.advance(Duration::from_millis(50));
-        call.end(Outcome::SUCCESS);
-        for _ in 0..3 {
-            let scrape = Scrape::of(&metrics);
-            let value = |name: &str| scrape.value(&format!("dubbo_provider_{name}"));
-            assert!(
-                (8.0..=12.0).contains(&value("qps_total")),
-                "{} calls a second",
-                value("qps_total")
-            );
-            for name in ["last", "p99", "max"] {
-                let millis = value(&format!("rt_milliseconds_{name}"));
-                assert!((50.0..=1200.0).contains(&millis), "{name} is {millis} ms");
-            }
-            let mean = value("rt_milliseconds_avg");
-            assert!((99.0..=108.0).contains(&mean), "{mean} ms on average");
-            work();
+    for (side, name) in [(Side::Provider, "provider"), (Side::Consumer, "consumer")] {
+        for jump in [ManualClock::set_fast_back, ManualClock::set_fast_forward] {
+            jump_shows_in_no_figure(side, name, jump);
         }
-        let [before, after] = [before, metrics.figures(Side::Provider).remove(0)]
-            .map(|figures| figures.window_outcomes.total());
-        assert!(
-            before.abs_diff(after) <= 10,
-            "panes turn as before: {before}, {after}"
-        );
     }
+}
+
+fn jump_shows_in_no_figure(side: Side, name: &str, jump: fn(&ManualClock, Duration)) {
+    let (metrics, manual) = metrics_with_manual_clock(Duration::from_secs(10));
+    let method = metrics.method(side, &MethodKey::new("x", "m"));
+    // Ten calls a second, for a window and a half.
+    let work = || {
+        for _ in 0..150 {
+            let call = method.start();
+            manual.advance(Duration::from_millis(100));
+            call.end(Outcome::SUCCESS);
+            metrics.figures(side);
+        }
+    };
+    work();
+    let before = metrics.figures(side).remove(0);
+    let call = method.start();
+    manual.advance(Duration::from_millis(50));
+    jump(&manual, Duration::from_secs(100_000));
+    manual.advance(Duration::from_millis(50));
+    call.end(Outcome::SUCCESS);
+    for _ in 0..3 {
+        let scrape = Scrape::of(&metrics);
+        let value = |figure: &str| scrape.value(&format!("dubbo_{name}_{figure}"));
+        assert!(
+            (8.0..=12.0).contains(&value("qps_total")),
+            "{} calls a second",
+            value("qps_total")
+        );
+        for figure in ["last", "p99", "max"] {
+            let millis = value(&format!("rt_milliseconds_{figure}"));
+            assert!((50.0..=1200.0).contains(&millis), "{figure} is {millis} ms");
+        }
+        let mean = value("rt_milliseconds_avg");
+        assert!((99.0..=108.0).contains(&mean), "{mean} ms on average");
+        work();
+    }
+    let [before, after] =
+        [before, metrics.figures(side).remove(0)].map(|figures| figures.window_outcomes.total());
+    assert!(
+        before.abs_diff(after) <= 10,
+        "panes turn as before: {before}, {after}"
+    );
 }
 
 #[test]
