@@ -126,7 +126,7 @@ impl Text {
     /// Begins a family.
     pub(crate) fn family(&mut self, name: &str, kind: Type, help: &str) {
         self.kind = Some(kind);
-        self.begun.insert(name.to_owned());
+        self.begin(name, kind);
         match self.format {
             Format::Text => self.head_lines(name, kind.name(), help, false),
             Format::OpenMetrics => match (kind, name.strip_suffix("_total")) {
@@ -135,6 +135,14 @@ impl Text {
                 _ => self.head_lines(name, kind.name(), help, true),
             },
             Format::Protobuf => self.messages.begin(name, messages::kind(kind), help),
+        }
+    }
+
+    /// Notes the names that no further family may have: this one's, and in OpenMetrics those of its samples.
+    fn begin(&mut self, name: &str, kind: Type) {
+        self.begun.insert(name.to_owned());
+        if self.format == Format::OpenMetrics {
+            self.begun.extend(samples_of(name, kind));
         }
     }
 
@@ -293,14 +301,33 @@ impl Text {
     }
 }
 
-/// Renders the label of an upper bound: OpenMetrics wants a number with a point.
+/// Returns the names that samples of a family have beside its own, in OpenMetrics.
+fn samples_of(name: &str, kind: Type) -> impl Iterator<Item = String> {
+    let base = name
+        .strip_suffix("_total")
+        .filter(|_| kind == Type::Counter);
+    let endings: &[&str] = match kind {
+        Type::Counter => &["", "_total"],
+        Type::Gauge => &[],
+        Type::Histogram => &["_count", "_sum", "_bucket"],
+    };
+    let base = base.unwrap_or(name);
+    endings.iter().map(move |ending| format!("{base}{ending}"))
+}
+
+/// Renders the label of an upper bound.
 pub(crate) fn bound_label(format: Format, bound: f64) -> Labels {
+    number_label(format, "le", bound)
+}
+
+/// Renders a label whose value is a number: OpenMetrics wants it with a point.
+fn number_label(format: Format, name: &str, number: f64) -> Labels {
     let mut value = String::new();
-    write_number(&mut value, bound);
-    if format == Format::OpenMetrics && bound.is_finite() && !value.contains('.') {
+    write_number(&mut value, number);
+    if format == Format::OpenMetrics && number.is_finite() && !value.contains('.') {
         value.push_str(".0");
     }
-    Labels::one("le", &value)
+    Labels::one(name, &value)
 }
 
 /// Writes a number as the format wants it: Rust's own way, apart from the infinities.

@@ -4,7 +4,7 @@ use prometheus::proto::{self, MetricType};
 
 use super::messages::{SUMMARY, UNTYPED};
 use super::protobuf::{self, Quantile, Summary};
-use super::{Distribution, Format, Labels, Text, Type, bound_label, write_number};
+use super::{Distribution, Format, Labels, Text, Type, bound_label, number_label, samples_of};
 
 impl Text {
     /// Writes a family that a collector gathered.
@@ -12,15 +12,19 @@ impl Text {
         let name = family.name();
         // Where OpenMetrics is to count what does not end as its counters do, it is named so.
         let counter = format!("{}_total", name.strip_suffix("_total").unwrap_or(name));
-        if [name, &counter]
-            .iter()
-            .any(|name| self.begun.contains(*name))
-        {
+        if self.begun.contains(name) || self.begun.contains(&counter) || self.clashes(family) {
             tracing::warn!(
                 family = name,
                 "a family of an added collector is left out: there is one of this name already"
             );
             return;
+        }
+        let open = self.format == Format::OpenMetrics;
+        let base = name.strip_suffix("_total").unwrap_or(name);
+        let counts = family.get_field_type() == MetricType::COUNTER;
+        if open && counts && self.begun.contains(base) {
+            // The family would have the name of another one, its samples do not.
+            return self.untyped(family);
         }
         let (name, kind) = match family.get_field_type() {
             MetricType::COUNTER if self.format == Format::OpenMetrics => (&*counter, Type::Counter),
@@ -39,6 +43,17 @@ impl Text {
                 }
             }
         }
+    }
+
+    /// Tells whether a family's samples have the name of another family or of its samples, in OpenMetrics.
+    fn clashes(&self, family: &proto::MetricFamily) -> bool {
+        let mut samples = match family.get_field_type() {
+            MetricType::HISTOGRAM | MetricType::SUMMARY => {
+                samples_of(family.name(), Type::Histogram)
+            }
+            _ => return false,
+        };
+        self.format == Format::OpenMetrics && samples.any(|name| self.begun.contains(&name))
     }
 
     fn sample(&mut self, name: &str, kind: MetricType, metric: &proto::Metric) {
@@ -85,6 +100,7 @@ impl Text {
     fn untyped(&mut self, family: &proto::MetricFamily) {
         let name = family.name();
         self.kind = None;
+        self.begun.insert(name.to_owned());
         match self.format {
             Format::Text => self.head_lines(name, "untyped", family.help(), false),
             Format::OpenMetrics => self.head_lines(name, "unknown", family.help(), true),
@@ -95,7 +111,11 @@ impl Text {
                 deprecated,
                 reason = "the crate has no other way to read what it lets collectors set"
             )]
-            let value = metric.get_untyped().get_value();
+            let untyped = metric.get_untyped().get_value();
+            let value = match family.get_field_type() {
+                MetricType::COUNTER => metric.get_counter().get_value(),
+                _ => untyped,
+            };
             if self.format == Format::Protobuf {
                 let message = protobuf::Metric {
                     untyped: Some(protobuf::Value { value: Some(value) }),
@@ -110,6 +130,7 @@ impl Text {
 
     fn summaries(&mut self, family: &proto::MetricFamily) {
         let name = family.name();
+        self.begin(name, Type::Histogram);
         if self.format == Format::Protobuf {
             self.messages.begin(name, SUMMARY, family.help());
         } else {
@@ -135,9 +156,7 @@ impl Text {
                 continue;
             }
             for quantile in summary.get_quantile() {
-                let mut value = String::new();
-                write_number(&mut value, quantile.quantile());
-                let extra = Labels::one("quantile", &value);
+                let extra = number_label(self.format, "quantile", quantile.quantile());
                 self.gauge(name, &labels_of, &extra, quantile.value());
             }
             self.gauge(

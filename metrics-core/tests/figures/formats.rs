@@ -65,6 +65,11 @@ async fn the_strict_parser_of_prometheus_own_python_library_takes_openmetrics() 
     );
     let text = String::from_utf8(body).expect("it is text");
     assert!(text.ends_with("# EOF\n") && text.contains("_created{") && text.contains("# UNIT "));
+    parse_strictly(&text);
+}
+
+/// Has the strict parser read a text, which is to find every family.
+pub(crate) fn parse_strictly(text: &str) {
     let Some(python) = python() else {
         assert!(
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
@@ -93,7 +98,7 @@ async fn the_strict_parser_of_prometheus_own_python_library_takes_openmetrics() 
     let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     assert!(
         output.status.success(),
-        "{}",
+        "{}\n{text}",
         String::from_utf8_lossy(&output.stderr)
     );
     let families = text

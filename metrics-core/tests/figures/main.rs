@@ -2,6 +2,7 @@
 
 mod documents;
 mod exemplars;
+mod foreign;
 mod formats;
 mod histories;
 mod model;

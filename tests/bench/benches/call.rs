@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bench::{Echo, layered_call, method, metrics, parallel, request, services};
+use bench::{
+    Echo, TRACEPARENT, layered_call, method, metrics, parallel, request, services, traced_request,
+};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use metrics_core::{Clock, Outcome, ProviderLayer};
 use tower_layer::Layer;
@@ -29,6 +31,13 @@ fn recorded_call(criterion: &mut Criterion) {
     let bound = method(&real);
     group.bench_function("with its clock reads", |b| {
         b.iter(|| bound.start().end(black_box(Outcome::SUCCESS)))
+    });
+    group.bench_function("with its clock reads and a sampled trace", |b| {
+        b.iter(|| {
+            let mut call = bound.start();
+            call.set_traceparent(black_box(TRACEPARENT.as_bytes()));
+            call.end(black_box(Outcome::SUCCESS));
+        })
     });
     let (clock, _hand) = Clock::manual();
     let still = metrics(clock);
@@ -67,6 +76,21 @@ fn layer(criterion: &mut Criterion) {
     group.bench_function("without a layer", |b| {
         b.iter_batched(
             new,
+            |request| layered_call(&mut Echo, request),
+            BatchSize::SmallInput,
+        );
+    });
+    let traced = || traced_request("/greet.GreetService/Greet");
+    group.bench_function("with a sampled trace, measured by the layer", |b| {
+        b.iter_batched(
+            traced,
+            |request| layered_call(&mut measured, request),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("with a sampled trace, without a layer", |b| {
+        b.iter_batched(
+            traced,
             |request| layered_call(&mut Echo, request),
             BatchSize::SmallInput,
         );
