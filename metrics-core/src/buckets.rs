@@ -45,7 +45,7 @@ pub(crate) struct Geometry {
     ends: Box<[usize]>,
     native: Box<[i16]>,
     classes: Arc<[u8; FINE]>,
-    exported_of_class: Box<[u16]>,
+    exported_of_class: Box<[u32]>,
 }
 
 impl Geometry {
@@ -58,11 +58,11 @@ impl Geometry {
         let ranges: Vec<_> = empty.iter().map(|bucket| bucket.range()).collect();
         let exported = ranges.iter().map(|range| {
             let lower = *range.start() as f64;
-            bounds_seconds.partition_point(|bound| (bound * 1e9).round() < lower) as u16
+            bounds_seconds.partition_point(|bound| (bound * 1e9).round() < lower) as u32
         });
-        let exported: Box<[u16]> = exported.collect();
+        let exported: Box<[u32]> = exported.collect();
         let ends = (0..=bounds_seconds.len())
-            .map(|place| exported.partition_point(|of_fine| usize::from(*of_fine) <= place));
+            .map(|place| exported.partition_point(|of_fine| *of_fine as usize <= place));
         let (classes, exported_of_class) = classes(&exported);
         let midpoints: Box<[f64]> = ranges
             .iter()
@@ -109,8 +109,18 @@ impl Geometry {
     }
 
     /// Returns the place of the exported bucket that a class is in.
-    pub(crate) fn exported_of_class(&self, class: u8) -> usize {
-        usize::from(self.exported_of_class[usize::from(class)])
+    fn exported_of_class(&self, class: u8) -> usize {
+        self.exported_of_class[usize::from(class)] as usize
+    }
+
+    /// Returns the place of the exported bucket of a call that is in this class. The last class is in several of them when there are
+    /// more than there are classes.
+    pub(crate) fn exported_of(&self, class: u8, nanos: u64) -> usize {
+        if class < u8::MAX {
+            return self.exported_of_class(class);
+        }
+        let fine = place(nanos.min(MAX_NANOS));
+        self.ends.partition_point(|end| *end <= fine)
     }
 
     /// Returns the nanoseconds that stand for a fine bucket.
@@ -126,7 +136,7 @@ impl Geometry {
 
 /// Returns the class of each fine bucket, and the exported bucket of each class. With more bounds than there are numbers for, the last class
 /// holds what is left.
-fn classes(exported: &[u16]) -> (Arc<[u8; FINE]>, Box<[u16]>) {
+fn classes(exported: &[u32]) -> (Arc<[u8; FINE]>, Box<[u32]>) {
     let mut of_class = vec![exported[0]];
     let mut classes = [0; FINE];
     for fine in 1..FINE {
@@ -215,6 +225,18 @@ mod tests {
             let mut exported = vec![0; geometry.exported_len()];
             geometry.fold(&fine(nanos), &mut exported);
             assert_eq!(exported[place], 1, "{nanos} ns: {exported:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_under_its_bound_among_any_number_of_them() {
+        let bounds: Vec<_> = (1..=70_000).map(|n| f64::from(n) / 1e3).collect();
+        let geometry = Geometry::new(&bounds);
+        for seconds in [0.002, 0.5, 66.0, 69.9] {
+            let mut exported = vec![0; geometry.exported_len()];
+            geometry.fold(&fine((seconds * 1e9) as u64), &mut exported);
+            let place = exported.iter().position(|count| *count == 1).unwrap();
+            assert!((bounds[place] / seconds - 1.0).abs() < 0.02, "{seconds} s");
         }
     }
 

@@ -217,7 +217,8 @@ impl Exemplars {
         for (list, exemplar) in &self.0 {
             let List::Class(class) = list else { continue };
             buckets.resize(geometry.exported_len(), None);
-            let newest = &mut buckets[geometry.exported_of_class(*class)];
+            let nanos = (exemplar.seconds * 1e9).round() as u64;
+            let newest = &mut buckets[geometry.exported_of(*class, nanos)];
             if newest.is_none_or(|other: &Exemplar| other.unix_seconds <= exemplar.unix_seconds) {
                 *newest = Some(exemplar);
             }

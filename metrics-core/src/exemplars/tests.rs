@@ -114,6 +114,19 @@ fn the_newest_call_wins_in_its_bucket_and_in_no_other() {
 }
 
 #[test]
+fn with_more_bounds_than_classes_an_exemplar_is_still_at_the_bucket_of_its_time() {
+    let world = World::new((1..=1_000).map(f64::from).collect());
+    world.call(900_500, &header(FIRST), Outcome::SUCCESS);
+    let exemplars = world.exemplars();
+    let (_, bound) = exemplars[0].split_once("le=\"").unwrap();
+    let bound: f64 = bound.split_once('"').unwrap().0.parse().unwrap();
+    let seconds: f64 = exemplars[0].rsplit_once(' ').unwrap().1.parse().unwrap();
+    for near in [bound, seconds] {
+        assert!((near / 900.5 - 1.0).abs() < 0.02, "{exemplars:?}");
+    }
+}
+
+#[test]
 fn a_failed_call_leaves_its_trace_at_its_error_too() {
     let world = World::new(vec![1.0]);
     world.call(50, &header(FIRST), Outcome::TIMEOUT);

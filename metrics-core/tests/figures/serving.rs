@@ -134,6 +134,38 @@ async fn an_endpoint_without_the_page_serves_the_text_alone() {
 }
 
 #[tokio::test]
+async fn other_methods_and_codings_get_what_http_says() {
+    let (address, _stop, _task) = serve(&full()).await;
+    for (method, headers, status, body_expected) in [
+        ("HEAD", "", 200, false),
+        ("POST", "content-length: 0\r\n", 405, false),
+        ("GET", "accept-encoding: zstd, br\r\n", 200, true),
+        ("GET", "accept-encoding: identity, gzip;q=0\r\n", 200, true),
+        ("GET", "accept: text/plain;version=9.9;q=1\r\n", 200, true),
+        ("GET", "accept: ;;q=,,=\r\n", 200, true),
+    ] {
+        let request = format!("{method} /prometheus HTTP/1.0\r\nhost: x\r\n{headers}\r\n");
+        let (head, body) = ask(&address, &request).await;
+        let line = head.lines().next().expect("a first line").to_owned();
+        assert!(
+            line.contains(&format!(" {status} ")),
+            "{method} {headers}: {head}"
+        );
+        assert!(!head.contains("content-encoding"), "{headers}: {head}");
+        let text = String::from_utf8(body).expect("it is not compressed");
+        assert_eq!(
+            text.contains("dubbo_provider_requests_total"),
+            body_expected
+        );
+        assert_eq!(text.is_empty(), !body_expected, "{method}: {text}");
+        if status == 200 {
+            let kind = "content-type: text/plain; version=0.0.4; charset=utf-8";
+            assert!(head.lines().any(|line| line == kind), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_text_is_compressed_for_those_who_take_gzip() {
     let (address, _stop, _task) = serve(&full()).await;
     let request = "GET /prometheus HTTP/1.0\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n";
