@@ -15,6 +15,14 @@ use crate::metrics::{Metrics, ticking};
 pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest time from one push to the next; anything below counts as this.
 pub const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(100);
+/// As good as never; times that are longer cannot be added up.
+const MAX_PUSH_INTERVAL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// The waits before the last push is tried again that leaves the figures of a process which is done, to a gateway that took pushes before.
+const LAST_RETRIES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 /// The first wait after a push that failed; it doubles with each failure, up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
@@ -48,7 +56,7 @@ impl Pusher {
     /// Makes a pusher of these metrics to one group.
     pub fn new(metrics: &Metrics, gateway: Gateway, key: GroupingKey, interval: Duration) -> Self {
         metrics.pushes().begin();
-        let interval = interval.max(MIN_PUSH_INTERVAL);
+        let interval = interval.clamp(MIN_PUSH_INTERVAL, MAX_PUSH_INTERVAL);
         Self {
             metrics: metrics.clone(),
             gateway,
@@ -57,7 +65,8 @@ impl Pusher {
         }
     }
 
-    /// Pushes until `shutdown`, which says what becomes of the group; then pushes once more, and deletes the group or leaves it. A
+    /// Pushes until `shutdown`, which says what becomes of the group; then pushes once more, and deletes the group or leaves it. The last push
+    /// of a group that is left is repeated for some seconds, if the gateway took one before. A
     /// request that is under way is waited for, so that none can arrive after the deletion; each has the gateway's deadline.
     ///
     /// Moves the window all the while.
@@ -88,10 +97,26 @@ impl Pusher {
                 () = tokio::time::sleep_until(wake) => {}
             }
         };
-        self.push(&mut state, Some(at_stop)).await;
+        let mut is_told = self.push(&mut state, Some(at_stop)).await;
         match at_stop {
             AtStop::Keep => {
-                tracing::info!(group = %self.key, "the last figures stay on the Pushgateway");
+                let retries = if state.succeeded {
+                    &LAST_RETRIES[..]
+                } else {
+                    &[]
+                };
+                for wait in retries {
+                    if is_told {
+                        break;
+                    }
+                    tokio::time::sleep(*wait).await;
+                    is_told = self.push(&mut state, Some(at_stop)).await;
+                }
+                if is_told {
+                    tracing::info!(group = %self.key, "the last figures stay on the Pushgateway");
+                } else {
+                    tracing::warn!(group = %self.key, "the last figures did not reach the Pushgateway");
+                }
             }
             AtStop::Delete => self.delete(state.unanswered).await,
         }
@@ -146,6 +171,7 @@ impl Pusher {
             _ => {}
         }
         state.failing = result.is_err();
+        state.succeeded |= result.is_ok();
         result.is_ok()
     }
 }
@@ -167,6 +193,8 @@ fn waits(interval: Duration) -> impl Iterator<Item = Duration> {
 struct State {
     /// The last one failed.
     failing: bool,
+    /// The gateway has taken one.
+    succeeded: bool,
     /// One was sent, or may have been, and never answered.
     unanswered: bool,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use metrics_core::{Application, AtStop, Config, Metrics, Pusher};
+use parking_lot::Mutex;
 use pushgateway::{Access, Gateway, GroupingKey};
 use test_servers::{LONG, Pushgateway, TcpProxy, eventually};
 use tokio::sync::{Notify, oneshot};
@@ -36,16 +37,20 @@ fn start(address: &str, instance: &str, interval: Duration, at_stop: AtStop) -> 
     }
 }
 
+fn pushes(metrics: &Metrics, result: &str) -> u64 {
+    let text = metrics.text();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("dubbo_push_requests_total") && line.contains(result));
+    line.and_then(|line| line.rsplit(' ').next())
+        .expect("the pusher's own counters")
+        .parse()
+        .expect("a count")
+}
+
 impl Running {
     fn pushes(&self, result: &str) -> u64 {
-        let text = self.metrics.text();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("dubbo_push_requests_total") && line.contains(result));
-        line.and_then(|line| line.rsplit(' ').next())
-            .expect("the pusher's own counters")
-            .parse()
-            .expect("a count")
+        pushes(&self.metrics, result)
     }
 
     async fn stop(self) {
@@ -85,16 +90,27 @@ async fn the_first_push_does_not_wait_and_the_stop_deletes_only_the_own_group() 
             .any(|sample| sample.name() == "dubbo_push_final"),
         "a process that lives on"
     );
-    let before = gateway.requests("put", 200).await;
+    // The gateway counts a request after its answer, and makes a deletion after it has accepted it.
+    let has = async |puts: u64, groups: &[&str]| {
+        eventually(LONG, "pushes and groups", async || {
+            let found = (
+                gateway.requests("put", 200).await,
+                instances(&gateway).await,
+            );
+            if found.0 == puts && found.1 == groups {
+                Ok(())
+            } else {
+                Err(found)
+            }
+        })
+        .await;
+    };
+    has(2, &["one:1", "two:2"]).await;
     one.stop().await;
-    assert_eq!(instances(&gateway).await, ["two:2"]);
-    assert_eq!(
-        gateway.requests("put", 200).await,
-        before + 1,
-        "the stop pushes once more"
-    );
+    // The stop pushes once more.
+    has(3, &["two:2"]).await;
     two.stop().await;
-    assert_eq!(instances(&gateway).await, [""; 0]);
+    has(4, &[]).await;
 }
 
 #[tokio::test]
@@ -134,6 +150,57 @@ async fn a_group_that_is_to_stay_holds_the_last_figures() {
         value("job_pushed_at_seconds").is_some_and(|seconds| seconds > 1.7e9),
         "the moment of the payload"
     );
+}
+
+/// Serves a gateway that refuses every push but the first one as often as it is told; returns its URL, and the bodies that it took.
+async fn refusing(times: usize) -> (String, Arc<Mutex<Vec<String>>>) {
+    let taken: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (bodies, refusals) = (Arc::clone(&taken), Arc::new(AtomicUsize::new(times)));
+    let put = async move |body: String| {
+        let mut bodies = bodies.lock();
+        let refuse = |left: usize| left.checked_sub(1);
+        if !bodies.is_empty() && refusals.fetch_update(SeqCst, SeqCst, refuse).is_ok() {
+            return axum::http::StatusCode::SERVICE_UNAVAILABLE;
+        }
+        bodies.push(body);
+        axum::http::StatusCode::OK
+    };
+    let router = axum::Router::new().route("/metrics/{*key}", axum::routing::put(put));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(async { axum::serve(listener, router).await });
+    (format!("http://{address}"), taken)
+}
+
+#[tokio::test]
+async fn the_last_figures_are_pushed_again_to_a_gateway_that_was_away_for_a_moment() {
+    let hour = Duration::from_secs(3600);
+    let (address, taken) = refusing(2).await;
+    let pusher = start(&address, "one:1", hour, AtStop::Keep);
+    eventually(LONG, "the first push is there", async || {
+        pusher.pushes("success") == 1
+    })
+    .await;
+    pusher.stop().await;
+    let taken = taken.lock();
+    assert_eq!(taken.len(), 2);
+    assert!(taken[1].contains("\ndubbo_push_final"), "{}", taken[1]);
+}
+
+#[tokio::test]
+async fn a_gateway_that_never_took_a_push_does_not_hold_the_end_up() {
+    let pusher = start("http://127.0.0.1:1", "one:1", Duration::MAX, AtStop::Keep);
+    eventually(LONG, "a push failed", async || {
+        pusher.pushes("failure") >= 1
+    })
+    .await;
+    let metrics = pusher.metrics.clone();
+    let failed = pusher.pushes("failure");
+    pusher.stop().await;
+    // The last push, and perhaps a regular one before it; three more would be repeated ones.
+    assert!(pushes(&metrics, "failure") < failed + 4);
 }
 
 /// A gateway that answers deletions and, while it hangs, no push; what was pushed meanwhile it takes in after the next deletion.
