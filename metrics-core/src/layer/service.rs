@@ -20,6 +20,8 @@ use crate::shard::Flow;
 
 /// Which trace a call is part of: <https://www.w3.org/TR/trace-context/>.
 const TRACE: &str = "traceparent";
+/// What two of them say.
+static NO_TRACE: HeaderValue = HeaderValue::from_static("");
 
 /// A service whose calls are measured; made by [`ProviderLayer`](crate::ProviderLayer) and [`ConsumerLayer`](crate::ConsumerLayer).
 #[derive(Clone, Debug)]
@@ -92,7 +94,7 @@ where
     }
 }
 
-/// The headers of a request that say something about its measuring, the first one of each name.
+/// The headers of a request that say something about its measuring: the first one of each name, and the only one for its trace.
 #[derive(Default)]
 struct Asked<'a> {
     timeout: Option<&'a HeaderValue>,
@@ -109,6 +111,7 @@ impl<'a> Asked<'a> {
             match name.as_str() {
                 TIMEOUT if asked.timeout.is_none() => asked.timeout = Some(value),
                 TRACE if asked.trace.is_none() => asked.trace = Some(value),
+                TRACE => asked.trace = Some(&NO_TRACE),
                 ATTEMPT_TIMEOUT if asked.attempt_timeout.is_none() => {
                     asked.attempt_timeout = Some(value);
                 }

@@ -66,6 +66,36 @@ async fn answered(world: &World, response: Response<Script>) {
     read(&mut body);
 }
 
+/// The trace of a call is what one header says; two of them are wrong, and say nothing.
+#[tokio::test]
+async fn a_call_with_two_traceparents_belongs_to_no_trace() {
+    let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let other = "00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-01";
+    for (headers, traced) in [
+        (&[header][..], true),
+        (&[header, header], false),
+        (&[header, other], false),
+        (&[header, other, header], false),
+    ] {
+        let world = World::new();
+        let service = tower::service_fn(|_: Request<RequestBody<Script>>| {
+            ready(Ok::<_, Infallible>(grpc([trailers("0")])))
+        });
+        let mut request = request("/greet.GreetService/Greet");
+        for header in headers {
+            let value = HeaderValue::from_static(header);
+            request.headers_mut().append("traceparent", value);
+        }
+        let answer = world.provider.layer(service).call(request).await;
+        read(&mut answer.unwrap().into_body());
+        world.assert_one(OutcomeKind::Success);
+        let format = crate::exposition::Format::OpenMetrics;
+        let text = world.metrics.written(format, crate::Families::All);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text.contains("trace_id="), traced, "{headers:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_status_in_the_trailers_is_the_outcome() {
     for (status, kind) in [

@@ -65,3 +65,26 @@ fn every_version_is_chosen_in_one_place() {
         assert_eq!(member.apart(), BTreeSet::new(), "{name}");
     }
 }
+
+#[test]
+fn a_layer_alone_needs_forty_crates_at_most() {
+    let tree = |features: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--offline", "--package", "metrics-core"])
+            .args(["--edges", "normal,no-proc-macro", "--prefix", "none"])
+            .args(features)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo runs this test");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let crates = text.lines().map(|line| line.trim_end_matches(" (*)"));
+        let names = crates.filter_map(|line| line.split(' ').next());
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let (layer, whole) = (tree(&["--no-default-features"]), tree(&[]));
+    assert!(layer.len() <= 40, "{layer:?}");
+    for heavy in ["axum", "hyper", "reqwest", "ring", "rustls"] {
+        assert!(whole.contains(heavy) && !layer.contains(heavy), "{heavy}");
+    }
+}
