@@ -1,18 +1,15 @@
 // How an alert is made: its labels, its texts, and its links.
 function(config) {
   local promql = (import 'promql.libsonnet')(config),
-  // The sections of the runbook, in their order, which is that of the panels of its dashboard.
-  sections:: [
-    { title: std.split(part, '\n')[0], text: std.join('\n', std.split(part, '\n')[1:]) }
-    for part in std.split(std.strReplace('\n' + importstr '../../docs/runbook.md', '\n### ', '\u0001'), '\u0001')[1:]
-  ],
+  // The sections of the runbook, in the order of the panels of its dashboard.
+  sections:: import 'runbook.json',
   local sections = self.sections,
 
   local panel(name) = [i + 1 for i in std.range(0, std.length(sections) - 1) if sections[i].title == name][0],
   local runbook(name) =
     if config.runbookURLPattern == null
     then '%s/d/dubbo-runbook?viewPanel=panel-%d' % [config.grafanaURL, panel(name)]
-    else config.runbookURLPattern % std.asciiLower(name),
+    else std.strReplace(config.runbookURLPattern, '%s', std.asciiLower(name)),
 
   // The dashboard, with what the alert is about in its variables, unless that is a server of others.
   local dashboard(ours) =

@@ -29,6 +29,8 @@
     latencySeconds: '0.25',
     // Dubbo Java's histogram has other bounds (0.1, 0.3, 0.5, 1.0, 3.0, 5.0, 10.0): its calls may take at most this.
     javaLatencySeconds: '0.3',
+    // The bounds that --metrics-buckets chooses. Empty where processes are scraped as native histograms, which know the calls below any time.
+    bounds: ['0.0005', '0.001', '0.0025', '0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10'],
     // Objectives of single interfaces or methods:
     //   { interface: 'shop.Orders', availability: 0.9995 }, { interface: 'shop.Orders', method: 'Export', latency: 0.9 }
     // They become series dubbo_objective, which a rule file of your own may record just as well.

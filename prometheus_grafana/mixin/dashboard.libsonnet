@@ -1,25 +1,35 @@
 // The dashboard, grafana.json: what is wrong, and then, in folded rows, everything else. Panels are listed row by row; their places on the
 // grid follow from their widths.
-local panel = import 'panel.libsonnet';
 (import 'config.libsonnet') + {
   local config = $._config,
+  local panel = (import 'panel.libsonnet') {
+    variables:: ['datasource'] + config.clusterLabels + ['job', 'application', 'instance', 'side', 'interface', 'group', 'version', 'method'],
+  },
 
   // === Selectors and expressions ===
 
   local promql = (import 'promql.libsonnet')(config),
   local cluster = std.join(',', ['%s=~"$%s"' % [label, label] for label in config.clusterLabels]),
-  local process = cluster + ',job=~"$job",instance=~"$instance"',
+  // What follows the cluster's labels, where there are any.
+  local inCluster(matchers) = std.join(',', [one for one in [cluster, matchers] if one != '']),
+  local process = inCluster('job=~"$job",instance=~"$instance"'),
   local application = process + ',application_name=~"$application"',
   local calls = application + ',interface=~"$interface",method=~"$method",group=~"$group",version=~"$version"',
   // Of the chosen side, where both are in one panel.
   local chosen = 'side=~"$side",' + calls,
   // Series of all instances together.
-  local service = cluster + ',application_name=~"$application",interface=~"$interface"',
+  local service = inCluster('application_name=~"$application",interface=~"$interface"'),
 
   // Processes of two clusters may have the same names: each is a line of its own, which is called after its cluster where there is one.
   local place = config.clusterLabels,
   local by(function_, labels, vector) = promql.by(function_, place + labels, vector),
   local named = std.join('', [' {{%s}}' % label for label in place]),
+
+  // Columns of a table, with those of the cluster behind them, and the variables that their values choose.
+  local title(label) = std.asciiUpper(label[0]) + label[1:],
+  local columns(labels) = labels + [[label, title(label)] for label in place],
+  local variableOf(labels) = { [label]: if label == 'application_name' then 'application' else label for label in labels },
+  local choosing(labels) = variableOf(labels + place),
 
   // Keeps what is known of the processes of the chosen applications, of those that live, or of all that are known.
   local among(vector, known) = '%s and on (%s) %s{%s}' % [vector, std.join(', ', promql.instanceLabels), known, application],
@@ -92,29 +102,34 @@ local panel = import 'panel.libsonnet';
   ],
 
   // A share of the objective's budget, of the service that has least left; of the last hour as long as there is not more.
+  local windows = std.set([rate.long for rate in config.burnRates], promql.seconds),
+  local longest = windows[std.length(windows) - 1],
   local left(part, side) =
-    'min(1 - (dubbo:%(part)s_missed:ratio3d{%(which)s} or dubbo:%(part)s_missed:ratio1h{%(which)s}) / dubbo:%(part)s_budget{%(which)s})' % {
+    'min(1 - (dubbo:%(part)s_missed:ratio%(longest)s{%(which)s} or dubbo:%(part)s_missed:ratio%(first)s{%(which)s}) / dubbo:%(part)s_budget{%(which)s})' % {
       part: part,
+      longest: longest,
+      first: windows[0],
       which: 'side="%s",%s' % [side, service],
     },
   local budget(part, side, title, what) =
     panel.stat(title,
-               'Of the budget that the objective leaves for calls that %s, at the pace of the last three days: the service with least. Below 0 the objective is missed.' % what,
+               'Of the budget that the objective leaves for calls that %s, at the pace of the last %s: the service with least. Below 0 the objective is missed.' % [what, longest],
                'percentunit',
                left(part, side),
                thresholds=[[null, 'red'], [0, 'orange'], [0.25, 'green']],
-               empty='no calls'),
+               empty='no calls',
+               w=5),
 
   local overview = [
     budget('availability', 'provider', 'Provider availability budget', 'stay without an answer'),
     budget('latency', 'provider', 'Provider latency budget', 'take longer than %s s' % config.latencySeconds),
     budget('availability', 'consumer', 'Consumer availability budget', 'stay without an answer'),
     budget('latency', 'consumer', 'Consumer latency budget', 'take longer than %s s' % config.latencySeconds),
-    panel.stat('Processes', 'Processes whose figures are alive.', 'short', 'count(count by (%s) (dubbo:process_up{%s}))' % [std.join(', ', promql.instanceLabels), application], empty='no process'),
-    panel.stat('Providers', 'Processes that provide the chosen interfaces.', 'short', 'count(%s)' % running(total(promql.instanceLabels, 'requests:rate5m', on('provider'))), thresholds=[[null, 'red'], [1, 'green']], empty='no provider'),
+    panel.stat('Processes', 'Processes whose figures are alive.', 'short', 'count(count by (%s) (dubbo:process_up{%s}))' % [std.join(', ', promql.instanceLabels), application], empty='no process', w=2),
+    panel.stat('Providers', 'Processes that provide the chosen interfaces.', 'short', 'count(%s)' % running(total(promql.instanceLabels, 'requests:rate5m', on('provider'))), thresholds=[[null, 'red'], [1, 'green']], empty='no provider', w=2),
     panel.table('Firing alerts', 'Alerts of this mixin that fire now, on the chosen applications or on what they share; empty when there is none.', [
-      ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s,application_name=~"$application|"})' % [std.join(', ', promql.applicationLabels), cluster], 'Firing', 'short'],
-    ], 12),
+      ['sum by (alertname, severity, %s, interface, instance) (ALERTS{alertstate="firing",alertname=~"Dubbo.+",alertname!="DubboWatchdog",%s})' % [std.join(', ', promql.applicationLabels), inCluster('application_name=~"$application|"')], 'Firing', 'short'],
+    ], columns([['alertname', 'Alert'], ['severity', 'Severity'], ['application_name', 'Application'], ['interface', 'Interface'], ['instance', 'Instance']]), 24, h=6, sort='Severity', ascending=true, links=choosing(['application_name', 'interface', 'instance']), hidden=['Value'], overrides=[panel.severities('Severity')]),
     panel.graph('Calls by application', 'Calls per second of each side, by application and interface: the ten with most.', 'reqps', [
       ['topk by (side) (10, %s)' % total(place + ['side', 'application_name', 'interface'], 'requests:rate5m', chosen), '{{side}} {{application_name}} {{interface}}' + named],
     ]),
@@ -123,16 +138,16 @@ local panel = import 'panel.libsonnet';
     ]),
     panel.graph('P99 by method', 'Response time that 99 of 100 calls did not exceed, of all instances: the ten slowest methods.', 's', [
       ['topk by (side) (10, dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"})' % service, '{{side}} {{application_name}} {{interface}}/{{method}}' + named],
-    ], steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']]),
+    ], steps=[[null, 'transparent'], [std.parseJson(config.latencySeconds), 'red']], w=24, legend='right'),
     panel.timeline('Processes over time', 'Whose figures arrive. A process that has ended has no line any more.', [
       ['min by (%(labels)s) (up{%(process)s} and on (%(labels)s) last_over_time(dubbo:process_info{%(application)s}[$__range])) or max by (%(labels)s) (dubbo:process_up{%(application)s})' % { process: process, application: application, labels: std.join(', ', promql.instanceLabels) }, '{{job}} {{instance}}' + named],
-    ], [[null, 'red'], [1, 'green']], { '0': 'no answer', '1': 'up' }),
+    ], [[null, 'red'], [1, 'green']], { '0': 'no answer', '1': 'up' }, w=24),
   ],
 
   local failing = [
-    panel.table('Failing calls', 'Failed calls per second, by method, instance and code; a click on a value chooses it.', [
-      ['sort_desc(%s)' % by('sum', ['side', 'application_name', 'interface', 'method', 'instance', 'error_name', 'fault'], 'dubbo:errors:rate5m{%s}' % chosen), 'Failed', 'reqps'],
-    ], 24, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
+    panel.table('Failing calls', 'Failed calls per second, by method, instance and code: the hundred with most. A click on a value chooses it.', [
+      ['sort_desc(topk(100, %s))' % by('sum', ['side', 'application_name', 'interface', 'method', 'instance', 'error_name', 'fault'], 'dubbo:errors:rate5m{%s}' % chosen), 'Failed', 'reqps'],
+    ], columns([['method', 'Method'], ['instance', 'Instance'], ['error_name', 'Code'], ['interface', 'Interface'], ['application_name', 'Application'], ['side', 'Side'], ['fault', 'Fault']]), 24, sort='Failed', links=choosing(['application_name', 'interface', 'method', 'instance', 'side']), overrides=panel.narrow(['Side', 'Fault'])),
     panel.graph('Failing calls over time', 'Since when: failed calls per second, by method, instance and code, the ten with most.', 'reqps', [
       ['topk by (side) (10, %s)' % by('sum', ['side', 'interface', 'method', 'instance', 'error_name'], 'dubbo:errors:rate5m{%s}' % chosen), '{{side}} {{interface}}/{{method}} {{error_name}} {{instance}}' + named],
     ], 12),
@@ -199,21 +214,21 @@ local panel = import 'panel.libsonnet';
         within('dubbo_%s_errors_total{error_type="%s",%s}' % [side, column[1], counted])
       ), column[2], 'short']
       for column in [['business_failed_total', 'business', 'Business'], ['timeout_total', 'timeout', 'Timeout'], ['failed_service_unavailable_total', 'unavailable', 'Unavailable'], ['limit_total', 'limit', 'Limit']]
-    ], 24, sort='Calls', links={ application_name: 'application', interface: 'interface', method: 'method' }),
+    ], columns([['method', 'Method'], ['interface', 'Interface'], ['application_name', 'Application']]), 24, sort='Calls', links=variableOf(['application_name', 'interface', 'method']), last=true),
 
   local methods = [
     panel.table('Slowest methods', 'The ten methods with the highest p99 of all instances in the chosen time; methods without calls are left out.', [
       ['sort_desc(topk(10, max_over_time(dubbo:request_duration_seconds:p99{side=~"$side",%s,method=~"$method",group=~"$group",version=~"$version"}[$__range])))' % service, 'p99', 's'],
-    ], 24, sort='p99', links={ application_name: 'application', interface: 'interface', method: 'method' }, hidden=['__name__']),
+    ], columns([['method', 'Method'], ['interface', 'Interface'], ['application_name', 'Application'], ['side', 'Side'], ['group', 'Group'], ['version', 'Version']]), 24, sort='p99', links=variableOf(['application_name', 'interface', 'method', 'side', 'group', 'version']), hidden=['__name__']),
   ],
 
   local codes = [
-    panel.table('Errors by code', 'Failed calls within the chosen time, by the code on the wire.', [
-      ['sort_desc(%s)' % std.join(' or ', [
+    panel.table('Errors by code', 'Failed calls within the chosen time, by the code on the wire: the hundred with most.', [
+      ['sort_desc(topk(100, %s))' % std.join(' or ', [
         'label_replace(%s > 0, "side", "%s", "", "")' % [by('sum', ['application_name', 'interface', 'method', 'instance', 'error_name', 'error_code'], within('dubbo_%s_errors_total{%s}' % [side, calls])), side]
         for side in ['provider', 'consumer']
       ]), 'Failed', 'short'],
-    ], 24, sort='Failed', links={ application_name: 'application', interface: 'interface', method: 'method', instance: 'instance' }),
+    ], columns([['method', 'Method'], ['instance', 'Instance'], ['error_name', 'Name'], ['error_code', 'Code'], ['interface', 'Interface'], ['application_name', 'Application'], ['side', 'Side']]), 24, sort='Failed', links=choosing(['application_name', 'interface', 'method', 'instance', 'side']), overrides=panel.narrow(['Side', 'Fault'])),
   ],
 
   local consumer = red('consumer', 'Consumer') + [
@@ -400,12 +415,12 @@ local panel = import 'panel.libsonnet';
             skipUrlSync: false,
           },
         ] + [
-          variable(label, std.asciiUpper(label[0]) + label[1:], 'label_values(dubbo:process_info, %s)' % label)
+          variable(label, title(label), 'label_values(dubbo:process_info, %s)' % label)
           for label in config.clusterLabels
         ] + [
           variable('job', 'Job', 'label_values(dubbo:process_info{%s}, job)' % cluster),
-          variable('application', 'Application', 'label_values(dubbo:process_info{%s,job=~"$job"}, application_name)' % cluster),
-          variable('instance', 'Instance', 'label_values(dubbo:process_info{%s,job=~"$job",application_name=~"$application"}, instance)' % cluster),
+          variable('application', 'Application', 'label_values(dubbo:process_info{%s}, application_name)' % inCluster('job=~"$job"')),
+          variable('instance', 'Instance', 'label_values(dubbo:process_info{%s}, instance)' % inCluster('job=~"$job",application_name=~"$application"')),
           {
             name: 'side',
             label: 'Side',
@@ -428,7 +443,7 @@ local panel = import 'panel.libsonnet';
             busiest,
             service,
             'method=~"$method",group=~"$group",version=~"$version"',
-          ]) { regex: '/method="([^"]+)"/', hide: 2, allValue:: null },
+          ]) { regex: '/^\\{method="(.*)"\\} \\S+ \\S+$/', hide: 2, allValue:: null },
         ],
       },
       panels: panel.place([

@@ -14,7 +14,8 @@ yaml() {
   printf '%s\n' "$text" | sed -E 's/^( *(- )?)"([A-Za-z_]+)":/\1\3:/'
 }
 
-mkdir -p "$top/prometheus_grafana/rules" "$top/kubernetes/monitoring" "$top/docs"
+mkdir -p "$top/prometheus_grafana/rules" "$top/prometheus_grafana/mixin" "$top/kubernetes/monitoring" "$top/docs"
+jsonnet runbook.jsonnet >"$top/prometheus_grafana/mixin/runbook.json"
 yaml "(import 'mixin.libsonnet').prometheusRules" >"$top/prometheus_grafana/rules/recording.yml"
 yaml "(import 'mixin.libsonnet').prometheusAlerts" >"$top/prometheus_grafana/rules/alerts.yml"
 jsonnet -e "(import 'mixin.libsonnet').grafanaDashboards['dubbo.json']" >"$top/grafana.json"
@@ -29,15 +30,16 @@ jsonnet -S layout.jsonnet >"$top/docs/dashboard.svg"
   sed -e 1,2d -e 's/^/  /' "$top/prometheus_grafana/rules/recording.yml"
   sed -e 1,2d -e 's/^/  /' "$top/prometheus_grafana/rules/alerts.yml"
 } >"$top/kubernetes/monitoring/dubboPrometheusRule.yaml"
-{
-  yaml "(import 'kubernetes.libsonnet').dashboard"
+# map NAME DASHBOARD: prints the ConfigMap of a dashboard.
+map() {
+  yaml "(import 'kubernetes.libsonnet').dashboard('$1')"
   echo 'data:'
-  # On one line each: "kubectl apply" repeats an object in an annotation, which holds 256 KiB.
-  for dashboard in dubbo dubbo-runbook; do
-    echo "  $dashboard.json: |"
-    jsonnet -S -e "std.manifestJsonMinified((import 'mixin.libsonnet').grafanaDashboards['$dashboard.json'])" | sed 's/^/    /'
-  done
-} >"$top/kubernetes/monitoring/dubboDashboard.yaml"
+  # On one line: "kubectl apply" repeats an object in an annotation, which holds 256 KiB.
+  echo "  $2.json: |"
+  jsonnet -S -e "std.manifestJsonMinified((import 'mixin.libsonnet').grafanaDashboards['$2.json'])" | sed 's/^/    /'
+}
+map dubbo-dashboard dubbo >"$top/kubernetes/monitoring/dubboDashboard.yaml"
+map dubbo-runbook dubbo-runbook >"$top/kubernetes/monitoring/dubboRunbook.yaml"
 # The Helm chart holds the same objects.
 mkdir -p "$top/kubernetes/chart/manifests/monitoring"
 cp "$top/kubernetes/monitoring/"dubbo*.yaml "$top/kubernetes/chart/manifests/monitoring"

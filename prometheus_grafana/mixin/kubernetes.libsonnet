@@ -16,15 +16,16 @@
     },
     // generate.sh appends the spec: the groups of both rule files.
   },
-  dashboard: {
+  // The one of a name: kubectl repeats an object in its annotations, which have room for one dashboard.
+  dashboard(name): {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: {
-      name: 'dubbo-dashboard',
+      name: name,
       namespace: 'monitoring',
       // Grafana's sidecar (kube-prometheus-stack) loads what carries this label.
       labels: { grafana_dashboard: '1' },
     },
-    // generate.sh appends the data: the dashboards of the mixin.
+    // generate.sh appends the data: a dashboard of the mixin.
   },
 }

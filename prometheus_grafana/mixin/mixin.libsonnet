@@ -4,4 +4,7 @@
 (import 'objectives.libsonnet') +
 (import 'alerts.libsonnet') +
 (import 'system-alerts.libsonnet') +
-(import 'dashboard.libsonnet')
+(import 'dashboard.libsonnet') + {
+  local wrong = (import 'checks.libsonnet')($._config),
+  assert wrong == [] : std.join('\n', wrong),
+}

@@ -1,6 +1,8 @@
 // How panels are made and placed.
 {
   datasource: { type: 'prometheus', uid: '${datasource}' },
+  // The variables that a link keeps.
+  variables:: error 'variables are those of the dashboard',
 
   local target(expr, legend, extra={}) = {
     datasource: $.datasource,
@@ -19,8 +21,8 @@
     fieldConfig: { defaults: { unit: unit }, overrides: [] },
   },
 
-  stat(title, description, unit, expr, thresholds=[[null, 'green']], empty='0')::
-    base('stat', title, description, unit, [target(expr, title, { instant: true, range: false })], 4, 4) + {
+  stat(title, description, unit, expr, thresholds=[[null, 'green']], empty='0', w=4)::
+    base('stat', title, description, unit, [target(expr, title, { instant: true, range: false })], w, 4) + {
       fieldConfig+: { defaults+: {
         noValue: empty,
         thresholds: { mode: 'absolute', steps: [{ value: step[0], color: step[1] } for step in thresholds] },
@@ -51,7 +53,7 @@
     for type in std.objectFields(errorColors)
   ],
 
-  graph(title, description, unit, pairs, w=12, stack=false, exemplar=false, steps=null, overrides=[])::
+  graph(title, description, unit, pairs, w=12, stack=false, exemplar=false, steps=null, overrides=[], legend='bottom')::
     base('timeseries', title, description, unit, [target(pair[0], pair[1], { range: true } + if exemplar then { exemplar: true } else {}) for pair in pairs], w, 8) + {
       fieldConfig+: { defaults+: {
         min: 0,
@@ -61,10 +63,23 @@
         thresholds: { mode: 'absolute', steps: [{ value: step[0], color: step[1] } for step in steps] },
       }, overrides: overrides },
       options: {
-        legend: { displayMode: 'list', placement: 'bottom', showLegend: true, calcs: [] },
+        legend: { displayMode: 'list', placement: legend, showLegend: true, calcs: [] },
         tooltip: { mode: 'multi', sort: 'desc' },
       },
     },
+
+  // Columns of short words.
+  narrow(names):: [{ matcher: { id: 'byName', options: name }, properties: [{ id: 'custom.width', value: 104 }] } for name in names],
+
+  // Severities of alerts, in their colours.
+  severities(column):: {
+    matcher: { id: 'byName', options: column },
+    properties: [
+      { id: 'custom.cellOptions', value: { type: 'color-text' } },
+      { id: 'custom.width', value: 90 },
+      { id: 'mappings', value: [{ type: 'value', options: { critical: { color: 'red', index: 0 }, warning: { color: 'orange', index: 1 } } }] },
+    ],
+  },
 
   // A line for each series, in colours by value: steps are [from, colour], and texts are what values are called.
   timeline(title, description, pairs, steps, texts={}, w=12)::
@@ -82,6 +97,8 @@
         alignValue: 'left',
         legend: { displayMode: 'list', placement: 'bottom', showLegend: false },
         mergeValues: true,
+        // A hundred lines would be too thin to be read.
+        perPage: 20,
         rowHeight: 0.8,
         showValue: 'auto',
         tooltip: { mode: 'single', sort: 'none' },
@@ -103,37 +120,45 @@
       },
     },
 
-  // Each column is [expression, name, unit]; rows are joined by their labels. `sort` is a column, largest first; `links` are labels whose values
-  // choose the variable of that name.
-  table(title, description, columns, w=12, sort=null, links={}, hidden=[])::
-    base('table', title, description, columns[0][2], [
-      target(column[0], column[1], { instant: true, range: false, format: 'table' })
-      for column in columns
-    ], w, 8) + {
-      fieldConfig+: { overrides: [
-        {
-          matcher: { id: 'byName', options: column[1] },
-          properties: [{ id: 'unit', value: column[2] }],
-        }
-        for column in columns
-      ] + [
-        {
-          matcher: { id: 'byName', options: label },
-          properties: [{ id: 'links', value: [{ title: 'Only ${__value.text}', url: '/d/dubbo?${__url_time_range}&' + std.join('&', ['${%s:queryparam}' % one for one in std.objectValues(links) + ['datasource'] if one != links[label]]) + '&var-%s=${__value.raw}' % links[label] }] }],
-        }
-        for label in std.objectFields(links)
-      ] },
+  // Each value is [expression, name, unit]; rows are joined by their labels. `labels` are columns as well, [label, name], in their order; values
+  // stand before them, or behind them with `last`. `sort` is a column, largest first unless `ascending`; `links` are labels whose values choose the variable of that
+  // name. What is neither among the labels nor the values, and what is `hidden`, is not shown.
+  table(title, description, values, labels, w=12, h=8, sort=null, ascending=false, links={}, hidden=[], last=false, overrides=[])::
+    local original(i) = if std.length(values) == 1 then 'Value' else 'Value #' + std.char(std.codepoint('A') + i);
+    local named = { [label[0]]: label[1] for label in labels };
+    local order = [label[0] for label in labels];
+    local numbers = std.mapWithIndex(function(i, value) original(i), values);
+    base('table', title, description, values[0][2], [
+      target(value[0], value[1], { instant: true, range: false, format: 'table' })
+      for value in values
+    ], w, h) + {
+      fieldConfig+: {
+        // Many columns are narrower than Grafana's 150 pixels, so that none is out of sight.
+        defaults+: { custom: { minWidth: 70 } },
+        overrides: [
+          {
+            matcher: { id: 'byName', options: value[1] },
+            properties: [{ id: 'unit', value: value[2] }, { id: 'custom.width', value: 96 }],
+          }
+          for value in values
+        ] + [
+          {
+            matcher: { id: 'byName', options: named[label] },
+            properties: [{ id: 'links', value: [{ title: 'Only ${__value.text}', url: '/d/dubbo?${__url_time_range}&' + std.join('&', ['${%s:queryparam}' % one for one in $.variables if one != links[label]]) + '&var-%s=${__value.raw}' % links[label] }] }],
+          }
+          for label in std.objectFields(links)
+        ] + overrides,
+      },
       options: { showHeader: true, cellHeight: 'sm', footer: { show: false, reducer: ['sum'], countRows: false, fields: '' } } +
-               if sort == null then {} else { sortBy: [{ displayName: sort, desc: true }] },
+               if sort == null then {} else { sortBy: [{ displayName: sort, desc: !ascending }] },
       transformations: [
         { id: 'merge', options: {} },
         { id: 'organize', options: {
           excludeByName: { [name]: true for name in ['Time'] + hidden },
-          indexByName: {},
-          renameByName: {
-            [if std.length(columns) == 1 then 'Value' else 'Value #' + std.char(std.codepoint('A') + i)]: columns[i][1]
-            for i in std.range(0, std.length(columns) - 1)
-          },
+          indexByName: std.foldl(
+            function(places, name) places { [name]: std.length(places) }, if last then order + numbers else numbers + order, {}
+          ),
+          renameByName: named { [numbers[i]]: values[i][1] for i in std.range(0, std.length(values) - 1) },
         } },
       ],
     },

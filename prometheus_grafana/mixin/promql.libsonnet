@@ -85,8 +85,8 @@ function(config) {
   seconds(window)::
     local number = std.parseInt(std.substr(window, 0, std.length(window) - 1));
     number * { s: 1, m: 60, h: 3600, d: 86400 }[window[std.length(window) - 1]],
-  // An expression of several lines ends with one, so that YAML shows it as it is.
-  text(expr):: if std.length(std.findSubstr('\n', expr)) == 0 then expr else std.rstripChars(expr, '\n') + '\n',
+  // An expression of several lines ends with one, so that YAML shows it as it is. jsonnet replaces at once, and searches letter by letter.
+  text(expr):: if std.strReplace(expr, '\n', '') == expr then expr else std.rstripChars(expr, '\n') + '\n',
   // jsonnet prints 1 - 0.999 with all its binary digits.
   number(value):: '%.6g' % value,
 }

@@ -12,7 +12,7 @@ import {
 const OPTIONS = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'thresholds', 'mappings', 'color', 'links'];
 const CUSTOM = [
   'drawStyle', 'lineInterpolation', 'lineWidth', 'fillOpacity', 'gradientMode', 'showPoints', 'pointSize', 'stacking', 'axisPlacement', 'scaleDistribution',
-  'thresholdsStyle', 'spanNulls', 'align', 'cellOptions', 'width', 'hideFrom',
+  'thresholdsStyle', 'spanNulls', 'align', 'cellOptions', 'width', 'minWidth', 'hideFrom',
 ];
 
 export function register() {

@@ -1,4 +1,5 @@
-// Draws panels of the dashboard with Grafana's own libraries: `show({panels, range, theme})`. `problems` says what they do not know.
+// Draws panels of the dashboard with Grafana's own libraries: `show({panels, variables, range, theme})`.
+// `problems` says what they do not know. The line of variables, which Grafana keeps in its core, is drawn here.
 import React from 'react';
 import { createRoot } from 'react-dom/client';
 import { firstValueFrom } from 'rxjs';
@@ -21,6 +22,8 @@ import { register, unknown } from './known.js';
 const COLUMN = 50;
 const CELL = 38;
 const GAP = 8;
+// The line of variables above the panels.
+const TOP = 42;
 
 register();
 window.problems = [];
@@ -116,7 +119,7 @@ class Fence extends React.Component {
 
 let root;
 
-window.show = async ({ panels, range, theme: mode }) => {
+window.show = async ({ panels, variables, range, theme: mode }) => {
   window.problems = panels.flatMap(({ panel }) => unknown(panel));
   const theme = createTheme({ colors: { mode } });
   const all = [];
@@ -136,7 +139,12 @@ window.show = async ({ panels, range, theme: mode }) => {
   const bottom = Math.max(...all.map(({ panel }) => panel.gridPos.y + panel.gridPos.h));
   const style = `
     body { background: ${theme.colors.background.canvas}; margin: 0; }
-    #root { position: relative; width: ${24 * COLUMN}px; height: ${bottom * CELL}px; }
+    #root { position: relative; width: ${24 * COLUMN}px; height: ${TOP + bottom * CELL}px; }
+    .variables { position: absolute; display: flex; gap: 8px; padding: 6px 0; font: 12px/26px ${theme.typography.fontFamily}; }
+    .variables span { border: 1px solid ${theme.colors.border.medium}; border-radius: 2px; padding: 0 7px; color: ${theme.colors.text.primary};
+      background: ${theme.colors.background.primary}; white-space: nowrap; }
+    .variables b { font-weight: 500; color: ${theme.colors.text.secondary}; padding-right: 6px; }
+    .variables .chosen { border-color: ${theme.colors.primary.border}; background: ${theme.colors.primary.transparent}; }
     .panel { position: absolute; box-sizing: border-box; background: ${theme.colors.background.primary}; border: 1px solid ${theme.colors.border.weak};
       border-radius: 2px; padding: 6px 8px; color: ${theme.colors.text.primary}; overflow: hidden; }
     .panel h2 { font: 500 14px/20px ${theme.typography.fontFamily}; margin: 0 0 4px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
@@ -148,11 +156,19 @@ window.show = async ({ panels, range, theme: mode }) => {
     <ThemeContext.Provider value={theme}>
       <GlobalStyles />
       <style>{style}</style>
+      <div className="variables">
+        {variables.map(({ label, value }) => (
+          <span key={label} className={value === null ? '' : 'chosen'}>
+            <b>{label}</b>
+            {value ?? 'All'}
+          </span>
+        ))}
+      </div>
       {all.map(({ panel, data }) => {
         const { x, y, w, h } = panel.gridPos;
         const [width, height] = [w * COLUMN - GAP, h * CELL - GAP];
         return (
-          <section key={panel.title} className="panel" data-title={panel.title} style={{ left: x * COLUMN, top: y * CELL, width, height }}>
+          <section key={panel.title} className="panel" data-title={panel.title} style={{ left: x * COLUMN, top: TOP + y * CELL, width, height }}>
             <h2>{panel.title}</h2>
             <Fence title={panel.title}>
               <Body panel={panel} data={data} range={range} theme={theme} width={width - 18} height={height - 40} />

@@ -211,11 +211,13 @@ fn the_generated_files_are_those_of_the_mixin() {
     for file in [
         "grafana.json",
         "docs/dashboard.svg",
+        "prometheus_grafana/mixin/runbook.json",
         "prometheus_grafana/grafana/runbook.json",
         "prometheus_grafana/rules/recording.yml",
         "prometheus_grafana/rules/alerts.yml",
         "kubernetes/monitoring/dubboPrometheusRule.yaml",
         "kubernetes/monitoring/dubboDashboard.yaml",
+        "kubernetes/monitoring/dubboRunbook.yaml",
     ] {
         let generated =
             std::fs::read_to_string(folder.path().join(file)).expect("the script writes it");
@@ -240,10 +242,17 @@ fn kubernetes_gets_the_same_rules_and_the_same_dashboard() {
     );
     assert_eq!(rule["spec"]["groups"], Value::Array(groups));
 
-    let map = yaml("kubernetes/monitoring/dubboDashboard.yaml");
-    let dashboard = map["data"]["dubbo.json"]
-        .as_str()
-        .expect("the map holds a text");
-    let dashboard: Value = serde_json::from_str(dashboard).expect("the text is JSON");
-    assert_eq!(dashboard, json("grafana.json"));
+    for (map, key, file) in [
+        ("dubboDashboard", "dubbo.json", "grafana.json"),
+        (
+            "dubboRunbook",
+            "dubbo-runbook.json",
+            "prometheus_grafana/grafana/runbook.json",
+        ),
+    ] {
+        let map = yaml(&format!("kubernetes/monitoring/{map}.yaml"));
+        let dashboard = map["data"][key].as_str().expect("the map holds a text");
+        let dashboard: Value = serde_json::from_str(dashboard).expect("the text is JSON");
+        assert_eq!(dashboard, json(file));
+    }
 }

@@ -53,7 +53,17 @@ impl Fleet {
             "global: {{scrape_interval: 2s, evaluation_interval: 1s}}\nrule_files: [rules/*.yml]\nscrape_configs:\n- job_name: dubbo\n  metrics_path: /prometheus\n  static_configs:\n{}",
             targets.concat()
         );
-        let prometheus = Prometheus::start_with_files(&config, &stack::short_rules()).await;
+        // Windows of hours and days are looked at closely enough for a run of minutes.
+        let rules: Vec<_> = stack::short_rules()
+            .into_iter()
+            .map(|(file, rules)| {
+                let close = rules
+                    .replace(":300s]) * 300", ":30s]) * 30")
+                    .replace(":60s]) * 60", ":10s]) * 10");
+                (file, close)
+            })
+            .collect();
+        let prometheus = Prometheus::start_with_files(&config, &rules).await;
         let fleet = Self {
             prometheus,
             failing,
@@ -77,6 +87,18 @@ impl Fleet {
             !self
                 .prometheus
                 .query("dubbo:errors:rate5m{side=\"provider\"}")
+                .await
+                .is_empty()
+        })
+        .await;
+    }
+
+    /// Waits until an alert says what happens.
+    pub(crate) async fn alert(&self) {
+        eventually(3 * LONG, "an alert", async || {
+            !self
+                .prometheus
+                .query("ALERTS{alertname=\"DubboAvailabilityBurn\",alertstate=\"firing\",severity=\"critical\"}")
                 .await
                 .is_empty()
         })

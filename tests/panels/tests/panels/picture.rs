@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use page::Scheme;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::fleet::{FAILING, Fleet, INSTANCE, INTERFACE};
 use crate::screen::{Screen, panels};
@@ -25,8 +25,11 @@ const WALK: [Step; 4] = [
             "Consumer latency budget",
             "Processes",
             "Providers",
-            "Errors by application",
+            "Firing alerts",
             "Calls by application",
+            "Errors by application",
+            "P99 by method",
+            "Processes over time",
         ],
         &[],
     ),
@@ -42,6 +45,7 @@ const WALK: [Step; 4] = [
     (
         "3-instance",
         &[
+            "Failing calls",
             "Failing calls over time",
             "Errors by instance",
             "Mean response time by instance",
@@ -73,11 +77,15 @@ fn path(step: &str, scheme: Scheme) -> std::path::PathBuf {
 async fn grafanas_libraries_draw_every_panel_and_the_walk_finds_the_fault() {
     let update = std::env::var_os("UPDATE_PICTURE").is_some();
     let (fleet, screen) = tokio::join!(Fleet::start(), Screen::start());
-    // For a picture, the time before the fault is long enough to be seen.
-    sleep(Duration::from_secs(if update { 45 } else { 5 })).await;
+    let begin = Instant::now();
+    // For a picture, the time before the fault is long enough to be seen, and that after it until an alert fires.
+    sleep(Duration::from_secs(if update { 60 } else { 5 })).await;
     fleet.fail().await;
-    sleep(Duration::from_secs(if update { 45 } else { 5 })).await;
-    let seconds = if update { 240 } else { 30 };
+    sleep(Duration::from_secs(if update { 60 } else { 5 })).await;
+    if update {
+        fleet.alert().await;
+    }
+    let seconds = u32::try_from(begin.elapsed().as_secs()).expect("minutes") + 10;
 
     for scheme in [Scheme::Light, Scheme::Dark] {
         let problems = screen

@@ -157,7 +157,19 @@ impl Screen {
             }
             shown.push(json!({"panel": panel, "answers": answers}));
         }
-        let question = json!({"panels": shown, "range": [from * 1000.0, now * 1000.0], "theme": scheme.name()});
+        let all = stack::json("grafana.json");
+        let bar: Vec<_> = list(&all["templating"]["list"])
+            .iter()
+            .filter(|variable| variable["hide"] == 0 && variable["type"] != "datasource")
+            .map(|variable| {
+                let chosen = variables
+                    .iter()
+                    .find(|(name, _)| variable["name"] == *name)
+                    .map(|(_, value)| *value);
+                json!({ "label": variable["label"], "value": chosen })
+            })
+            .collect();
+        let question = json!({"panels": shown, "variables": bar, "range": [from * 1000.0, now * 1000.0], "theme": scheme.name()});
         let problems = self.tab.evaluate(&format!("window.show({question})")).await;
         let height: u32 = self
             .tab
