@@ -97,8 +97,9 @@ pub fn families(expression: &str) -> BTreeSet<String> {
 }
 
 /// Words of PromQL that stand where a family could.
-const KEYWORDS: [&str; 12] = [
+const KEYWORDS: [&str; 13] = [
     "and", "or", "unless", "offset", "bool", "inf", "sum", "min", "max", "count", "topk", "avg",
+    "group",
 ];
 
 fn selectors(expression: &str) -> Vec<String> {
