@@ -57,7 +57,7 @@
     base('timeseries', title, description, unit, [target(pair[0], pair[1], { range: true } + if exemplar then { exemplar: true } else {}) for pair in pairs], w, 8) + {
       fieldConfig+: { defaults+: {
         min: 0,
-        custom: { lineWidth: 1, fillOpacity: if stack then 40 else 10, showPoints: 'never', stacking: { mode: if stack then 'normal' else 'none', group: 'A' } } +
+        custom: { lineWidth: 1, fillOpacity: if stack then 40 else 0, showPoints: 'never', stacking: { mode: if stack then 'normal' else 'none', group: 'A' } } +
                 if steps == null then {} else { thresholdsStyle: { mode: 'dashed' } },
       } + if steps == null then {} else {
         thresholds: { mode: 'absolute', steps: [{ value: step[0], color: step[1] } for step in steps] },
