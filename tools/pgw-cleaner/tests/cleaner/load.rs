@@ -88,7 +88,7 @@ async fn memory_does_not_grow_with_what_the_groups_contain() {
         &endpoint,
     ];
     let mut process = start(&server.url(), &options);
-    eventually(2 * LONG, "all groups are gone", async || {
+    eventually(4 * LONG, "all groups are gone", async || {
         let text = get(&format!("http://{endpoint}/metrics"))
             .await
             .map(|answer| answer.body)
