@@ -62,7 +62,8 @@ pub(crate) async fn terminated(length: Length) -> Report {
 pub(crate) async fn consumer_killed(length: Length) -> Report {
     let infrastructure = Infrastructure::start().await;
     let mut server = infrastructure.server();
-    server.args(["--delay", "300ms"]);
+    // Shorter than what latency objectives allow.
+    server.args(["--delay", "200ms"]);
     let client = infrastructure.client();
     let stage = infrastructure.with(&[server], &client).await;
     let times = length.of(1, 10);

@@ -288,7 +288,8 @@ pub(crate) async fn is_called(server: &Program) {
         scrape.value("dubbo_provider_requests_succeed_total")
     };
     let before = answered().await;
-    eventually(LONG, "a server is called", async || {
+    // After an outage of minutes a server may be ejected for another minute.
+    eventually(2 * LONG, "a server is called", async || {
         let now = answered().await;
         if now >= before + 20.0 {
             Ok(())
