@@ -65,7 +65,7 @@ async fn alerts(prometheus: &Prometheus, serving: &BTreeMap<String, bool>) -> Ve
 }
 
 #[tokio::test]
-async fn servers_without_a_majority_serve_nobody_though_they_answer() {
+async fn servers_without_a_majority_serve_no_clients_though_they_answer() {
     let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
     let jars = interop_java::zookeeper("3.9");
     let mut ensemble = Ensemble::start_with(|number| ZooKeeperSettings {
@@ -87,7 +87,7 @@ async fn servers_without_a_majority_serve_nobody_though_they_answer() {
     let found = alerts(&prometheus, &serving([true; 3])).await;
     assert!(found.is_empty(), "{found:?}");
 
-    // One that the others do not reach answers Prometheus, and serves nobody. It is no leader: a new one might take a minute to be elected.
+    // One that the others do not reach answers Prometheus, and serves no clients. It is no leader: a new one might take a minute to be elected.
     let leader = ensemble.leader().await;
     let (cut_off, killed) = ((leader + 1) % 3, (leader + 2) % 3);
     ensemble.cut_off(cut_off);
