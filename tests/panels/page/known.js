@@ -15,6 +15,9 @@ const CUSTOM = [
   'thresholdsStyle', 'spanNulls', 'align', 'cellOptions', 'width', 'minWidth', 'hideFrom',
 ];
 
+// The types of panels that are drawn here.
+const TYPES = ['stat', 'table', 'timeseries', 'state-timeline', 'heatmap'];
+
 export function register() {
   const option = (path, isCustom) => ({
     id: isCustom ? `custom.${path}` : path,
@@ -50,6 +53,7 @@ export function unknown(panel) {
   const path = (name) => (name.startsWith('custom.') ? CUSTOM.includes(name.slice(7)) : OPTIONS.includes(name));
   const said = (kind, name) => `${panel.title}: Grafana knows no ${kind} ${name}`;
   return [
+    ...(TYPES.includes(panel.type) ? [] : [`${panel.title}: no panel of type ${panel.type} is drawn here`]),
     ...used.filter((unit) => unit !== undefined && !units.has(unit)).map((unit) => said('unit', unit)),
     ...(panel.transformations ?? []).filter((one) => !transformations.has(one.id)).map((one) => said('transformation', one.id)),
     ...overrides.filter((override) => !fieldMatchers.getIfExists(override.matcher.id)).map((override) => said('matcher', override.matcher.id)),

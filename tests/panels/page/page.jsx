@@ -1,6 +1,7 @@
 // Draws panels of the dashboard with Grafana's own libraries: `show({panels, variables, range, theme})`.
 // `problems` says what they do not know. The line of variables, which Grafana keeps in its core, is drawn here.
 import React from 'react';
+import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import { firstValueFrom } from 'rxjs';
 import {
@@ -79,7 +80,7 @@ function Body({ panel, data, range, theme, width, height }) {
     case 'heatmap':
       return <Heatmap frames={data} range={range} width={width} height={height} unit={(value) => formattedValueToString(getValueFormat(panel.options.yAxis.unit)(value))} />;
     default:
-      window.problems.push(`${panel.title}: no panel of type ${panel.type} is drawn here`);
+      // `unknown` has said so.
       return null;
   }
 }
@@ -152,7 +153,7 @@ window.show = async ({ panels, variables, range, theme: mode }) => {
     svg text { fill: ${theme.colors.text.primary}; font: 12px ${theme.typography.fontFamily}; }
     svg text.axis { fill: ${theme.colors.text.secondary}; }
   `;
-  root.render(
+  const content = (
     <ThemeContext.Provider value={theme}>
       <GlobalStyles />
       <style>{style}</style>
@@ -178,6 +179,8 @@ window.show = async ({ panels, variables, range, theme: mode }) => {
       })}
     </ThemeContext.Provider>
   );
+  // Whole before what went wrong is told.
+  flushSync(() => root.render(content));
   await new Promise((resolve) => setTimeout(resolve, 50));
   await document.fonts.ready;
   return window.problems;
