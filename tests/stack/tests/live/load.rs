@@ -21,11 +21,7 @@ async fn every_query_answers_under_load_by_pull() {
     every_query_answers_under_load(Mode::Pull, Families::All).await;
 }
 
-#[tokio::test]
-async fn every_query_answers_under_load_of_lean_processes() {
-    every_query_answers_under_load(Mode::Pull, Families::Lean).await;
-}
-
+// Lean processes with classic buckets are in `totals`.
 #[tokio::test]
 async fn every_query_answers_under_load_of_lean_processes_with_native_histograms() {
     every_query_answers_under_load(Mode::Pull, Families::LeanNative).await;
