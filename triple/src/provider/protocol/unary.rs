@@ -1,18 +1,17 @@
 //! One unary call over plain HTTP, as dubbo-go's and dubbo-js's unary clients and `curl` make it: the request as gRPC, and the gRPC
 //! answer as its caller wrote the request, in JSON or in Protobuf.
 
-mod message;
-
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::{TryStreamExt, stream};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body::Body as HttpBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MethodDescriptor, SerializeOptions};
 use serde_json::de::Deserializer;
@@ -26,7 +25,6 @@ use super::super::compression::{self, Encoding, Packer};
 use super::super::received::BODY_LIMIT;
 use super::{Received, RequestBody, Rest, error};
 use crate::{answer, timeout};
-use message::Message;
 
 /// The largest body that is read, the same as tonic's limit for a gRPC message.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -169,7 +167,7 @@ where
     let trailers = HeaderValue::from_static("trailers");
     head.headers.insert(TE, trailers);
     let (breaks, broken) = oneshot::channel();
-    let message = Message::new(async move {
+    let message = stream::once(async move {
         let body = match whole(body).await {
             // The caller is gone: that is no error of the service, whose call ends here.
             Err(status) if status.code() == Code::Cancelled => {
@@ -187,7 +185,8 @@ where
             Codec::Json => from_json(&method, &body),
         }
     });
-    Ok((Request::from_parts(head, Body::new(message)), broken))
+    let body = Body::new(StreamBody::new(message.map_ok(Frame::data)));
+    Ok((Request::from_parts(head, body), broken))
 }
 
 /// Reads a body whole, within its bounds.
