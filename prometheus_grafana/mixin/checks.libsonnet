@@ -9,7 +9,7 @@ function(config)
         isDuration(text) =
     is('string', text) && std.length(text) > 1 && std.member('smhd', text[std.length(text) - 1]) &&
     all([std.member('0123456789', digit) for digit in std.stringChars(text[:std.length(text) - 1])]) && std.parseInt(text[:std.length(text) - 1]) > 0,
-        seconds(text) = std.parseInt(text[:std.length(text) - 1]) * { s: 1, m: 60, h: 3600, d: 86400 }[text[std.length(text) - 1]],
+        seconds = (import 'promql.libsonnet')(config).seconds,
         has(one, fields) = is('object', one) && all([std.objectHas(one, field) && is('string', one[field]) for field in fields]),
         isLabel(text) =
     is('string', text) && text != '' && !std.member('0123456789', text[0]) &&

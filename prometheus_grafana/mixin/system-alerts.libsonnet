@@ -13,13 +13,12 @@
     and
     %(counter)s > %(counter)s offset 2m
   ||| % { counter: counter, times: times },
-  // Servers that do not answer, and jobs without any: discovery forgets servers that are gone, all of them at once where a name is no longer resolved.
-  local down(servers) = |||
-    up{%(servers)s} == 0
-    or
-    group by (%(labels)s) (last_over_time(up{%(servers)s}[%(within)s])) * 0
-    unless on (%(labels)s) up{%(servers)s}
+  // Jobs without any server: discovery forgets those that are gone, all of them at once where a name is no longer resolved.
+  local gone(servers) = |||
+    group by (%(labels)s) (last_over_time(%(servers)s[%(within)s])) * 0
+    unless on (%(labels)s) %(servers)s
   ||| % { servers: servers, labels: join(promql.jobLabels), within: config.goneWithin },
+  local down(servers) = 'up{%s} == 0\nor\n%s' % [servers, gone('up{%s}' % servers)],
   local notAnswering = '{{ with $labels.instance }}{{ . }} does not answer{{ else }}Job {{ $labels.job }} has no target any more{{ end }}',
   local running = 'dubbo:application_processes',
   local process = '{{ $labels.instance }} of {{ $labels.application_name }}',
@@ -75,7 +74,6 @@
                 'A ZooKeeper server does not serve clients.',
                 '{{ $labels.instance }} of job {{ $labels.job }} does not answer on its metrics port, or has no majority of the servers around it.',
                 ours=false),
-          // As with `down`, none may be known any more.
           alert('DubboZooKeeperNoQuorum',
                 'critical',
                 '1m',
@@ -84,9 +82,7 @@
                   <=
                   count by (%(labels)s) (dubbo:zookeeper_serving)
                   or
-                  sum by (%(labels)s) (last_over_time(dubbo:zookeeper_serving[%(within)s])) * 0
-                  unless on (%(labels)s) dubbo:zookeeper_serving
-                ||| % { labels: join(promql.jobLabels), within: config.goneWithin },
+                ||| % { labels: join(promql.jobLabels) } + gone('dubbo:zookeeper_serving'),
                 'ZooKeeper has no majority.',
                 'At most half of the servers of job {{ $labels.job }} serve clients: nothing can register, and no change of providers is seen.',
                 ours=false),
