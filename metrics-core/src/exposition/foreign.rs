@@ -11,7 +11,8 @@ impl Text {
     pub(crate) fn foreign(&mut self, family: &proto::MetricFamily) {
         let name = family.name();
         // Where OpenMetrics is to count what does not end as its counters do, it is named so.
-        let counter = format!("{}_total", name.strip_suffix("_total").unwrap_or(name));
+        let base = name.strip_suffix("_total").unwrap_or(name);
+        let counter = format!("{base}_total");
         if self.begun.contains(name) || self.begun.contains(&counter) || self.clashes(family) {
             tracing::warn!(
                 family = name,
@@ -20,7 +21,6 @@ impl Text {
             return;
         }
         let open = self.format == Format::OpenMetrics;
-        let base = name.strip_suffix("_total").unwrap_or(name);
         let counts = family.get_field_type() == MetricType::COUNTER;
         if open && counts && self.begun.contains(base) {
             // The family would have the name of another one, its samples do not.

@@ -10,3 +10,4 @@ mod scrape;
 mod series;
 mod serving;
 mod threads;
+mod time;
