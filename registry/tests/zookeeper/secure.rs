@@ -1,7 +1,7 @@
 //! ZooKeeper within TLS, by SASL, and with nodes that everyone reads.
 
 use credentials::{Authorities, ClientTls, Identity};
-use dubbo_registry::{Auth, NodeAccess, Registry, ZooKeeperConfig};
+use dubbo_registry::{Auth, NodeAccess, Registry, ZooKeeperConfig, ZooKeeperRegistry};
 use test_servers::{
     Authority, Folder, Issued, LONG, ZooKeeper, ZooKeeperSettings, eventually, free_port,
 };
@@ -118,12 +118,17 @@ async fn what_is_wrong_with_tls_is_said_and_nothing_goes_without() {
 /// Registers something over TLS, and waits until the reason that nothing comes of it has this text.
 async fn refused(address: &str, tls: ClientTls, expected: &str) {
     let registry = connect_with(over(address.to_owned(), tls), &Recorder::default());
+    let start = format!("no ZooKeeper answers over TLS at {address}: ");
+    fails(&registry, &start, expected).await;
+}
+
+/// Registers something, and waits until the reason that nothing comes of it begins and goes on so.
+async fn fails(registry: &ZooKeeperRegistry, start: &str, expected: &str) {
     let announcement = registry.register(registration("my-app", 20000));
     eventually(LONG, expected, async || {
         let said = announcement.failure().map(|error| error.to_string());
         let said = said.ok_or("nothing yet".to_owned())?;
-        let start = format!("no ZooKeeper answers over TLS at {address}: ");
-        if said.starts_with(&start) && said.contains(expected) {
+        if said.starts_with(start) && said.contains(expected) {
             Ok(())
         } else {
             Err(said)
@@ -161,18 +166,8 @@ async fn a_process_without_tls_at_a_port_of_tls_is_told_so() {
     let authority = Authority::new();
     let (_zookeeper, address) = secure(&authority).await;
     let registry = connect(address.clone());
-    let announcement = registry.register(registration("my-app", 20000));
-    eventually(LONG, "a reason", async || {
-        let said = announcement.failure().map(|error| error.to_string());
-        let said = said.ok_or("nothing yet".to_owned())?;
-        let start = format!("no ZooKeeper answers at {address}: ");
-        if said.starts_with(&start) && said.contains("TLS") {
-            Ok(())
-        } else {
-            Err(said)
-        }
-    })
-    .await;
+    let start = format!("no ZooKeeper answers at {address}: ");
+    fails(&registry, &start, "TLS").await;
 }
 
 #[tokio::test]

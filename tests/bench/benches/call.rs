@@ -65,36 +65,27 @@ fn layer(criterion: &mut Criterion) {
     let real = metrics(Clock::default());
     let layer = ProviderLayer::new(&real, &services());
     let mut measured = layer.layer(Echo);
-    let new = || request("/greet.GreetService/Greet");
-    group.bench_function("measured by the layer", |b| {
-        b.iter_batched(
-            new,
-            |request| layered_call(&mut measured, request),
-            BatchSize::SmallInput,
-        );
-    });
-    group.bench_function("without a layer", |b| {
-        b.iter_batched(
-            new,
-            |request| layered_call(&mut Echo, request),
-            BatchSize::SmallInput,
-        );
-    });
-    let traced = || traced_request("/greet.GreetService/Greet");
-    group.bench_function("with a sampled trace, measured by the layer", |b| {
-        b.iter_batched(
-            traced,
-            |request| layered_call(&mut measured, request),
-            BatchSize::SmallInput,
-        );
-    });
-    group.bench_function("with a sampled trace, without a layer", |b| {
-        b.iter_batched(
-            traced,
-            |request| layered_call(&mut Echo, request),
-            BatchSize::SmallInput,
-        );
-    });
+    let path = "/greet.GreetService/Greet";
+    for (kind, is_traced) in [("", false), ("with a sampled trace, ", true)] {
+        let new = || match is_traced {
+            true => traced_request(path),
+            false => request(path),
+        };
+        group.bench_function(format!("{kind}measured by the layer"), |b| {
+            b.iter_batched(
+                new,
+                |request| layered_call(&mut measured, request),
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function(format!("{kind}without a layer"), |b| {
+            b.iter_batched(
+                new,
+                |request| layered_call(&mut Echo, request),
+                BatchSize::SmallInput,
+            );
+        });
+    }
     group.finish();
 }
 

@@ -1,7 +1,6 @@
 //! What ZooKeeper's own Prometheus provider says without a majority, and what the rules make of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use test_servers::{Ensemble, LONG, Prometheus, ZooKeeperSettings, eventually, free_port};
 
@@ -15,19 +14,10 @@ async fn observe(ports: &[u16]) -> Prometheus {
         .collect();
     let config = format!(
         "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
-         rule_files: [recording.yml, alerts.yml]\n\
+         rule_files: [rules/*.yml]\n\
          scrape_configs:\n- job_name: zookeeper\n  static_configs: [{{targets: {targets:?}}}]\n"
     );
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../prometheus_grafana/rules");
-    let files = ["recording.yml", "alerts.yml"].map(|file| {
-        let text = std::fs::read_to_string(rules.join(file)).expect("the rules are there");
-        // Groups have intervals of their own.
-        let text = ["15s", "1m"].iter().fold(text, |text, interval| {
-            text.replace(&format!("interval: \"{interval}\""), "interval: 1s")
-        });
-        (file, text)
-    });
-    Prometheus::start_with_files(&config, &files).await
+    Prometheus::start_with_files(&config, &stack::short_rules()).await
 }
 
 /// Waits until each server serves clients, or does not, and returns the alerts that are there then, pending or firing.

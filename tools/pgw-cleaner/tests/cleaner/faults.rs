@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use parking_lot::Mutex;
-use pgw_cleaner::{Cleaner, Deletion, ExitStatus, Limit, Metrics, Selection};
+use pgw_cleaner::ExitStatus;
 use test_servers::{LONG, Pushgateway, TcpProxy, free_port};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Action, Front, OPTIONS, canned, client, expired, push_some, run};
+use crate::support::{Action, Front, OPTIONS, canned, cleaner, expired, push_some, run};
 
 fn answer(head: &str, body: &str) -> String {
     format!(
@@ -181,25 +181,7 @@ async fn a_gateway_that_hangs_in_the_middle_of_a_pass() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_pass_can_run_on_any_thread() {
-    let selection = Selection {
-        ttl: LONG,
-        job_prefixes: Vec::new(),
-        include: Vec::new(),
-        exclude: Vec::new(),
-        protect: Vec::new(),
-        ttl_label: None,
-    };
-    let deletion = Deletion {
-        dry_run: false,
-        verify: true,
-        max_deletes: Limit(None),
-        workers: 1,
-        batch_size: 1,
-        max_window: LONG,
-        list_timeout: LONG,
-    };
-    let gateway = client(&format!("127.0.0.1:{}", free_port()));
-    let mut cleaner = Cleaner::new(gateway, selection, deletion, Metrics::new());
+    let mut cleaner = cleaner(&format!("127.0.0.1:{}", free_port()), LONG, &[]);
     let pass = tokio::spawn(async move { cleaner.pass(&CancellationToken::new()).await });
     assert_eq!(pass.await.unwrap().exit_status(), ExitStatus::Gateway);
 }

@@ -5,6 +5,9 @@ mod daemon;
 mod front;
 mod program;
 
+use std::time::Duration;
+
+use pgw_cleaner::{Cleaner, Deletion, Limit, Metrics, Selection};
 use pushgateway::{Access, Gateway, GroupingKey};
 use test_servers::{LONG, Pushgateway, eventually};
 
@@ -20,6 +23,31 @@ pub(crate) const OPTIONS: [&str; 4] = ["--ttl", "1s", "--output", "json"];
 pub(crate) fn client(url: &str) -> Gateway {
     Gateway::new(&Access::new(url.parse().expect("the test gives a URL")))
         .expect("no file is involved")
+}
+
+/// Returns a cleaner in this process, of the groups whose jobs begin so; of all without a prefix.
+pub(crate) fn cleaner(url: &str, ttl: Duration, job_prefixes: &[&str]) -> Cleaner {
+    let prefixes = job_prefixes.iter();
+    let selection = Selection {
+        ttl,
+        job_prefixes: prefixes
+            .map(|prefix| prefix.parse().expect("a prefix"))
+            .collect(),
+        include: Vec::new(),
+        exclude: Vec::new(),
+        protect: Vec::new(),
+        ttl_label: None,
+    };
+    let deletion = Deletion {
+        dry_run: false,
+        verify: true,
+        max_deletes: Limit(None),
+        workers: 2,
+        batch_size: 10,
+        max_window: Duration::from_secs(2),
+        list_timeout: Duration::from_secs(30),
+    };
+    Cleaner::new(client(url), selection, deletion, Metrics::new())
 }
 
 /// Pushes something to a group.

@@ -12,7 +12,6 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Response, StatusCode, header};
 use fastrand::Rng;
 use parking_lot::Mutex;
-use pgw_cleaner::{Cleaner, Deletion, Limit, Metrics, Selection};
 use pushgateway::GroupingKey;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -20,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::client;
+use crate::support::cleaner;
 
 const ROUNDS: u64 = 200;
 const SEEDS: u64 = 5;
@@ -158,7 +157,7 @@ async fn rounds(seed: u64, tally: &mut Tally) {
         .fallback(serve)
         .with_state(Arc::clone(&gateway));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let mut cleaner = cleaner(&url);
+    let mut cleaner = cleaner(&url, Duration::from_secs(TTL), &["dubbo_"]);
     let mut rng = Rng::with_seed(seed);
     let key = |name: &str, number| {
         GroupingKey::new("dubbo_server").with("instance", format!("{name}:{number}"))
@@ -220,25 +219,4 @@ async fn rounds(seed: u64, tally: &mut Tally) {
         tally.gone += u32::try_from(deleted.len()).expect("a few");
     }
     server.abort();
-}
-
-fn cleaner(url: &str) -> Cleaner {
-    let selection = Selection {
-        ttl: Duration::from_secs(TTL),
-        job_prefixes: vec!["dubbo_".parse().expect("a prefix")],
-        include: Vec::new(),
-        exclude: Vec::new(),
-        protect: Vec::new(),
-        ttl_label: None,
-    };
-    let deletion = Deletion {
-        dry_run: false,
-        verify: true,
-        max_deletes: Limit(None),
-        workers: 2,
-        batch_size: 10,
-        max_window: Duration::from_secs(2),
-        list_timeout: Duration::from_secs(30),
-    };
-    Cleaner::new(client(url), selection, deletion, Metrics::new())
 }
